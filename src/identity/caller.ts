@@ -1,0 +1,16 @@
+/** Who is calling, once proven. A session belongs to a caller; limits are counted per caller. */
+export interface Caller {
+  /** `iss` of the token; `api-key`, `none` or `stdio` for the other methods. */
+  readonly issuer: string;
+  /** `sub` of the token, or the id of the key. */
+  readonly subject: string;
+  readonly clientId?: string;
+  readonly keyId?: string;
+  readonly method: 'jwt' | 'api-key' | 'none' | 'stdio';
+  readonly scopes: readonly string[];
+}
+
+/** Names a caller for ownership and limits. JSON, so that no issuer or subject can spell another caller's pair. */
+export function callerKey({ issuer, subject }: Caller): string {
+  return JSON.stringify([issuer, subject]);
+}

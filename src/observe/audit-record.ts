@@ -1,0 +1,71 @@
+/**
+ * One line of the audit. The names are fixed: others parse them.
+ * Header values, arguments and results never appear; a session is an HMAC of its id.
+ */
+export interface AuditRecord extends AuditFacts {
+  readonly schema: 1;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  /** Counts up by one per process: a gap is a lost record. */
+  readonly seq: number;
+  readonly replica: string;
+  readonly stage: AuditStage;
+  readonly requestId: string;
+}
+
+export type AuditStage = 'received' | 'completed' | 'stream-open' | 'stream-close';
+
+/** What the layers learn about a request on its way; every key is one of the record. */
+export interface AuditFacts {
+  clientRequestId?: string;
+  traceId?: string;
+  'client.address'?: string;
+  'http.method'?: string;
+  'http.path'?: string;
+  'http.status'?: number;
+  'mcp.era'?: '2025' | '2026';
+  'mcp.protocol.version'?: string;
+  'mcp.method.name'?: string;
+  'gen_ai.tool.name'?: string;
+  'mcp.resource.uri'?: string;
+  /** HMAC of the session id; `AuditTrail.session()` makes it. */
+  'mcp.session'?: string;
+  caller?: {
+    readonly issuer: string;
+    readonly subject: string;
+    readonly clientId?: string;
+    readonly keyId?: string;
+    readonly method: string;
+    readonly scopes: readonly string[];
+  };
+  decision?: 'allow' | 'deny';
+  /** The refusal code. */
+  reason?: string;
+  /** Why, for the operator only (e.g. `expired`, `unknown_key`); never sent to the client. */
+  detail?: Readonly<Record<string, unknown>>;
+  'rpc.code'?: number;
+  arguments?: { readonly digest: string; readonly bytes: number; readonly values?: Readonly<Record<string, unknown>> };
+  durationMs?: number;
+  bytesIn?: number;
+  bytesOut?: number;
+  truncated?: boolean;
+}
+
+/** The audit of one request: what is known so far, and its stages. Made by the audit layer, fed by the others. */
+export interface AuditTrail {
+  readonly requestId: string;
+  readonly facts: Readonly<AuditFacts>;
+  /** Adds facts; a later value replaces an earlier one. */
+  note(facts: AuditFacts): void;
+  /** Notes the session by its HMAC, never by its id. */
+  session(id: string): void;
+  /** Notes the arguments of a call by HMAC digest and size, and those values that the tool declares safe. */
+  arguments(args: unknown, safe?: readonly string[]): void;
+  /**
+   * Writes the `received` record before a tool runs. In `strict` mode the promise settles when a sink has it;
+   * rejects with `RefusedRequest('audit_unavailable')` when none does within a second.
+   */
+  received(): Promise<void>;
+  /** Writes `stream-open`; the end of the response then writes `stream-close` instead of `completed`. */
+  streamOpen(): void;
+}
