@@ -1,0 +1,11 @@
+import type { Request, Response } from 'express';
+
+/** One protocol era: answers requests that every layer has let pass. */
+export interface Era {
+  /** Answers by writing to `res`, or throws a `RefusedRequest` before anything is written. */
+  handle(req: Request, res: Response): Promise<void>;
+  /** Ends the streams that only listen, cleanly, and resolves when no call is in flight any more. */
+  drain(): Promise<void>;
+  /** Open streams, for metrics. */
+  streams(): number;
+}

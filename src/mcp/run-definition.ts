@@ -1,0 +1,116 @@
+/** Runs a tool, resource or prompt: its context, its clock, and what its errors become. */
+import type { Logger } from '../observe/logger.js';
+import type { Change } from '../stores/types.js';
+import { type Call, InputRequired, INTERNAL_ERROR, RpcError } from './call.js';
+import { RefusedRequest } from '../refusal.js';
+import { MissingCapability, type ToolContext, ToolError, type ToolServices, type ToolSettings } from './tool.js';
+
+export interface RunOptions {
+  readonly settings: ToolSettings;
+  readonly services: ToolServices;
+  readonly publish: (change: Change) => void;
+  readonly logger: Logger;
+  /** How long a handler may run, not counting the time an `ask` waits. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * @throws {ToolError} for what the caller may read
+ * @throws {RpcError} `-32603` for any other failure, its detail logged under the request id
+ * @throws {RefusedRequest} {InputRequired} {MissingCapability} unchanged: the eras answer them
+ */
+export async function runDefinition<T>(
+  call: Call,
+  options: RunOptions,
+  run: (context: ToolContext) => Promise<T> | T,
+): Promise<T> {
+  const clock = startClock(options.timeoutMs);
+  const context = createContext(call, options, clock);
+  try {
+    // The race answers in time even when the handler does not listen to its signal.
+    return await Promise.race([(async () => run(context))(), clock.expired, aborted(call.signal)]);
+  } catch (error) {
+    throw toPublicError(error, call, options.logger);
+  } finally {
+    clock.stop();
+  }
+}
+
+function createContext(call: Call, options: RunOptions, clock: Clock): ToolContext {
+  return {
+    caller: call.caller,
+    settings: options.settings,
+    services: options.services,
+    requestId: call.requestId,
+    signal: AbortSignal.any([call.signal, clock.signal]),
+    log: (level, data) => call.log(level, data),
+    progress: (done, total, message) => call.progress(done, total, message),
+    canAsk: (method) => call.canAsk(method),
+    // The types of an answer follow its request; the eras have checked its shape.
+    ask: (key, request) => clock.pausedWhile(() => call.ask(key, request)) as never,
+    changed: options.publish,
+  };
+}
+
+function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
+  const isPublic =
+    error instanceof ToolError ||
+    error instanceof RpcError ||
+    error instanceof InputRequired ||
+    error instanceof MissingCapability ||
+    error instanceof RefusedRequest;
+  if (isPublic || call.signal.aborted) return error;
+  logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
+  return new RpcError(INTERNAL_ERROR, `Internal error (request ${call.requestId})`);
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = () => reject(new ToolError('The call was cancelled'));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+interface Clock {
+  readonly signal: AbortSignal;
+  readonly expired: Promise<never>;
+  pausedWhile<T>(wait: () => Promise<T>): Promise<T>;
+  stop(): void;
+}
+
+/** A clock that several asks may stop at once; it goes on when the last has its answer. */
+function startClock(timeoutMs: number): Clock {
+  const controller = new AbortController();
+  let remainingMs = timeoutMs;
+  let startedAt = 0;
+  let waiting = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let reject: (error: Error) => void = () => {};
+  const expired = new Promise<never>((_, no) => (reject = no));
+  expired.catch(() => {}); // it may expire when nobody waits any more
+
+  const stop = () => clearTimeout(timer);
+  const go = () => {
+    startedAt = performance.now();
+    timer = setTimeout(expire, Math.max(0, remainingMs));
+  };
+  const expire = () => {
+    const error = new ToolError('The call took too long');
+    controller.abort(error);
+    reject(error);
+  };
+  const pausedWhile = async <T>(wait: () => Promise<T>): Promise<T> => {
+    if (waiting++ === 0) {
+      stop();
+      remainingMs -= performance.now() - startedAt;
+    }
+    try {
+      return await wait();
+    } finally {
+      if (--waiting === 0) go();
+    }
+  };
+  go();
+  return { signal: controller.signal, expired, pausedWhile, stop };
+}

@@ -1,0 +1,40 @@
+/** The part of RFC 6570 that resource templates use: `{name}` (one path segment) and `{+name}` (with slashes). */
+
+const EXPRESSION = /\{(\+?)([A-Za-z0-9_]+)\}/g;
+
+export interface UriTemplate {
+  readonly isTemplate: boolean;
+  /** The variables of a matching URI, percent-decoded; `undefined` when it does not match. */
+  match(uri: string): Record<string, string> | undefined;
+}
+
+/** @throws {TypeError} for an expression of RFC 6570 other than the two above */
+export function parseUriTemplate(template: string): UriTemplate {
+  const names: string[] = [];
+  let pattern = '';
+  let end = 0;
+  for (const { 0: expression, 1: plus, 2: name = '', index } of template.matchAll(EXPRESSION)) {
+    pattern += escapeRegExp(template.slice(end, index)) + (plus ? '(.+)' : '([^/?#]+)');
+    names.push(name);
+    end = index + expression.length;
+  }
+  const rest = template.slice(end);
+  if (/[{}]/.test(template.replaceAll(EXPRESSION, ''))) {
+    throw new TypeError(`unsupported URI template: ${template}`);
+  }
+  const regex = new RegExp(`^${pattern}${escapeRegExp(rest)}$`);
+  return { isTemplate: names.length > 0, match: (uri) => variables(regex.exec(uri), names) };
+}
+
+function variables(found: RegExpExecArray | null, names: readonly string[]): Record<string, string> | undefined {
+  if (!found) return undefined;
+  try {
+    return Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(found[i + 1] ?? '')]));
+  } catch {
+    return undefined; // broken percent-encoding names no resource
+  }
+}
+
+function escapeRegExp(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
