@@ -43,13 +43,21 @@ export async function callTool(
   }
 }
 
-function shape(tool: CompiledTool, result: ToolResult, call: Call, { logger }: CallToolOptions): CallToolResult {
+function shape(
+  tool: CompiledTool,
+  result: ToolResult,
+  call: Call,
+  { logger }: CallToolOptions,
+): CallToolResult {
   if (typeof result === 'string') result = { content: [{ type: 'text', text: result }] };
   if (!tool.output) return { content: result.content ?? [] };
 
   const checked = tool.output.check(result.structuredContent);
   if (!checked.ok) {
-    logger.error({ requestId: call.requestId, tool: tool.definition.name, problems: checked.problems }, 'bad output');
+    logger.error(
+      { requestId: call.requestId, tool: tool.definition.name, problems: checked.problems },
+      'bad output',
+    );
     throw new RpcError(INTERNAL_ERROR, `Internal error (request ${call.requestId})`);
   }
   const structuredContent = checked.value as Record<string, unknown>;

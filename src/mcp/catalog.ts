@@ -61,7 +61,8 @@ function compileEach<D extends { name: string; scopes: readonly string[] }, C>(
     const { name, scopes } = definition;
     if (!NAME.test(name)) throw new TypeError(`${kind} "${name}": the name may have A-Z a-z 0-9 _ . - only`);
     if (compiled.has(name)) throw new TypeError(`${kind} "${name}" is defined twice`);
-    if (!scopes.every((scope) => SCOPE.test(scope))) throw new TypeError(`${kind} "${name}" names a malformed scope`);
+    if (!scopes.every((scope) => SCOPE.test(scope)))
+      throw new TypeError(`${kind} "${name}" names a malformed scope`);
     try {
       compiled.set(name, compile(definition));
     } catch (error) {
@@ -105,7 +106,10 @@ function compilePrompt(definition: PromptDefinition): CompiledPrompt {
   return { definition, entry: { name, ...(title !== undefined && { title }), description, arguments: args } };
 }
 
-function findResource(resources: readonly CompiledResource[], uri: string): ReturnType<Catalog['findResource']> {
+function findResource(
+  resources: readonly CompiledResource[],
+  uri: string,
+): ReturnType<Catalog['findResource']> {
   for (const resource of resources) {
     const variables = resource.template.match(uri);
     if (variables) return { resource, variables };

@@ -29,7 +29,9 @@ export async function complete(
   return { completion: { values: shown, total: values.length, hasMore: values.length > MAX_VALUES } };
 }
 
-type Reference = { readonly type: 'ref/prompt'; readonly name: string } | { readonly type: 'ref/resource'; readonly uri: string };
+type Reference =
+  | { readonly type: 'ref/prompt'; readonly name: string }
+  | { readonly type: 'ref/resource'; readonly uri: string };
 
 function findTarget(ref: Reference, argument: string, { catalog }: HandlerOptions): Target {
   if (ref.type === 'ref/prompt') {
@@ -41,5 +43,8 @@ function findTarget(ref: Reference, argument: string, { catalog }: HandlerOption
   const resource = catalog.resources.find(({ definition }) => definition.uri === ref.uri);
   if (!resource) throw new RpcError(INVALID_PARAMS, 'Unknown resource template');
   const { scopes, complete: completers } = resource.definition;
-  return { scopes, completer: completers && Object.hasOwn(completers, argument) ? completers[argument] : undefined };
+  return {
+    scopes,
+    completer: completers && Object.hasOwn(completers, argument) ? completers[argument] : undefined,
+  };
 }

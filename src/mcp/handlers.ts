@@ -50,7 +50,9 @@ export function createHandlers(options: HandlerOptions): Handlers {
       const { definition } = found.resource;
       requireScopes(call, definition.scopes, options);
       await call.audit.received();
-      const contents = await runDefinition(call, options, (context) => definition.read(uri, found.variables, context));
+      const contents = await runDefinition(call, options, (context) =>
+        definition.read(uri, found.variables, context),
+      );
       if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
       return { contents: Array.isArray(contents) ? contents : [contents] };
     },

@@ -16,14 +16,16 @@ export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod>
   const { catalog, requiredScopes } = options;
   const templates = catalog.resources.filter(({ template }) => template.isTemplate);
   const fixed = catalog.resources.filter(({ template }) => !template.isTemplate);
-  const visible = (caller: Caller, { definition }: Listed) => mayList(caller, [...requiredScopes, ...definition.scopes]);
+  const visible = (caller: Caller, { definition }: Listed) =>
+    mayList(caller, [...requiredScopes, ...definition.scopes]);
 
   /** A list that only the caller's scopes decide. */
   const list = (key: string, listed: readonly Listed[]) => {
     const prepared = new Map<string, Record<string, unknown>>();
     return (params: Readonly<Record<string, unknown>>, { caller }: Call) => {
       refuseCursor(params);
-      const scopes = caller.method === 'jwt' ? '*' : catalog.scopes.filter((s) => caller.scopes.includes(s)).join(' ');
+      const scopes =
+        caller.method === 'jwt' ? '*' : catalog.scopes.filter((s) => caller.scopes.includes(s)).join(' ');
       let result = prepared.get(scopes);
       if (!result) {
         result = { [key]: listed.filter((one) => visible(caller, one)).map(({ entry }) => entry) };

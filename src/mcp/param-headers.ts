@@ -19,14 +19,20 @@ export function paramHeaders(schema: JsonSchema): readonly ParamHeader[] {
     throw new TypeError('x-mcp-header values must be unique, whatever their case');
   }
   const annotations = JSON.stringify(schema).split('"x-mcp-header":').length - 1;
-  if (annotations !== found.length) throw new TypeError('x-mcp-header may only stand on a chain of "properties"');
+  if (annotations !== found.length)
+    throw new TypeError('x-mcp-header may only stand on a chain of "properties"');
   return found;
 }
 
-function collect(schema: Readonly<Record<string, unknown>>, path: readonly string[], found: ParamHeader[]): void {
+function collect(
+  schema: Readonly<Record<string, unknown>>,
+  path: readonly string[],
+  found: ParamHeader[],
+): void {
   const name = schema['x-mcp-header'];
   if (name !== undefined) {
-    if (typeof name !== 'string' || !TOKEN.test(name)) throw new TypeError('x-mcp-header must be a header name token');
+    if (typeof name !== 'string' || !TOKEN.test(name))
+      throw new TypeError('x-mcp-header must be a header name token');
     if (!MIRRORED_TYPES.has(String(schema['type']))) {
       throw new TypeError('x-mcp-header needs type string, integer or boolean');
     }

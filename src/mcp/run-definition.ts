@@ -3,7 +3,13 @@ import type { Logger } from '../observe/logger.js';
 import type { Change } from '../stores/types.js';
 import { type Call, InputRequired, INTERNAL_ERROR, RpcError } from './call.js';
 import { RefusedRequest } from '../refusal.js';
-import { MissingCapability, type ToolContext, ToolError, type ToolServices, type ToolSettings } from './tool.js';
+import {
+  MissingCapability,
+  type ToolContext,
+  ToolError,
+  type ToolServices,
+  type ToolSettings,
+} from './tool.js';
 
 export interface RunOptions {
   readonly settings: ToolSettings;

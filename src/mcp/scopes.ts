@@ -2,10 +2,7 @@
 import type { Caller } from '../identity/caller.js';
 
 /** The scopes that a call needs and the caller lacks. */
-export function missingScopes(
-  caller: Caller,
-  needed: readonly string[],
-): readonly string[] {
+export function missingScopes(caller: Caller, needed: readonly string[]): readonly string[] {
   return needed.filter((scope) => !caller.scopes.includes(scope));
 }
 

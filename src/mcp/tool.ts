@@ -59,7 +59,11 @@ type JsonObject = Readonly<Record<string, unknown>>;
 export type AskRequest =
   | {
       readonly method: 'elicitation/create';
-      readonly params: { readonly message: string; readonly requestedSchema: JsonObject; readonly mode?: 'form' };
+      readonly params: {
+        readonly message: string;
+        readonly requestedSchema: JsonObject;
+        readonly mode?: 'form';
+      };
     }
   | {
       readonly method: 'sampling/createMessage';
@@ -75,7 +79,12 @@ export type AskRequest =
 export type AskAnswer<R extends AskRequest> = R extends { method: 'elicitation/create' }
   ? { readonly action: 'accept' | 'decline' | 'cancel'; readonly content?: JsonObject }
   : R extends { method: 'sampling/createMessage' }
-    ? { readonly role: string; readonly content: Content; readonly model: string; readonly stopReason?: string }
+    ? {
+        readonly role: string;
+        readonly content: Content;
+        readonly model: string;
+        readonly stopReason?: string;
+      }
     : { readonly roots: readonly { readonly uri: string; readonly name?: string }[] };
 
 /** An error whose message is meant for the caller. Any other error reaches the client as a generic message and an id. */
@@ -210,7 +219,9 @@ export interface Definitions {
 }
 
 /** Types a tool's input and output from its schemas. */
-export function defineTool<I extends Input, O extends Input = Input>(definition: ToolDefinition<I, O>): ToolDefinition {
+export function defineTool<I extends Input, O extends Input = Input>(
+  definition: ToolDefinition<I, O>,
+): ToolDefinition {
   return definition as unknown as ToolDefinition;
 }
 

@@ -26,7 +26,10 @@ export function parseUriTemplate(template: string): UriTemplate {
   return { isTemplate: names.length > 0, match: (uri) => variables(regex.exec(uri), names) };
 }
 
-function variables(found: RegExpExecArray | null, names: readonly string[]): Record<string, string> | undefined {
+function variables(
+  found: RegExpExecArray | null,
+  names: readonly string[],
+): Record<string, string> | undefined {
   if (!found) return undefined;
   try {
     return Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(found[i + 1] ?? '')]));

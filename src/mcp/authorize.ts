@@ -1,0 +1,63 @@
+/** Refuses a call whose caller lacks a scope, and takes from the caller's limit what the call costs. */
+import type { Request, RequestHandler, Response } from 'express';
+import { RefusedRequest } from '../refusal.js';
+import type { Catalog } from './catalog.js';
+import type { Envelope } from './message.js';
+import { missingScopes } from './scopes.js';
+
+export interface AuthorizeOptions {
+  readonly catalog: Catalog;
+  /** Scopes every call needs. */
+  readonly requiredScopes: readonly string[];
+  /** The `WWW-Authenticate` header for a missing scope (RFC 6750 §3.1), naming all that the call needs. */
+  readonly challenge: (error: string, scope: readonly string[]) => Readonly<Record<string, string>>;
+  /** Takes points from the caller's limit, or throws `rate_limited`; the first point is already taken. */
+  readonly spend: (req: Request, res: Response, points: number) => Promise<void>;
+}
+
+export function authorize(options: AuthorizeOptions): RequestHandler {
+  return async function authorize(req, res, next) {
+    const { catalog } = options;
+    const needed = [...new Set([...options.requiredScopes, ...scopesOf(catalog, req.envelope)])];
+    noteCall(req, catalog);
+    const missing = missingScopes(req.caller, needed);
+    if (missing.length > 0) {
+      throw new RefusedRequest('insufficient_scope', {
+        detail: { missing },
+        headers: options.challenge('insufficient_scope', needed),
+        ...(req.envelope.id !== undefined && { id: req.envelope.id }),
+      });
+    }
+    const cost = toolOf(catalog, req.envelope)?.definition.cost ?? 1;
+    if (cost > 1) await options.spend(req, res, cost - 1);
+    req.audit.note({ decision: 'allow' });
+    next();
+  };
+}
+
+/** Scopes of the definition that a message names; a name we do not know needs none, the era answers it. */
+function scopesOf(catalog: Catalog, envelope: Envelope): readonly string[] {
+  const { method = '', target } = envelope;
+  if (target === undefined) return [];
+  if (method === 'tools/call') return catalog.tools.get(target)?.definition.scopes ?? [];
+  if (method === 'prompts/get') return catalog.prompts.get(target)?.definition.scopes ?? [];
+  if (method.startsWith('resources/')) return catalog.findResource(target)?.resource.definition.scopes ?? [];
+  return [];
+}
+
+function toolOf(catalog: Catalog, { method, target }: Envelope) {
+  return method === 'tools/call' && target !== undefined ? catalog.tools.get(target) : undefined;
+}
+
+/** Notes before deciding, so that a refused call also says in the audit what was asked for. */
+function noteCall(req: Request, catalog: Catalog): void {
+  const { method, target, message } = req.envelope;
+  if (target === undefined) return;
+  if (method === 'tools/call') {
+    const tool = toolOf(catalog, req.envelope);
+    req.audit.note({ 'gen_ai.tool.name': tool ? target : 'unknown' });
+    req.audit.arguments(message?.params?.['arguments'], tool?.definition.auditArguments);
+  } else if (method?.startsWith('resources/')) {
+    req.audit.note({ 'mcp.resource.uri': target });
+  }
+}
