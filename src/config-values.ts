@@ -1,0 +1,107 @@
+/**
+ * How the text of an environment variable becomes a value.
+ * No message contains the text it complains about: it may be a secret pasted into the wrong variable.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/** Points per window. */
+interface RateLimit {
+  readonly points: number;
+  readonly windowMs: number;
+}
+
+type AuditSink = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string };
+
+/** `setTimeout` fires at once when asked for more: a huge time-out would end every call immediately. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** The variable's text through `parse`, which answers `undefined` for what it does not accept. */
+export function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
+  return z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
+}
+
+/** A comma list without empty or repeated entries. */
+export function list<T>(parse: (text: string) => T | undefined, expected: string) {
+  return parsed(everyItem(parse), `must be a comma list; each entry ${expected}`);
+}
+
+/** The same, or the word `none` for an empty one: leaving it empty by accident is not enough. */
+export function listOrNone<T>(parse: (text: string) => T | undefined, expected: string) {
+  const items = everyItem(parse);
+  const expectation = `must be none or a comma list; each entry ${expected}`;
+  return parsed((text): readonly T[] | undefined => (text === 'none' ? [] : items(text)), expectation);
+}
+
+function everyItem<T>(parse: (text: string) => T | undefined) {
+  return (text: string): readonly T[] | undefined => {
+    const items = [...new Set(text.split(',').map((item) => item.trim()))].map(parse);
+    return items.includes(undefined) ? undefined : (items as T[]);
+  };
+}
+
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
+  const parse = (text: string) => (/^\d{1,16}$/.test(text) ? Number(text) : undefined);
+  const within = (value: number | undefined) =>
+    value !== undefined && value >= min && value <= max ? value : undefined;
+  return parsed((text) => within(parse(text)), `must be a whole number from ${min} to ${max}`);
+}
+
+export const milliseconds = (min: number = 1) => integer(min, MAX_TIMER_MS);
+
+export function oneOf<const T extends string>(...values: readonly T[]) {
+  return parsed(oneWord(...values), `must be one of ${values.join(', ')}`);
+}
+
+export const oneWord = <const T extends string>(...values: readonly T[]) => {
+  return (text: string): T | undefined => values.find((value) => value === text);
+};
+
+export const boolean = () => oneOf('true', 'false').transform((text) => text === 'true');
+
+/** A file this process can read, by its path. */
+export const readableFile = () =>
+  parsed(
+    (path) => (readOrUndefined(path) === undefined ? undefined : path),
+    'must name a file that this process can read',
+  );
+
+export function readOrUndefined(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+export function parseRateLimit(text: string): RateLimit | undefined {
+  const [, points, amount, unit] = /^([1-9]\d{0,8})\/([1-9]\d{0,8})(ms|s|m|h)$/.exec(text) ?? [];
+  if (unit === undefined) return undefined;
+  const windowMs = Number(amount) * UNITS[unit as keyof typeof UNITS];
+  return windowMs <= MAX_TIMER_MS ? { points: Number(points), windowMs } : undefined;
+}
+
+export function parseAuditSink(text: string): AuditSink | undefined {
+  if (text === 'stdout') return { kind: 'stdout' };
+  const [, path] = /^file:(.+)$/.exec(text) ?? [];
+  return path === undefined ? undefined : { kind: 'file', path };
+}
+
+/** 32 bytes, written in the one canonical way. */
+export function parseKey(text: string): Buffer | undefined {
+  const key = Buffer.from(text, 'base64url');
+  return key.length === 32 && key.toString('base64url') === text ? key : undefined;
+}
+
+/** RFC 6749 §3.3: `scope-token`s, separated by spaces; commas separate too, as in every other list here. */
+export function parseScopes(text: string): readonly string[] | undefined {
+  const scopes = [...new Set(text.split(/[\s,]+/))];
+  return scopes.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) ? scopes : undefined;
+}

@@ -1,0 +1,114 @@
+/**
+ * The configuration, read once and only here. Whatever is contradictory or unsafe stops the start, all of it at once:
+ * `config-schema.ts` has the variables, `config-rules.ts` what they mean to each other.
+ */
+import { inspect, isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
+import { describe } from './config-describe.js';
+import { misspelled, type Problem, readText } from './config-env.js';
+import { brokenRules, defaultHosts, defaultPublicUrl } from './config-rules.js';
+import { type Config, type Parsed, type Settings, Variables } from './config-schema.js';
+import { toolSettings } from './tools/settings.js';
+
+export { isLoopback } from './config-network.js';
+export type { Problem } from './config-env.js';
+export type { Config } from './config-schema.js';
+
+/** The process must not start: exit code 78 (`EX_CONFIG`). The message lists every problem, one a line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  constructor(readonly problems: readonly Problem[]) {
+    super(problems.map(({ variable, message }) => `${variable}: ${message}`).join('\n'));
+  }
+}
+
+const FORMS = { ...Variables.shape, ...toolSettings.shape };
+const SECRETS = new Set(
+  Object.entries(FORMS).flatMap(([name, form]) => (describe(form).secret ? [name] : [])),
+);
+const KNOWN = new Set([...Object.keys(FORMS), ...[...SECRETS].map((name) => `${name}_FILE`)]);
+
+/** @throws {ConfigError} naming every variable at fault and the fix. */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const { config, problems } = readConfig(env);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** For the doctor, which shows the rest beside what is wrong: an invalid variable has its default here. */
+export function readConfig(env: NodeJS.ProcessEnv): { config: Config; problems: readonly Problem[] } {
+  const { texts, problems: unread } = readTexts(env);
+  const ours = parseAll(Variables, texts);
+  const settings = parseAll(toolSettings, texts);
+  const config = complete({ ...(ours.values as Parsed), settings: unprintable(settings.values as Settings) });
+
+  const invalid = new Set([...unread, ...ours.problems].map(({ variable }) => variable));
+  const isInvalid = (name: string) => invalid.has(name) || invalid.has(`${name}_FILE`);
+  const broken = brokenRules(config, (name) => texts[name] !== undefined, isInvalid);
+  const problems = [...misspelled(env, KNOWN), ...unread, ...ours.problems, ...settings.problems, ...broken];
+  return { config, problems };
+}
+
+function readTexts(env: NodeJS.ProcessEnv): { texts: Record<string, string>; problems: readonly Problem[] } {
+  const texts: Record<string, string> = {};
+  const problems: Problem[] = [];
+  for (const name of Object.keys(FORMS)) {
+    const text = readText(env, name, SECRETS.has(name));
+    if (typeof text === 'object') problems.push(text);
+    else if (text !== undefined) texts[name] = text;
+  }
+  return { texts, problems };
+}
+
+/** Every problem at once, and the values that stand when the variables at fault are left out. */
+function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string>>) {
+  const { data, error } = form.safeParse(texts);
+  if (error === undefined) return { values: data, problems: [] };
+
+  const problems = error.issues.map(({ path, message }) => ({ variable: path.join('.'), message }));
+  const atFault = new Set(error.issues.map(({ path }) => path[0]));
+  const rest = Object.fromEntries(Object.entries(texts).filter(([name]) => !atFault.has(name)));
+  return { values: form.safeParse(rest).data ?? {}, problems };
+}
+
+function complete(given: Parsed & { readonly settings: Settings }): Config {
+  const withUrl = { ...given, PUBLIC_URL: given.PUBLIC_URL ?? defaultPublicUrl(given) };
+  return unprintable({
+    ...withUrl,
+    ALLOWED_HOSTS: given.ALLOWED_HOSTS ?? defaultHosts(withUrl),
+    JWT_AUDIENCE: given.JWT_AUDIENCE ?? [withUrl.PUBLIC_URL.href],
+    SHUTDOWN_DELAY_MS: given.SHUTDOWN_DELAY_MS ?? (given.NODE_ENV === 'production' ? 5000 : 0),
+  });
+}
+
+/** The configuration once `PORT=0` has become a real port: what was derived from the port follows it. */
+export function atPort(config: Config, port: number): Config {
+  const { PUBLIC_URL, ALLOWED_HOSTS, JWT_AUDIENCE, ...rest } = config;
+  const isDerived = {
+    url: PUBLIC_URL.href === defaultPublicUrl(config).href,
+    hosts: isDeepStrictEqual(ALLOWED_HOSTS, defaultHosts(config)),
+    audience: isDeepStrictEqual(JWT_AUDIENCE, [PUBLIC_URL.href]),
+  };
+  return complete({
+    ...rest,
+    PORT: port,
+    PUBLIC_URL: isDerived.url ? undefined : PUBLIC_URL,
+    ALLOWED_HOSTS: isDerived.hosts ? undefined : ALLOWED_HOSTS,
+    JWT_AUDIENCE: isDerived.audience ? undefined : JWT_AUDIENCE,
+  });
+}
+
+/** What may be shown of the configuration, or of the tools' settings. */
+export function redacted(values: object): Record<string, unknown> {
+  const shown = Object.entries(values).map(([name, value]) => [
+    name,
+    SECRETS.has(name) ? '[redacted]' : value,
+  ]);
+  return Object.fromEntries(shown);
+}
+
+/** Secrets stay out of JSON and `inspect`, should someone log the configuration. */
+function unprintable<T extends object>(values: T): T {
+  const shown = { value: () => redacted(values) };
+  return Object.defineProperties(values, { toJSON: shown, [inspect.custom]: shown });
+}
