@@ -31,7 +31,8 @@ export interface ResponseWriter {
 export function createResponseWriter(res: Response, options: ResponseWriterOptions): ResponseWriter {
   const { audit, keepAlive, maxBufferBytes } = options;
   let streaming = false;
-  let closed = false;
+  const isGone = () => res.req.socket.destroyed; // known even where a pipelined response has no socket yet
+  let closed = isGone();
   const ping = () => write(': keep-alive\n\n');
 
   const close = () => {
@@ -54,8 +55,8 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
 
   const write = (frame: string) => {
     if (closed) return;
-    res.write(frame);
-    if (res.writableLength <= maxBufferBytes) return;
+    // Asked before writing: one large message is not yet a slow reader.
+    if (res.writableLength <= maxBufferBytes) return void res.write(frame);
     // A reader this far behind would fill the memory; its socket is the only thing left to end.
     audit.note({ reason: 'slow_reader', truncated: true });
     close();
@@ -81,6 +82,8 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
     res.end();
   };
 
+  res.once('close', close);
+
   return {
     open,
     send: (message) => {
@@ -93,10 +96,9 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
       return closed;
     },
     onDisconnect: (listener) => {
+      if (isGone()) return listener();
       res.once('close', () => {
-        if (res.writableFinished) return;
-        close();
-        listener();
+        if (!res.writableFinished) listener();
       });
     },
   };
