@@ -1,0 +1,89 @@
+/** One POSTed request within a session: from its id to its answer. */
+import type { Request, Response } from 'express';
+import type { Logger } from '../../observe/logger.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionRecord } from '../../stores/types.js';
+import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
+import type { JsonRpcMessage } from '../message.js';
+import { MissingCapability } from '../tool.js';
+import { createAsks } from './asks.js';
+import { createClientCall } from './client-call.js';
+import type { Engine, Handle } from './engine.js';
+import { toRpcError, toStreamedError } from './errors.js';
+import type { LiveSession, LiveSessions } from './live-sessions.js';
+import type { Method } from './methods.js';
+
+export interface AnswerOptions extends Omit<ResponseWriterOptions, 'audit'> {
+  readonly engine: Engine;
+  readonly methods: ReadonlyMap<string, Method>;
+  readonly live: LiveSessions;
+  readonly askTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+/** @throws {RefusedRequest} and whatever broke, as long as nothing of the answer is written */
+export async function answerRequest(
+  req: Request,
+  res: Response,
+  session: SessionRecord,
+  options: AnswerOptions,
+): Promise<void> {
+  const id = req.envelope.id as string | number;
+  const live = options.live.findOrAdd(session.id);
+  if (live.calls.has(id))
+    throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' }, id });
+  live.minLevel = session.logLevel;
+  const cancellation = new AbortController();
+  live.calls.set(id, cancellation);
+  try {
+    await answer(req, res, { session, live, signal: cancellation.signal }, options);
+  } finally {
+    live.calls.delete(id);
+    options.live.release(session.id);
+  }
+}
+
+interface Within {
+  readonly session: SessionRecord;
+  readonly live: LiveSession;
+  readonly signal: AbortSignal;
+}
+
+async function answer(req: Request, res: Response, within: Within, options: AnswerOptions): Promise<void> {
+  const { live, signal } = within;
+  const { message, method = '' } = req.envelope;
+  // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its messages go nowhere.
+  const writer = createResponseWriter(res, { ...options, audit: req.audit });
+  const asks = createAsks({ live, writer, signal, timeoutMs: options.askTimeoutMs });
+  const call = createClientCall(req, { ...within, writer, asks });
+  const run = options.methods.get(method);
+  let broken: unknown;
+  const handle: Handle = async (params) => {
+    try {
+      return await run?.(params, call, within);
+    } catch (error) {
+      if (error instanceof MissingCapability && method === 'tools/call') return toolFailure(error.message);
+      const answerable = toRpcError(error);
+      if (!answerable) broken = error;
+      throw answerable ?? toStreamedError(error, req.requestId);
+    }
+  };
+
+  const result = await options.engine.answer(message as JsonRpcMessage, run && handle, signal);
+  asks.close();
+  if (!result) {
+    // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
+    req.audit.note({ detail: { ended: 'cancelled' } });
+    writer.open();
+    return writer.end();
+  }
+  if (broken !== undefined && !res.headersSent) throw broken;
+  if (broken !== undefined)
+    options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
+  if (result.error) req.audit.note({ 'rpc.code': result.error.code });
+  writer.answer(result);
+}
+
+function toolFailure(text: string): object {
+  return { content: [{ type: 'text', text }], isError: true };
+}

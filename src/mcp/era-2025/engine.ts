@@ -1,0 +1,108 @@
+/** The only file that knows `@modelcontextprotocol/sdk`: one fresh `Server` per request, never used twice. */
+import { Server } from '@modelcontextprotocol/sdk/server/index.js';
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+import * as sdk from '@modelcontextprotocol/sdk/types.js';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
+import { INVALID_PARAMS, RpcError } from '../call.js';
+import type { JsonRpcMessage } from '../message.js';
+import { isValid } from '../schema.js';
+import { serverInfo } from '../server-info.js';
+import type { AskRequest, JsonSchema } from '../tool.js';
+
+type Params = Readonly<Record<string, unknown>>;
+/** Answers with the result, or throws an {@link RpcError}. */
+export type Handle = (params: Params) => unknown;
+
+/** What `initialize` advertises (MCP `ServerCapabilities`). */
+export type ServerCapabilities = Readonly<Record<string, object>>;
+
+export interface Engine {
+  /**
+   * The JSON-RPC answer to a request. Without `handle` the engine answers what it knows (`initialize`, `ping`) and
+   * `-32601` for the rest. `undefined` once `signal` aborts: a cancelled request gets no answer.
+   */
+  answer(
+    request: JsonRpcMessage,
+    handle: Handle | undefined,
+    signal: AbortSignal,
+  ): Promise<JsonRpcMessage | undefined>;
+}
+
+const REQUESTS = {
+  initialize: sdk.InitializeRequestSchema,
+  'tools/list': sdk.ListToolsRequestSchema,
+  'tools/call': sdk.CallToolRequestSchema,
+  'resources/list': sdk.ListResourcesRequestSchema,
+  'resources/templates/list': sdk.ListResourceTemplatesRequestSchema,
+  'resources/read': sdk.ReadResourceRequestSchema,
+  'resources/subscribe': sdk.SubscribeRequestSchema,
+  'resources/unsubscribe': sdk.UnsubscribeRequestSchema,
+  'prompts/list': sdk.ListPromptsRequestSchema,
+  'prompts/get': sdk.GetPromptRequestSchema,
+  'completion/complete': sdk.CompleteRequestSchema,
+  'logging/setLevel': sdk.SetLevelRequestSchema,
+} as const;
+
+export function createEngine(capabilities: ServerCapabilities): Engine {
+  // A Server would otherwise make an Ajv of its own: most of what a fresh one costs.
+  const options = {
+    capabilities: capabilities as sdk.ServerCapabilities,
+    jsonSchemaValidator: new AjvJsonSchemaValidator(),
+  };
+  return {
+    answer: (request, handle, signal) => {
+      const server = new Server(serverInfo, options);
+      // The built-in handlers would answer malformed parameters with zod's own words and -32603.
+      const own = hasValidParams(request) ? handle : refuseParams;
+      if (own) {
+        server.removeRequestHandler(String(request.method));
+        server.fallbackRequestHandler = async ({ params }) => (await own(params ?? {})) as sdk.Result;
+      }
+      return exchange(server, withoutTask(request), signal);
+    },
+  };
+}
+
+function exchange(
+  server: Server,
+  request: JsonRpcMessage,
+  signal: AbortSignal,
+): Promise<JsonRpcMessage | undefined> {
+  const answered = new Promise<JsonRpcMessage | undefined>((resolve, reject) => {
+    const transport: Transport = {
+      start: async () => {},
+      send: async (message) => resolve(message as JsonRpcMessage),
+      close: async () => transport.onclose?.(),
+    };
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    server.connect(transport).then(() => transport.onmessage?.(request as sdk.JSONRPCMessage), reject);
+  });
+  return answered.finally(() => void server.close());
+}
+
+function hasValidParams(request: JsonRpcMessage): boolean {
+  const method = String(request.method);
+  if (!Object.hasOwn(REQUESTS, method)) return true;
+  return REQUESTS[method as keyof typeof REQUESTS].safeParse(request).success;
+}
+
+function refuseParams(): never {
+  throw new RpcError(INVALID_PARAMS, 'Invalid params');
+}
+
+/** A server without tasks ignores that a call asks for one (MCP 2025-11-25, tasks, capability negotiation). */
+function withoutTask(request: JsonRpcMessage): JsonRpcMessage {
+  if (request.params?.['task'] === undefined) return request;
+  const { task: _, ...params } = request.params;
+  return { ...request, params };
+}
+
+/** Whether a client's result has the shape of an answer to `request`. */
+export function isAnswerTo(request: AskRequest, result: unknown): boolean {
+  if (request.method === 'roots/list') return sdk.ListRootsResultSchema.safeParse(result).success;
+  if (request.method === 'sampling/createMessage')
+    return sdk.CreateMessageResultSchema.safeParse(result).success;
+  const { success, data } = sdk.ElicitResultSchema.safeParse(result);
+  if (!success || data.action !== 'accept') return success;
+  return isValid(request.params.requestedSchema as JsonSchema, data.content ?? {});
+}

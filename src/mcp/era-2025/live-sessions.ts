@@ -1,0 +1,64 @@
+/** What runs in this process for a session. The session itself is a record in a store; this is only what is open now. */
+import type { JsonRpcMessage } from '../message.js';
+
+export interface LiveSession {
+  /** Requests in flight by JSON-RPC id; aborting one cancels it. */
+  readonly calls: Map<string | number, AbortController>;
+  /** Questions that wait for the client, by the id we gave them. */
+  readonly asks: Map<string, (answer: JsonRpcMessage) => void>;
+  /** Open GET streams, oldest first. */
+  readonly streams: Set<LiveStream>;
+  /** `logging/setLevel`, so that it also holds for calls already running. */
+  minLevel: string | undefined;
+  /** The last change of the record: changes wait for each other, so that none is lost. */
+  lastUpdate: Promise<unknown>;
+}
+
+export interface LiveStream {
+  send(message: object): void;
+  end(): void;
+}
+
+export interface LiveSessions {
+  find(id: string): LiveSession | undefined;
+  findOrAdd(id: string): LiveSession;
+  /** Forgets a session that has nothing open any more. */
+  release(id: string): void;
+  /** Cancels the calls and ends the streams of a session. */
+  end(id: string): void;
+  ids(): readonly string[];
+}
+
+export function createLiveSessions(): LiveSessions {
+  const sessions = new Map<string, LiveSession>();
+  return {
+    find: (id) => sessions.get(id),
+
+    findOrAdd: (id) => {
+      const known = sessions.get(id);
+      if (known) return known;
+      const added: LiveSession = {
+        calls: new Map(),
+        asks: new Map(),
+        streams: new Set(),
+        minLevel: undefined,
+        lastUpdate: Promise.resolve(),
+      };
+      sessions.set(id, added);
+      return added;
+    },
+
+    release: (id) => {
+      const live = sessions.get(id);
+      if (live && live.calls.size === 0 && live.streams.size === 0) sessions.delete(id);
+    },
+
+    end: (id) => {
+      const live = sessions.get(id);
+      for (const call of live?.calls.values() ?? []) call.abort();
+      for (const stream of live?.streams ?? []) stream.end();
+    },
+
+    ids: () => [...sessions.keys()],
+  };
+}

@@ -1,0 +1,79 @@
+/** The methods a session can call: the shared handlers, and those that change its record. */
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionRecord, SessionStore } from '../../stores/types.js';
+import { type Call, INVALID_PARAMS, RpcError } from '../call.js';
+import type { Catalog } from '../catalog.js';
+import type { Handlers } from '../handlers.js';
+import type { ServerCapabilities } from './engine.js';
+import type { LiveSession } from './live-sessions.js';
+
+/** Whose request it is. */
+export interface Within {
+  readonly session: SessionRecord;
+  readonly live: LiveSession;
+}
+
+type Params = Readonly<Record<string, unknown>>;
+export type Method = (params: Params, call: Call, within: Within) => unknown;
+
+export interface MethodsOptions {
+  readonly handlers: Handlers;
+  readonly capabilities: ServerCapabilities;
+  readonly catalog: Pick<Catalog, 'findResource'>;
+  readonly sessions: SessionStore;
+}
+
+/** Bounds on what one record may hold. */
+const MAX_SUBSCRIPTIONS = 100;
+const MAX_URI_LENGTH = 2048;
+
+/** Only the methods that the advertised capabilities cover: the engine answers -32601 for the rest. */
+export function createMethods(options: MethodsOptions): ReadonlyMap<string, Method> {
+  const all: [string, Method][] = [
+    ...Object.entries(options.handlers),
+    ...Object.entries(recordMethods(options)),
+  ];
+  const isOffered = ([method]: [string, Method]) => {
+    const [family = ''] = method.split('/');
+    return Object.hasOwn(options.capabilities, family === 'completion' ? 'completions' : family);
+  };
+  return new Map(all.filter(isOffered));
+}
+
+function recordMethods({ catalog, sessions }: MethodsOptions): Record<string, Method> {
+  const changeSubscriptions = async (
+    { session, live }: Within,
+    change: (uris: readonly string[]) => string[],
+  ) => {
+    const update = live.lastUpdate.then(async () => {
+      const record = await sessions.get(session.id);
+      if (!record) throw new RefusedRequest('session_not_found');
+      await sessions.update(session.id, { subscriptions: change(record.subscriptions) });
+    });
+    live.lastUpdate = update.catch(() => {});
+    await update;
+    return {};
+  };
+
+  return {
+    'logging/setLevel': async ({ level }, _call, { session, live }) => {
+      await sessions.update(session.id, { logLevel: String(level) });
+      live.minLevel = String(level);
+      return {};
+    },
+
+    'resources/subscribe': (params, _call, within) => {
+      const uri = String(params['uri']);
+      const isKnown = uri.length <= MAX_URI_LENGTH && catalog.findResource(uri) !== undefined;
+      if (!isKnown) throw new RpcError(INVALID_PARAMS, 'Resource not found');
+      return changeSubscriptions(within, (uris) => {
+        const changed = new Set(uris).add(uri);
+        if (changed.size > MAX_SUBSCRIPTIONS) throw new RpcError(INVALID_PARAMS, 'Too many subscriptions');
+        return [...changed];
+      });
+    },
+
+    'resources/unsubscribe': ({ uri }, _call, within) =>
+      changeSubscriptions(within, (uris) => uris.filter((one) => one !== uri)),
+  };
+}

@@ -1,0 +1,102 @@
+/** How a session begins, and who may use it. */
+import { randomBytes } from 'node:crypto';
+import type { Request, Response } from 'express';
+import { type Caller, callerKey } from '../../identity/caller.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionRecord, SessionStore } from '../../stores/types.js';
+import { VERSIONS_2025 } from '../envelope.js';
+import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
+import type { JsonRpcMessage } from '../message.js';
+import type { Engine } from './engine.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface OpenSessionOptions extends Omit<ResponseWriterOptions, 'audit'> {
+  readonly engine: Engine;
+  readonly sessions: SessionStore;
+  readonly maxSessionsPerCaller: number;
+}
+
+/** `initialize`: the engine answers, and what must outlive the request becomes a record. */
+export async function openSession(req: Request, res: Response, options: OpenSessionOptions): Promise<void> {
+  const request = withSupportedVersion(req.envelope.message as JsonRpcMessage);
+  const neverCancelled = new AbortController().signal; // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
+  const answer = (await options.engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
+  if (answer.result) {
+    const session = recordOf(req.caller, request, answer.result);
+    if ((await options.sessions.create(session, options.maxSessionsPerCaller)) === 'too_many') {
+      throw refusal(req, 'too_many_sessions', { headers: { 'Retry-After': '60' } });
+    }
+    note(req, session);
+    res.setHeader('Mcp-Session-Id', session.id);
+  }
+  if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
+  createResponseWriter(res, { ...options, audit: req.audit }).answer(answer);
+}
+
+/** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
+export async function requireSession(req: Request, sessions: SessionStore): Promise<SessionRecord> {
+  const { sessionId, protocolVersion, method } = req.envelope;
+  if (sessionId === undefined) throw refusal(req, 'session_required');
+  req.audit.session(sessionId);
+  const session = await sessions.get(sessionId);
+  if (session?.owner !== callerKey(req.caller)) throw refusal(req, 'session_not_found');
+  note(req, session);
+  if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {
+    throw refusal(req, 'malformed_message', { message: 'Another protocol version was negotiated' });
+  }
+  if (method === 'initialize') throw refusal(req, 'malformed_message', { message: 'Already initialized' });
+  return session;
+}
+
+function note(req: Request, { id, protocolVersion }: SessionRecord): void {
+  req.audit.session(id);
+  req.audit.note({ 'mcp.protocol.version': protocolVersion });
+}
+
+function refusal(
+  req: Request,
+  ...[code, options]: ConstructorParameters<typeof RefusedRequest>
+): RefusedRequest {
+  const { id, kind } = req.envelope;
+  return new RefusedRequest(code, { ...options, ...(kind === 'request' && id !== undefined && { id }) });
+}
+
+/** Offers our latest revision for one that we do not speak; the engine alone would also accept a draft. */
+function withSupportedVersion(request: JsonRpcMessage): JsonRpcMessage {
+  const { protocolVersion } = request.params ?? {};
+  if (typeof protocolVersion !== 'string' || VERSIONS_2025.includes(protocolVersion)) return request;
+  return { ...request, params: { ...request.params, protocolVersion: VERSIONS_2025[0] } };
+}
+
+/** @param request checked by the engine */
+function recordOf(caller: Caller, request: JsonRpcMessage, result: Json): SessionRecord {
+  const { clientInfo, capabilities } = request.params as Record<'clientInfo' | 'capabilities', Json>;
+  return {
+    id: randomBytes(32).toString('base64url'),
+    owner: callerKey(caller),
+    protocolVersion: String(result['protocolVersion']),
+    clientInfo: { name: short(clientInfo['name']), version: short(clientInfo['version']) },
+    clientCapabilities: askable(capabilities),
+    subscriptions: [],
+  };
+}
+
+/** What we may ask of this client, and no more of it: a record stays small whatever a client declares. */
+function askable({ elicitation, sampling, roots }: Json): Json {
+  return {
+    ...(isFormElicitation(elicitation) && { elicitation: {} }),
+    ...(sampling !== undefined && { sampling: {} }),
+    ...(roots !== undefined && { roots: {} }),
+  };
+}
+
+/** `{}` means forms; a client may also know URLs only (MCP 2025-11-25, elicitation, capabilities). */
+function isFormElicitation(elicitation: unknown): boolean {
+  if (typeof elicitation !== 'object' || elicitation === null) return false;
+  return 'form' in elicitation || !('url' in elicitation);
+}
+
+function short(text: unknown): string {
+  return String(text).slice(0, 256);
+}
