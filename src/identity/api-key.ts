@@ -1,0 +1,102 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { RefusedRequest } from '../refusal.js';
+import { type ApiKeyEntry, parseApiKeyFile } from './api-key-entry.js';
+import { hashApiKey, looksLikeApiKey, parseApiKey } from './api-key-format.js';
+import type { Caller } from './caller.js';
+import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
+import { watchFile } from './watched-file.js';
+
+export interface ApiKeyVerifierOptions {
+  /** Path of the key file (`npm run key`), re-read when it changes. */
+  readonly file?: string;
+  /** Keys besides those of the file. */
+  readonly entries?: readonly ApiKeyEntry[];
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly logger?: IdentityLog;
+}
+
+type Keys = ReadonlyMap<string, ApiKeyEntry>;
+
+/** Compared with where there is nothing to compare with, so that an unknown id takes the same work as a known one. */
+const NOBODY = randomBytes(32);
+
+/**
+ * Proves API keys by their hashes.
+ *
+ * While the file cannot be read or parsed every key is refused with 503 `store_unavailable`: going on with the last
+ * good set would keep alive a key that the broken edit was meant to revoke.
+ *
+ * @throws when the file cannot be read or parsed at the start
+ */
+export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Verifier> {
+  const { now = Date.now } = options;
+  const keys = keySource(options, now);
+  await keys.load();
+
+  return {
+    kind: 'api-key',
+    accepts: looksLikeApiKey,
+    async verify(credential) {
+      const parsed = parseApiKey(credential);
+      if (typeof parsed === 'string') throw credentialsInvalid(parsed);
+      const entry = (await keys.current()).get(parsed.id);
+      return prove(entry, credential, now());
+    },
+    close() {},
+  };
+}
+
+function keySource({ file, entries = [], logger }: ApiKeyVerifierOptions, now: () => number) {
+  if (file === undefined && entries.length === 0)
+    throw new TypeError('apiKeyVerifier needs a file or entries');
+  const toKeys = (found: readonly ApiKeyEntry[]): Keys =>
+    new Map([...entries, ...found].map((entry) => [entry.id, entry]));
+  const parse = (text: string) => toKeys(parseApiKeyFile(text).keys);
+  const watched =
+    file === undefined
+      ? { current: () => Promise.resolve(toKeys([])) }
+      : watchFile({ path: file, parse, now });
+  let problem: string | undefined;
+
+  async function current(): Promise<Keys> {
+    try {
+      const keys = await watched.current();
+      problem = undefined;
+      return keys;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== problem)
+        logger?.warn({ problem: message }, 'API_KEYS_FILE refused: no key is accepted');
+      problem = message;
+      throw new RefusedRequest('store_unavailable', {
+        detail: { reason: 'api_keys_file' },
+        headers: { 'Retry-After': '5' },
+      });
+    }
+  }
+
+  return { load: () => watched.current(), current };
+}
+
+/** The secret first: only its holder may cause the other reasons, and only the audit sees them. */
+function prove(entry: ApiKeyEntry | undefined, credential: string, now: number): Caller {
+  const presented = hashApiKey(credential);
+  const matches = [0, 1].map((slot) => timingSafeEqual(presented, storedHash(entry, slot)));
+  const secret = entry?.secrets[matches.indexOf(true)];
+  if (!entry) throw credentialsInvalid('unknown_key');
+  if (!secret) throw credentialsInvalid('wrong_secret', { keyId: entry.id });
+  if (entry.revokedAt) throw credentialsInvalid('revoked', { keyId: entry.id });
+  if (isOver(entry.expiresAt, now)) throw credentialsInvalid('expired', { keyId: entry.id });
+  if (isOver(secret.validUntil, now)) throw credentialsInvalid('rotated', { keyId: entry.id });
+  return { issuer: 'api-key', subject: entry.id, keyId: entry.id, method: 'api-key', scopes: entry.scopes };
+}
+
+function storedHash(entry: ApiKeyEntry | undefined, slot: number): Buffer {
+  const hash = entry?.secrets[slot]?.hash;
+  return hash === undefined ? NOBODY : Buffer.from(hash, 'base64url');
+}
+
+function isOver(time: string | undefined, now: number): boolean {
+  return time !== undefined && Date.parse(time) <= now;
+}

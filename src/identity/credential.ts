@@ -1,0 +1,44 @@
+/**
+ * Takes the one credential of a request from its headers. Query, body and cookies are never looked at: the first is
+ * logged by every proxy, the last is sent by browsers without being asked (RFC 6750 §2, RFC 9700 §4.3.2).
+ */
+import type { IncomingMessage } from 'node:http';
+import { RefusedRequest } from '../refusal.js';
+import { looksLikeApiKey } from './api-key-format.js';
+import { credentialsInvalid } from './verifier.js';
+
+/** Characters; room for a token with many groups, far below Node's limit for all headers together. */
+const MAX_LENGTH = 8192;
+
+/**
+ * @throws {RefusedRequest} `credentials_missing`, `credentials_ambiguous` or `credentials_invalid`
+ */
+export function readCredential(req: Pick<IncomingMessage, 'rawHeaders'>): string {
+  // Raw headers: Node keeps only the first of two `Authorization` headers, a proxy before us may have read the second.
+  const authorization = valuesOf(req.rawHeaders, 'authorization');
+  const apiKey = valuesOf(req.rawHeaders, 'x-api-key');
+  if (authorization.length + apiKey.length > 1) throw ambiguous('several headers');
+
+  const credential = authorization[0] !== undefined ? bearer(authorization[0]) : apiKey[0];
+  if (credential === undefined) throw new RefusedRequest('credentials_missing');
+  if (credential.includes(',')) throw ambiguous('comma-joined');
+  if (credential.length > MAX_LENGTH) throw credentialsInvalid('too_long');
+  if (!/^[\w.~+/-]+=*$/.test(credential)) throw credentialsInvalid('malformed');
+  if (apiKey.length > 0 && !looksLikeApiKey(credential)) throw credentialsInvalid('not_an_api_key');
+  return credential;
+}
+
+function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
+  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+}
+
+/** RFC 6750 §2.1; the scheme's case does not matter (RFC 9110 §11.1). */
+function bearer(authorization: string): string {
+  const [, credential] = /^Bearer +(.+)$/i.exec(authorization) ?? [];
+  if (credential === undefined) throw credentialsInvalid('scheme');
+  return credential;
+}
+
+function ambiguous(reason: string): RefusedRequest {
+  return new RefusedRequest('credentials_ambiguous', { detail: { reason } });
+}

@@ -1,0 +1,146 @@
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
+import { RefusedRequest } from '../refusal.js';
+import type { Caller } from './caller.js';
+import { type KeySet, keySet } from './key-set.js';
+import { tokenCache } from './token-cache.js';
+import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
+
+export interface JwtVerifierOptions {
+  /** Compared as plain strings; each is bound to its own keys. */
+  readonly issuers: readonly string[];
+  /** Key set of the single issuer, instead of discovery. */
+  readonly jwksUrl?: URL;
+  /** A token must name at least one. */
+  readonly audience: readonly string[];
+  /** Asymmetric algorithms only. */
+  readonly algorithms: readonly string[];
+  readonly clockToleranceS: number;
+  /** Verified tokens remembered. Default 10,000. */
+  readonly cacheSize?: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly logger?: IdentityLog;
+}
+
+const ASYMMETRIC = /^(?:ES(?:256|384|512)|PS(?:256|384|512)|RS(?:256|384|512)|EdDSA|Ed25519)$/;
+/** RFC 9068 §4, and what issuers older than it write. A logout or security event token is no access token. */
+const ACCESS_TOKEN_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt', 'application/at+jwt'];
+/** By these a token would bring its own key along (RFC 8725 §3.10). */
+const EMBEDDED_KEYS = ['jwk', 'jku', 'x5u', 'x5c'];
+
+/** Proves access tokens in JWT form (RFC 9068, RFC 8725). */
+export function jwtVerifier(options: JwtVerifierOptions): Verifier {
+  requireSafe(options);
+  const { issuers, cacheSize = 10_000, now = Date.now } = options;
+  const keySets = new Map(issuers.map((issuer) => [issuer, keySet({ ...options, issuer, now })]));
+  const cache = tokenCache(cacheSize, now);
+
+  async function prove(token: string): Promise<Caller> {
+    requireAccessTokenHeader(token);
+    const [issuer, keys] = chooseIssuer(token, keySets);
+    const { payload } = await jwtVerify(token, (header) => keys.key(header), checks(options, issuer, now()));
+    const caller = callerOf(payload, issuer);
+    cache.set(token, caller, ((payload.exp ?? 0) + options.clockToleranceS) * 1000);
+    return caller;
+  }
+
+  return {
+    kind: 'jwt',
+    accepts: (credential) => credential.split('.').length === 3,
+    async verify(token) {
+      try {
+        return cache.get(token) ?? (await prove(token));
+      } catch (error) {
+        throw error instanceof RefusedRequest ? error : credentialsInvalid(reasonOf(error));
+      }
+    },
+    close() {
+      for (const keys of keySets.values()) keys.close();
+      cache.clear();
+    },
+  };
+}
+
+function requireSafe({ issuers, jwksUrl, audience, algorithms }: JwtVerifierOptions): void {
+  if (issuers.length === 0) throw new TypeError('jwtVerifier needs an issuer');
+  if (audience.length === 0)
+    throw new TypeError('jwtVerifier needs an audience: tokens for others must not work here');
+  if (jwksUrl && issuers.length > 1) throw new TypeError('one jwksUrl cannot serve several issuers');
+  if (algorithms.length === 0 || !algorithms.every((algorithm) => ASYMMETRIC.test(algorithm))) {
+    throw new TypeError(
+      'jwtVerifier needs asymmetric algorithms: with a shared secret every verifier could sign',
+    );
+  }
+}
+
+/** The unverified `iss` only chooses among the keys we know; the signature then has to fit that choice. */
+function chooseIssuer(token: string, keySets: ReadonlyMap<string, KeySet>): readonly [string, KeySet] {
+  const issuer = decodeJwt(token).iss;
+  const keys = issuer === undefined ? undefined : keySets.get(issuer);
+  if (issuer === undefined || !keys) throw credentialsInvalid('issuer');
+  return [issuer, keys];
+}
+
+function checks({ audience, algorithms, clockToleranceS }: JwtVerifierOptions, issuer: string, now: number) {
+  return {
+    issuer,
+    audience: [...audience],
+    algorithms: [...algorithms],
+    clockTolerance: clockToleranceS,
+    currentDate: new Date(now),
+    requiredClaims: ['exp', 'sub'],
+  } satisfies JWTVerifyOptions;
+}
+
+function requireAccessTokenHeader(token: string): void {
+  // The last character of a part has unused bits, which decoders ignore: a token has one spelling, or a changed one
+  // would still verify.
+  const isCanonical = (part: string) => Buffer.from(part, 'base64url').toString('base64url') === part;
+  if (!token.split('.').every(isCanonical)) throw credentialsInvalid('malformed');
+
+  const header = decodeProtectedHeader(token);
+  if (EMBEDDED_KEYS.some((name) => name in header)) throw credentialsInvalid('embedded_key');
+  const type: unknown = typeof header.typ === 'string' ? header.typ.toLowerCase() : header.typ;
+  if (!ACCESS_TOKEN_TYPES.includes(type)) throw credentialsInvalid('type');
+}
+
+function callerOf(payload: JWTPayload, issuer: string): Caller {
+  const { sub, client_id: clientId = payload['azp'] } = payload;
+  if (typeof sub !== 'string' || sub === '') throw credentialsInvalid('sub');
+  return {
+    issuer,
+    subject: sub,
+    ...(typeof clientId === 'string' && { clientId }),
+    method: 'jwt',
+    scopes: scopesOf(payload),
+  };
+}
+
+/** `scope` is a string (RFC 9068 §2.2.3); some issuers write `scp`, a string or a list. */
+function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
+  const claim = scope ?? scp;
+  if (typeof claim === 'string') return claim.split(' ').filter(Boolean);
+  return Array.isArray(claim) ? claim.filter((entry) => typeof entry === 'string') : [];
+}
+
+/** For the audit. jose's own messages stay out: they carry claims. */
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return error.claim === 'aud' ? 'audience' : error.claim;
+  return error instanceof errors.JOSEError ? (REASONS[error.code] ?? 'malformed') : 'malformed';
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ERR_JWT_EXPIRED: 'expired',
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'signature',
+  ERR_JOSE_ALG_NOT_ALLOWED: 'algorithm',
+  ERR_JWKS_NO_MATCHING_KEY: 'unknown_key',
+  ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'ambiguous_key',
+};

@@ -1,0 +1,52 @@
+/**
+ * A file that is read again when it changed, looked at on use and at most once per second. Asking the file system
+ * follows the symbolic links by which Kubernetes swaps a mounted secret, which a watch on the file would miss.
+ */
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+
+const CHECK_INTERVAL_MS = 1000;
+
+export interface WatchedFile<T> {
+  /** What the file says now. @throws when it cannot be read or parsed, until it can: what was read before may be revoked. */
+  readonly current: () => Promise<T>;
+}
+
+export interface WatchedFileOptions<T> {
+  readonly path: string;
+  readonly parse: (text: string) => T;
+  readonly now: () => number;
+}
+
+export function watchFile<T>({ path, parse, now }: WatchedFileOptions<T>): WatchedFile<T> {
+  let latest: { readonly version: string; readonly value: T } | undefined;
+  let checkedAt = Number.NEGATIVE_INFINITY;
+  let check: Promise<T> | undefined;
+
+  async function read(): Promise<T> {
+    const file = await open(path);
+    try {
+      const version = await versionOf(file);
+      if (latest?.version !== version) latest = { version, value: parse(await file.readFile('utf8')) };
+      return latest.value;
+    } finally {
+      await file.close();
+    }
+  }
+
+  return {
+    current() {
+      // The absolute value: a clock set back must not postpone a revocation.
+      if (check === undefined || Math.abs(now() - checkedAt) >= CHECK_INTERVAL_MS) {
+        checkedAt = now();
+        check = read();
+      }
+      return check;
+    },
+  };
+}
+
+async function versionOf(file: FileHandle): Promise<string> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await file.stat({ bigint: true });
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+}
