@@ -295,6 +295,14 @@ describe('a combination that is refused', () => {
     expect(atFault({ TOOL_TIMEOUT_MS: '65001' })).toEqual(['TOOL_TIMEOUT_MS']);
   });
 
+  test('HTTP+SSE is refused for the replicas as well, not only for this version', () => {
+    const { problems } = readConfig({ REPLICAS: '2', LEGACY_SSE: 'true' });
+    const messages = problems
+      .filter(({ variable }) => variable === 'LEGACY_SSE')
+      .map(({ message }) => message);
+    expect(messages).toContainEqual(expect.stringContaining('REPLICAS > 1'));
+  });
+
   test('a rule is not judged by a value that is wrong by itself', () => {
     expect(atFault({ AUTH: 'jtw', JWT_ISSUERS: 'https://id.example.com' })).toEqual(['AUTH']);
   });
