@@ -1,0 +1,58 @@
+import type { Request, RequestHandler } from 'express';
+import type { Caller } from '../identity/caller.js';
+import type { Verifier } from '../identity/verifier.js';
+import { RefusedRequest } from '../refusal.js';
+import type { RateLimiter } from '../stores/types.js';
+import { addressKey } from './client-address.js';
+
+export interface AuthenticateOptions {
+  /** One per accepted kind of credential. */
+  readonly verifiers: readonly Verifier[];
+  /** The one credential of a request; refuses none (`credentials_missing`) and two (`credentials_ambiguous`). */
+  readonly readCredential: (req: Request) => string;
+  /** The `WWW-Authenticate` header of a 401 (RFC 6750 §3). */
+  readonly challenge: (error?: string) => Readonly<Record<string, string>>;
+  /** Counts failed attempts per address. */
+  readonly failures: RateLimiter;
+  /** Who everyone is where authentication is off; no credential is looked at then. */
+  readonly anonymous?: Caller;
+}
+
+/** Finds out who is calling, or refuses. */
+export function authenticate(options: AuthenticateOptions): RequestHandler {
+  return async function authenticate(req, _res, next) {
+    req.caller = options.anonymous ?? (await identify(req, options));
+    req.audit.note({ caller: { ...req.caller } });
+    next();
+  };
+}
+
+async function identify(req: Request, options: AuthenticateOptions): Promise<Caller> {
+  try {
+    const credential = options.readCredential(req);
+    const verifier = options.verifiers.find((each) => each.accepts(credential));
+    if (verifier === undefined) {
+      throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
+    }
+    return await verifier.verify(credential);
+  } catch (error) {
+    if (!(error instanceof RefusedRequest) || error.status !== 401) throw error;
+    if (error.code === 'credentials_missing') throw withHeaders(error, options.challenge());
+    await countFailure(req, options.failures, error);
+    throw withHeaders(error, options.challenge('invalid_token'));
+  }
+}
+
+/** Slows guessing. Only a failure is ever counted or limited here, so nobody can lock out a caller whose key is good. */
+async function countFailure(req: Request, failures: RateLimiter, { detail }: RefusedRequest): Promise<void> {
+  const { allowed, resetMs } = await failures.consume(addressKey(req.clientAddress));
+  if (allowed) return;
+  throw new RefusedRequest('rate_limited', {
+    detail: { ...detail, limit: 'auth_failures' },
+    headers: { 'Retry-After': String(Math.max(1, Math.ceil(resetMs / 1000))) },
+  });
+}
+
+function withHeaders({ code, options }: RefusedRequest, headers: Readonly<Record<string, string>>) {
+  return new RefusedRequest(code, { ...options, headers: { ...options.headers, ...headers } });
+}

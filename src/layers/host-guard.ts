@@ -1,0 +1,47 @@
+import type { RequestHandler } from 'express';
+import { RefusedRequest } from '../refusal.js';
+
+export interface HostGuardOptions {
+  /** Exact `host[:port]`, in the lower case that browsers send. */
+  readonly allowedHosts: readonly string[];
+}
+
+/** Refuses names we do not serve (DNS rebinding): `Host` is compared whole, never parsed. */
+export function hostGuard({ allowedHosts }: HostGuardOptions): RequestHandler {
+  const allowed = new Set(allowedHosts.map(requireExactHost));
+
+  return function hostGuard(req, _res, next) {
+    const reason = hostProblem({ url: req.originalUrl, rawHeaders: req.rawHeaders }, allowed);
+    if (reason !== undefined) throw new RefusedRequest('host_not_allowed', { detail: { reason } });
+    next();
+  };
+}
+
+interface RequestHead {
+  readonly url: string;
+  readonly rawHeaders: readonly string[];
+}
+
+/** Why the host of a request is refused, in words for the audit; `undefined` when it is allowed. */
+export function hostProblem({ url, rawHeaders }: RequestHead, allowed: ReadonlySet<string>) {
+  // The authority of an absolute-form target overrides Host (RFC 9112 §3.2.2): two names, so neither is believed.
+  if (!url.startsWith('/') && url !== '*') return 'absolute_form';
+  // `req.headers` keeps only the first of several lines; a proxy in front may have read the last.
+  const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host');
+  const [host] = hosts;
+  if (host === undefined) return 'missing';
+  if (hosts.length > 1) return 'repeated';
+  return allowed.has(host) ? undefined : 'not_listed';
+}
+
+function requireExactHost(host: string): string {
+  const spelt = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/.test(host);
+  // A browser rewrites `127.1` or `2130706433` before it sends them, so such an entry could never match.
+  const same = [`http://${host}`, `https://${host}`].some(
+    (url) => URL.canParse(url) && new URL(url).host === host,
+  );
+  if (spelt && same) return host;
+  throw new TypeError(
+    `allowedHosts: "${host}" is not an exact host[:port] such as mcp.example.com or 127.0.0.1:3000`,
+  );
+}

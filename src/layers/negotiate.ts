@@ -1,0 +1,50 @@
+import type { Request, RequestHandler } from 'express';
+import { RefusedRequest } from '../refusal.js';
+
+/** What the transport answers with, by method (MCP 2025-11-25, Streamable HTTP). */
+const ANSWERS: Readonly<Record<string, readonly string[]>> = {
+  POST: ['application/json', 'text/event-stream'],
+  GET: ['text/event-stream'],
+};
+
+/** Refuses a client that could not read our answer, or whose body we would not read. */
+export function negotiate(): RequestHandler {
+  return function negotiate(req, _res, next) {
+    requireAccept(req, ANSWERS[req.method] ?? []);
+    if (req.method === 'POST') requireJson(req);
+    next();
+  };
+}
+
+/** The protocol wants the types listed, so a missing `Accept` does not count as "anything". */
+function requireAccept(req: Request, types: readonly string[]): void {
+  const accepted = types.every((type) => req.headers.accept !== undefined && req.accepts(type) !== false);
+  if (accepted) return;
+  throw new RefusedRequest('not_acceptable', { message: `Accept must allow ${types.join(' and ')}` });
+}
+
+function requireJson({ headers }: Request): void {
+  if (!isUtf8Json(headers['content-type'] ?? '')) {
+    throw new RefusedRequest('unsupported_media_type', { message: 'Content-Type must be application/json' });
+  }
+  // A compressed body would be small where its size is checked and large where it is read.
+  if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
+    throw new RefusedRequest('unsupported_media_type', {
+      message: 'Content-Encoding must be identity',
+      headers: { 'Accept-Encoding': 'identity' },
+    });
+  }
+}
+
+const PARAMETER = /^\s*([\w!#$%&'*+.^`|~-]+)=("[^"\\]*"|[\w!#$%&'*+.^`|~-]+)\s*$/;
+
+/** RFC 8259 §8.1: JSON is UTF-8; another charset could hide what a filter in front of us looks for. */
+function isUtf8Json(contentType: string): boolean {
+  const [type = '', ...parameters] = contentType.split(';');
+  if (type.trim().toLowerCase() !== 'application/json') return false;
+  return parameters.every((parameter) => {
+    const [, name = '', value = ''] = PARAMETER.exec(parameter) ?? [];
+    if (name === '') return false;
+    return name.toLowerCase() !== 'charset' || /^"?utf-8"?$/i.test(value);
+  });
+}

@@ -1,0 +1,29 @@
+import type { RequestHandler } from 'express';
+import { RefusedRequest } from '../refusal.js';
+
+export interface OriginGuardOptions {
+  /** Exact origins, e.g. `https://console.example.com`; empty refuses every browser. */
+  readonly allowedOrigins: readonly string[];
+}
+
+/**
+ * Refuses browsers from origins we do not know (DNS rebinding, CSRF).
+ * Requests without `Origin` pass: native MCP clients send none.
+ */
+export function originGuard({ allowedOrigins }: OriginGuardOptions): RequestHandler {
+  const allowed = new Set(allowedOrigins.map(requireExactOrigin));
+
+  return function originGuard(req, _res, next) {
+    // Node joins repeated `Origin` lines by a comma, which no allowed origin contains. `null` is nobody's origin.
+    const { origin } = req.headers;
+    if (origin !== undefined && !allowed.has(origin)) throw new RefusedRequest('origin_not_allowed');
+    next();
+  };
+}
+
+function requireExactOrigin(origin: string): string {
+  if (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+  throw new TypeError(
+    `allowedOrigins: "${origin}" is not an exact origin such as https://console.example.com`,
+  );
+}

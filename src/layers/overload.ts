@@ -1,0 +1,59 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { RequestHandler } from 'express';
+import { RefusedRequest } from '../refusal.js';
+
+export interface OverloadOptions {
+  /** Responses that may be open at once, streams included. */
+  readonly maxInFlight: number;
+  /** Mean delay of the event loop, in milliseconds, above which new work is refused. Default 250. */
+  readonly maxEventLoopDelayMs?: number;
+  /** Share of the heap limit (0 to 1) above which new work is refused. Default 0.95. */
+  readonly maxHeapShare?: number;
+}
+
+export interface OverloadGuard extends RequestHandler {
+  close(): void;
+}
+
+const RESOLUTION_MS = 20;
+const SAMPLE_MS = 500;
+const RETRY_AFTER = { 'Retry-After': '1' };
+
+/** Refuses new work while the process cannot keep up, so that what it has accepted still ends in time. */
+export function overload(options: OverloadOptions): OverloadGuard {
+  const { maxInFlight, maxEventLoopDelayMs = 250, maxHeapShare = 0.95 } = options;
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  let strain: string | undefined;
+  let inFlight = 0;
+
+  function sample(): void {
+    // The histogram holds whole periods, the one that was asked for included; without samples its mean is NaN.
+    const delayMs = delay.mean / 1e6 - RESOLUTION_MS;
+    const heap = getHeapStatistics();
+    if (delayMs > maxEventLoopDelayMs) strain = 'event_loop';
+    else if (heap.used_heap_size > heap.heap_size_limit * maxHeapShare) strain = 'heap';
+    else strain = undefined;
+    delay.reset();
+  }
+
+  const timer = setInterval(sample, SAMPLE_MS).unref();
+  delay.enable();
+
+  const guard: RequestHandler = function overload(_req, res, next) {
+    const reason = inFlight >= maxInFlight ? 'in_flight' : strain;
+    if (reason !== undefined)
+      throw new RefusedRequest('overloaded', { detail: { reason }, headers: RETRY_AFTER });
+    inFlight += 1;
+    res.once('close', () => {
+      inFlight -= 1;
+    });
+    next();
+  };
+  return Object.assign(guard, {
+    close() {
+      clearInterval(timer);
+      delay.disable();
+    },
+  });
+}
