@@ -34,7 +34,7 @@ export function reloadTls(
       if (next.cert.equals(current.cert) && next.key.equals(current.key)) return;
       server.setSecureContext(next); // throws for a pair that does not match; the old one then stays
       current = next;
-      logger.info('certificate read again');
+      logger.info({}, 'certificate read again');
     } catch (error) {
       logger.error({ err: error }, 'the new certificate cannot be used; the old one stays');
     }

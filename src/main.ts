@@ -1,0 +1,67 @@
+/** START HERE. Reads the configuration, starts the server, and turns signals and failures into exit codes. */
+import { type Config, ConfigError, loadConfig } from './config.js';
+import { createLogger, type Logger } from './observe/logger.js';
+import { prompts } from './prompts/index.js';
+import { resources } from './resources/index.js';
+import { type RunningServer, startServer } from './server.js';
+import { tools } from './tools/index.js';
+import { welcome } from './welcome.js';
+
+const EXIT_FAILURE = 1;
+const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
+
+async function main(): Promise<void> {
+  const config = readConfig();
+  const logger = createLogger(config.LOG_LEVEL);
+  exitOnBug(logger);
+  const server = await startServer({ config, definitions: { tools, resources, prompts }, logger });
+  process.on('SIGHUP', () => void server.reopenAuditFiles());
+  exitOnSignal(server, logger);
+  process.stderr.write(welcome(server));
+}
+
+function readConfig(): Config {
+  try {
+    return loadConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_CONFIG);
+  }
+}
+
+/** The first signal drains; a second one is somebody who does not want to wait. */
+function exitOnSignal(server: RunningServer, logger: Logger): void {
+  let closing = false;
+  const onSignal = async (signal: NodeJS.Signals) => {
+    if (closing) process.exit(EXIT_FAILURE);
+    closing = true;
+    logger.info({ signal }, 'draining');
+    try {
+      await server.close();
+      process.exit(0);
+    } catch (error) {
+      logger.fatal({ err: error }, 'shutdown failed');
+      process.exit(EXIT_FAILURE);
+    }
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** After an unforeseen error nothing is known about the state; the platform starts a clean process. */
+function exitOnBug(logger: Logger): void {
+  const exit = (error: unknown) => {
+    logger.fatal({ err: error }, 'unexpected error');
+    process.exit(EXIT_FAILURE);
+  };
+  process.on('uncaughtException', exit);
+  process.on('unhandledRejection', exit);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`The server did not start: ${(error as Error).message}\n`);
+  process.exit(EXIT_FAILURE);
+}

@@ -1,0 +1,131 @@
+/**
+ * THE ORDER. A request walks through this list from top to bottom; what a layer refuses, no later layer sees.
+ * `docs/request-lifecycle.md` says what each answers.
+ */
+import type { Server } from 'node:http';
+import express from 'express';
+import type { Config } from './config.js';
+import { callerKey } from './identity/caller.js';
+import { readCredential } from './identity/credential.js';
+import { auditLog } from './layers/audit-log.js';
+import { authenticate } from './layers/authenticate.js';
+import { clientAddress } from './layers/client-address.js';
+import { cors } from './layers/cors.js';
+import { endpoint } from './layers/endpoint.js';
+import { errorResponse } from './layers/error-response.js';
+import { hostGuard } from './layers/host-guard.js';
+import { jsonBody } from './layers/json-body.js';
+import { negotiate } from './layers/negotiate.js';
+import { originGuard } from './layers/origin-guard.js';
+import { overload } from './layers/overload.js';
+import { answerParserRefusals } from './layers/parser-refusals.js';
+import { rateLimitAddress, rateLimitCaller, spendFromCaller } from './layers/rate-limit.js';
+import { requestId } from './layers/request-id.js';
+import { securityHeaders } from './layers/security-headers.js';
+import { authorize } from './mcp/authorize.js';
+import { compileCatalog } from './mcp/catalog.js';
+import { envelope } from './mcp/envelope.js';
+import { eraRouter } from './mcp/era-router.js';
+import type { Definitions, ToolServices } from './mcp/tool.js';
+import type { Audit } from './observe/audit.js';
+import type { Logger } from './observe/logger.js';
+import { createEras, createIdentity } from './pipeline-parts.js';
+import type { Stores } from './stores/types.js';
+
+export interface PipelineOptions {
+  readonly config: Config;
+  readonly definitions: Definitions;
+  readonly services: ToolServices;
+  readonly stores: Stores;
+  readonly audit: Audit;
+  readonly logger: Logger;
+}
+
+export interface Pipeline {
+  /** Makes a server answer with this pipeline, what Node would refuse by itself included. */
+  attach(server: Server): void;
+  /** Only where one is allowed: on loopback, outside production, without a key file. */
+  readonly developmentKey: string | undefined;
+  /** Ends the streams that only listen and waits for the calls in flight. */
+  drain(): Promise<void>;
+  streams(): number;
+  close(): void;
+}
+
+/** @throws when a definition is wrong or the keys cannot be read */
+export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { config, stores, audit, logger } = options;
+  const catalog = compileCatalog(options.definitions);
+  const identity = await createIdentity(config, catalog, logger);
+  const { eras, close: closeEras } = createEras({ ...options, catalog });
+  const { rateLimits } = stores;
+  const addressOf = clientAddress({ trustedProxies: config.TRUSTED_PROXIES });
+
+  const { metadataPaths } = identity;
+  const routes = {
+    [config.PUBLIC_URL.pathname]: ['POST', 'GET', 'DELETE'],
+    ...Object.fromEntries(metadataPaths.map((path) => [path, ['GET', 'HEAD']])),
+  };
+  const overloadGuard = overload({ maxInFlight: config.MAX_CONNECTIONS });
+  const callerLimit = {
+    limiter: rateLimits.limiter('caller', config.RATE_LIMIT_CALLER),
+    windowMs: config.RATE_LIMIT_CALLER.windowMs,
+    callerKey,
+  };
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
+  app.set('query parser', false);
+
+  app.use(requestId());
+  app.use(auditLog({ audit, clientAddress: addressOf }));
+  app.use(securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }));
+  app.use(hostGuard({ allowedHosts: config.ALLOWED_HOSTS }));
+  app.use(originGuard({ allowedOrigins: config.ALLOWED_ORIGINS }));
+  app.use(cors({ allowedOrigins: config.ALLOWED_ORIGINS, paths: Object.keys(routes) }));
+  app.use(overloadGuard);
+  app.use(endpoint({ routes }));
+  app.use(
+    rateLimitAddress({
+      limiter: rateLimits.limiter('address', config.RATE_LIMIT_IP),
+      windowMs: config.RATE_LIMIT_IP.windowMs,
+    }),
+  );
+  if (metadataPaths.length > 0) app.get([...metadataPaths], identity.metadata);
+  app.use(
+    authenticate({
+      ...identity,
+      readCredential,
+      failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
+    }),
+  );
+  app.use(rateLimitCaller(callerLimit));
+  app.use(negotiate());
+  app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
+  app.use(envelope({ catalog }));
+  app.use(
+    authorize({
+      catalog,
+      requiredScopes: config.REQUIRED_SCOPES,
+      challenge: identity.challenge,
+      spend: spendFromCaller(callerLimit),
+    }),
+  );
+  app.use(eraRouter(eras));
+  app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
+
+  return {
+    attach: (server) => {
+      answerParserRefusals(server, { audit, clientAddress: addressOf });
+      server.on('request', app).on('checkContinue', app);
+    },
+    developmentKey: identity.developmentKey,
+    drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
+    streams: () => eras['2025'].streams() + eras['2026'].streams(),
+    close: () => {
+      closeEras();
+      overloadGuard.close();
+      for (const verifier of identity.verifiers) verifier.close();
+    },
+  };
+}
