@@ -52,8 +52,11 @@ function createContext(call: Call, options: RunOptions, clock: Clock): ToolConte
     log: (level, data) => call.log(level, data),
     progress: (done, total, message) => call.progress(done, total, message),
     canAsk: (method) => call.canAsk(method),
-    // The types of an answer follow its request; the eras have checked its shape.
-    ask: (key, request) => clock.pausedWhile(() => call.ask(key, request)) as never,
+    ask: (key, request) => {
+      const answer = clock.pausedWhile(() => call.ask(key, request));
+      answer.catch(() => {}); // a handler that ends before it awaits every ask must not end the process too
+      return answer as never; // the type of an answer follows its request; the eras have checked its shape
+    },
     changed: options.publish,
   };
 }

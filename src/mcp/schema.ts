@@ -43,3 +43,12 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   const place = `/${issue.path.map(String).join('/')}`;
   return `${place} ${issue.code === 'unrecognized_keys' ? 'has unknown properties' : issue.message}`;
 }
+
+/** Checks one value against a schema that was made for it alone; nothing of it is kept. */
+export function isValid(schema: JsonSchema, value: unknown): boolean {
+  try {
+    return ajv.validate(schema, value);
+  } finally {
+    ajv.removeSchema(schema);
+  }
+}

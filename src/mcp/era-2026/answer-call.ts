@@ -1,0 +1,120 @@
+/** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
+import type { Request, Response } from 'express';
+import { RefusedRequest } from '../../refusal.js';
+import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
+import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
+import type { Handlers, SharedMethod } from '../handlers.js';
+import type { JsonRpcMessage } from '../message.js';
+import { MissingCapability } from '../tool.js';
+import type { Engine, EngineAnswer, Params } from './engine.js';
+import type { Era2026Options } from './index.js';
+import type { Send } from './notifications.js';
+import type { RequestStates } from './request-state.js';
+import { runCall } from './run-call.js';
+
+export interface AnswerCallOptions extends Era2026Options {
+  readonly engine: Engine;
+  readonly states: RequestStates;
+  /** The responses that stream now. */
+  readonly streams: Set<Response>;
+}
+
+const METHOD_NOT_FOUND = -32601;
+
+/** @throws {RefusedRequest} while nothing is written yet */
+export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
+  const { message, protocolVersion } = req.envelope;
+  if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
+  const { engine, states, streams } = options;
+  const cancelled = new AbortController();
+  const { signal } = cancelled;
+  const writer = createResponseWriter(res, { ...options, audit: req.audit });
+  writer.onDisconnect(() => cancelled.abort()); // closing the response is how a client cancels
+
+  let failure: unknown;
+  const handler = handlerOf(message.method, options);
+  const send = sender(res, writer, streams);
+  const handle = handler
+    ? (params: Params) =>
+        runCall(req, { handler, params, signal, send, states }).catch((error: unknown) => {
+          failure = error;
+          throw error;
+        })
+    : undefined;
+  try {
+    const answer = await engine.answer({ message, protocolVersion, handle, signal });
+    if (answer) deliver(req, res, writer, toAnswer(req, answer, failure, options));
+  } finally {
+    streams.delete(res);
+  }
+}
+
+/** A method whose capability is not declared does not exist. */
+function handlerOf(
+  method: string | undefined,
+  { handlers, capabilities }: Era2026Options,
+): Handlers[SharedMethod] | undefined {
+  if (method === undefined || !Object.hasOwn(handlers, method)) return undefined;
+  const [family = ''] = method.split('/');
+  const isServed = Object.hasOwn(capabilities, family === 'completion' ? 'completions' : family);
+  return isServed ? handlers[method as SharedMethod] : undefined;
+}
+
+function sender(res: Response, writer: ResponseWriter, streams: Set<Response>): Send {
+  return (method, params) => {
+    // A handler that goes on after its answer, or after a refusal, has nobody left to talk to.
+    if (writer.closed || (res.headersSent && !streams.has(res))) return;
+    streams.add(res);
+    writer.send({ jsonrpc: '2.0', method, params });
+  };
+}
+
+/** What the client gets to see: never the engine's own words, which may quote what was sent. */
+function toAnswer(
+  req: Request,
+  { message, origin }: EngineAnswer,
+  failure: unknown,
+  { logger }: Era2026Options,
+): JsonRpcMessage | RefusedRequest {
+  if (failure instanceof RefusedRequest) return failure;
+  if (failure instanceof MissingCapability) {
+    return new RefusedRequest('missing_capability', {
+      data: { requiredCapabilities: { [failure.capability]: {} } },
+    });
+  }
+  if (!message.error || failure instanceof RpcError) return message;
+  if (origin === 'dispatch') return toRefusal(message.error.code);
+  if (origin === 'params') return { ...message, error: { code: INVALID_PARAMS, message: 'Invalid params' } };
+
+  logger.error(
+    { err: failure ?? message.error, requestId: req.requestId },
+    'a request could not be answered',
+  );
+  return {
+    ...message,
+    error: { code: INTERNAL_ERROR, message: `Internal error (request ${req.requestId})` },
+  };
+}
+
+/** Streamable HTTP, protocol version header: a method that is not implemented MUST be 404 and `-32601`. */
+function toRefusal(rpcCode: number): RefusedRequest {
+  if (rpcCode !== METHOD_NOT_FOUND) return new RefusedRequest('malformed_message', { rpcCode });
+  return new RefusedRequest('not_found', { rpcCode, message: 'Method not found' });
+}
+
+function deliver(
+  req: Request,
+  res: Response,
+  writer: ResponseWriter,
+  answer: JsonRpcMessage | RefusedRequest,
+): void {
+  const { audit, requestId, envelope } = req;
+  if (!(answer instanceof RefusedRequest)) {
+    if (answer.error) audit.note({ 'rpc.code': answer.error.code });
+    return writer.answer(answer);
+  }
+  if (!res.headersSent) throw answer;
+  const { code: reason, rpcCode } = answer;
+  audit.note({ decision: 'deny', reason, 'rpc.code': rpcCode });
+  writer.answer(answer.toBody(requestId, envelope.id));
+}

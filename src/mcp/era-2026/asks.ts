@@ -1,0 +1,98 @@
+/**
+ * Questions to the client, as answers to its own request: a handler that asks is run again, from its start, with the
+ * answers that the next request brings (MCP 2026-07-28, multi round-trip requests).
+ */
+import type { Caller } from '../../identity/caller.js';
+import { type Call, InputRequired } from '../call.js';
+import { isValid } from '../schema.js';
+import { type AskRequest, type JsonSchema, MissingCapability } from '../tool.js';
+import { hasAnswerShape, type Params, type Result } from './engine.js';
+import { type Answered, digest, purposeOf, type RequestStates, type Round } from './request-state.js';
+
+export interface Asks extends Pick<Call, 'canAsk' | 'ask'> {
+  /** Whether some question has no answer yet. */
+  open(): boolean;
+  /** The result that puts the open questions to the client. */
+  question(): Promise<Result>;
+}
+
+export interface Asking {
+  readonly caller: Caller;
+  readonly method: string;
+  /** As received: with the state and the answers. */
+  readonly params: Params;
+  /** What the client declared with this request. */
+  readonly capabilities: Params;
+}
+
+/** No other request may be answered with a question (multi round-trip requests, supported requests). */
+const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** @throws {RpcError} `-32602` for a request state that is not ours, not this caller's or not this request's */
+export async function openAsks(states: RequestStates, asking: Asking): Promise<Asks> {
+  const { caller, method, params, capabilities } = asking;
+  const mayAsk = MAY_ASK.has(method);
+  const purpose = purposeOf(caller, method, params);
+  const state = mayAsk ? params['requestState'] : undefined;
+  const round = state === undefined ? undefined : await states.open(purpose, state);
+  const answers = collectAnswers(round, params['inputResponses']);
+  const used = new Map<string, Answered>();
+  const unanswered = new Map<string, AskRequest>();
+  const canAsk = (kind: AskRequest['method']) => mayAsk && declares(capabilities, kind);
+
+  return {
+    canAsk,
+    async ask(key, request) {
+      if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
+      if (!canAsk(request.method)) throw new MissingCapability(CAPABILITY[request.method]);
+      const given = answers.get(key);
+      // A question that changed since, or an answer that does not fit, is put again.
+      if (given?.question === digest(request) && isAnswer(request, given.answer)) {
+        used.set(key, given);
+        return given.answer;
+      }
+      unanswered.set(key, request);
+      throw new InputRequired();
+    },
+    open: () => unanswered.size > 0,
+    async question() {
+      const requestState = await states.seal(purpose, {
+        number: (round?.number ?? 0) + 1,
+        asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
+        answered: Object.fromEntries(used),
+      });
+      return { resultType: 'input_required', inputRequests: Object.fromEntries(unanswered), requestState };
+    },
+  };
+}
+
+/** Answers without a valid state answer nothing that we asked, and an answer to what was not asked is not looked at. */
+function collectAnswers(round: Round | undefined, responses: unknown): ReadonlyMap<string, Answered> {
+  if (!round) return new Map();
+  const answers = new Map(Object.entries(round.answered));
+  if (typeof responses !== 'object' || responses === null) return answers;
+  for (const [key, question] of Object.entries(round.asked)) {
+    if (Object.hasOwn(responses, key)) answers.set(key, { question, answer: (responses as Params)[key] });
+  }
+  return answers;
+}
+
+function isAnswer(request: AskRequest, answer: unknown): boolean {
+  if (!hasAnswerShape(request.method, answer)) return false;
+  const { action, content } = answer as { action?: string; content?: unknown };
+  if (request.method !== 'elicitation/create' || action !== 'accept') return true;
+  return isValid(request.params.requestedSchema as JsonSchema, content ?? {});
+}
+
+const CAPABILITY = {
+  'elicitation/create': 'elicitation',
+  'sampling/createMessage': 'sampling',
+  'roots/list': 'roots',
+} as const;
+
+function declares(capabilities: Params, method: AskRequest['method']): boolean {
+  const declared = capabilities[CAPABILITY[method]];
+  if (typeof declared !== 'object' || declared === null) return false;
+  // `elicitation: {}` means forms; a client that names modes must name this one (client/elicitation, capabilities).
+  return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
+}

@@ -1,0 +1,128 @@
+/** `subscriptions/listen`: a stream of the changes its caller asked for (MCP 2026-07-28, subscriptions). */
+import type { Request, Response } from 'express';
+import { callerKey, type Caller } from '../../identity/caller.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { Change, ChangeBus } from '../../stores/types.js';
+import { INVALID_PARAMS } from '../call.js';
+import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
+import { missingScopes } from '../scopes.js';
+import { serverInfo } from '../server-info.js';
+import { isSubscriptionFilter, type SubscriptionFilter } from './engine.js';
+import type { Era2026Options } from './index.js';
+
+interface Stream {
+  readonly owner: string;
+  finish(): void;
+}
+
+export interface Listeners {
+  /** @throws {RefusedRequest} `too_many_streams`, `malformed_message` */
+  listen(req: Request, res: Response): void;
+  /** Ends every stream with its result, and from now on each new one at once. */
+  drain(): void;
+  size(): number;
+}
+
+/** One stream's URIs are looked up at its start and at each change. */
+const MAX_URIS = 1_000;
+
+export function createListeners(options: Era2026Options): Listeners {
+  const streams = new Map<ResponseWriter, Stream>();
+  let draining = false;
+
+  return {
+    listen(req, res) {
+      const { id = 0, message } = req.envelope;
+      const requested = message?.params?.['notifications'];
+      if (!isSubscriptionFilter(requested)) {
+        throw new RefusedRequest('malformed_message', {
+          rpcCode: INVALID_PARAMS,
+          message: 'Invalid params',
+        });
+      }
+      const owner = callerKey(req.caller);
+      if (
+        [...streams.values()].filter((stream) => stream.owner === owner).length >= options.maxStreamsPerCaller
+      ) {
+        throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
+      }
+      const filter = honoured(requested, req.caller, options);
+      const writer = createResponseWriter(res, { ...options, audit: req.audit });
+      const finish = follow(options.changes, writer, id, filter, () => streams.delete(writer));
+      if (writer.closed) return;
+      streams.set(writer, { owner, finish });
+      if (draining || Object.keys(filter).length === 0) finish();
+    },
+    drain() {
+      draining = true;
+      for (const stream of streams.values()) stream.finish();
+    },
+    size: () => streams.size,
+  };
+}
+
+/** Sends the changes that pass the filter, the acknowledgment first. Returns how to end the stream cleanly. */
+function follow(
+  changes: ChangeBus,
+  writer: ResponseWriter,
+  id: string | number,
+  notifications: SubscriptionFilter,
+  onEnd: () => void,
+): () => void {
+  const subscription = { 'io.modelcontextprotocol/subscriptionId': id };
+  const send = (method: string, params: object) => {
+    writer.send({ jsonrpc: '2.0', method, params: { ...params, _meta: subscription } });
+  };
+  send('notifications/subscriptions/acknowledged', { notifications });
+  const unsubscribe = changes.subscribe((change) => {
+    const params = wanted(notifications, change);
+    if (params) send(NOTIFICATION[change.kind], params);
+  });
+  const stop = () => {
+    unsubscribe();
+    onEnd();
+  };
+  writer.onDisconnect(stop);
+
+  return () => {
+    stop();
+    // The answer to the request that opened the stream says that the end was meant (graceful closure).
+    const _meta = { ...subscription, 'io.modelcontextprotocol/serverInfo': serverInfo };
+    writer.answer({ jsonrpc: '2.0', id, result: { resultType: 'complete', _meta } });
+  };
+}
+
+const NOTIFICATION = {
+  tools: 'notifications/tools/list_changed',
+  prompts: 'notifications/prompts/list_changed',
+  resources: 'notifications/resources/list_changed',
+  resource: 'notifications/resources/updated',
+} as const satisfies Record<Change['kind'], string>;
+
+/** The params of a change that the filter lets through. */
+function wanted(filter: SubscriptionFilter, change: Change): object | undefined {
+  if (change.kind !== 'resource') return filter[`${change.kind}ListChanged`] ? {} : undefined;
+  return filter.resourceSubscriptions?.includes(change.uri) ? { uri: change.uri } : undefined;
+}
+
+/** The part of the filter that this server can and this caller may be told about. */
+function honoured(filter: SubscriptionFilter, caller: Caller, options: Era2026Options): SubscriptionFilter {
+  const { capabilities, catalog, requiredScopes } = options;
+  const declares = (family: string, member: string) =>
+    (capabilities[family] as Readonly<Record<string, unknown>> | undefined)?.[member] === true;
+  const mayRead = (uri: string) => {
+    const found = catalog.findResource(uri);
+    if (!found) return false;
+    return missingScopes(caller, [...requiredScopes, ...found.resource.definition.scopes]).length === 0;
+  };
+  const result: SubscriptionFilter = {};
+  for (const family of ['tools', 'prompts', 'resources'] as const) {
+    const key = `${family}ListChanged` as const;
+    if (filter[key] && declares(family, 'listChanged')) result[key] = true;
+  }
+  if (declares('resources', 'subscribe')) {
+    const uris = [...new Set(filter.resourceSubscriptions)].slice(0, MAX_URIS).filter(mayRead);
+    if (uris.length > 0) result.resourceSubscriptions = uris;
+  }
+  return result;
+}

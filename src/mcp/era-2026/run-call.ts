@@ -1,0 +1,44 @@
+/** Lends a request's way back to the client to the handler that its method names. */
+import type { Request } from 'express';
+import { RefusedRequest } from '../../refusal.js';
+import type { Call } from '../call.js';
+import type { Handlers, SharedMethod } from '../handlers.js';
+import { MissingCapability } from '../tool.js';
+import { openAsks } from './asks.js';
+import type { Params, Result } from './engine.js';
+import { requestNotifications, type Send } from './notifications.js';
+import type { RequestStates } from './request-state.js';
+
+export interface RunCallOptions {
+  readonly handler: Handlers[SharedMethod];
+  /** As the schema of the method has read them. */
+  readonly params: Params;
+  readonly signal: AbortSignal;
+  readonly send: Send;
+  readonly states: RequestStates;
+}
+
+/** @throws what the handler throws, {@link RefusedRequest} and {@link MissingCapability} included */
+export async function runCall(req: Request, options: RunCallOptions): Promise<Result> {
+  const { caller, audit, requestId, envelope } = req;
+  const { handler, params, signal, send, states } = options;
+  const received: Params = envelope.message?.params ?? {};
+  const meta = (received['_meta'] ?? {}) as Params;
+  const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
+
+  const asks = await openAsks(states, {
+    caller,
+    method: envelope.method ?? '',
+    params: received,
+    capabilities,
+  });
+  const { canAsk, ask } = asks;
+  const call: Call = { caller, requestId, audit, signal, canAsk, ask, ...requestNotifications(meta, send) };
+  try {
+    const result = await handler(params, call);
+    if (!asks.open()) return result;
+  } catch (error) {
+    if (error instanceof MissingCapability || error instanceof RefusedRequest || !asks.open()) throw error;
+  }
+  return asks.question(); // whatever the handler made of it: it has not got all its answers yet
+}
