@@ -45,7 +45,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
   async function prove(token: string): Promise<Caller> {
     requireAccessTokenHeader(token);
     const [issuer, keys] = chooseIssuer(token, keySets);
-    const { payload } = await jwtVerify(token, (header) => keys.key(header), checks(options, issuer, now()));
+    const { payload } = await jwtVerify(token, keys.key, checks(options, issuer, now()));
     const caller = callerOf(payload, issuer);
     cache.set(token, caller, ((payload.exp ?? 0) + options.clockToleranceS) * 1000);
     return caller;

@@ -29,8 +29,8 @@ type LocalKeySet = ReturnType<typeof createLocalJWKSet>;
 
 export interface KeySet {
   /** The one key for a token's header. @throws {RefusedRequest} `issuer_unavailable` when that cannot be known now. */
-  key(header?: JWSHeaderParameters): ReturnType<LocalKeySet>;
-  close(): void;
+  readonly key: (header?: JWSHeaderParameters) => ReturnType<LocalKeySet>;
+  readonly close: () => void;
 }
 
 export function keySet(options: KeySetOptions): KeySet {

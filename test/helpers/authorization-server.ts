@@ -1,0 +1,165 @@
+/** A real authorization server (oidc-provider) on a free port, whose user agrees to everything. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair } from 'jose';
+import Provider from 'oidc-provider';
+
+export interface AuthorizationServerOptions {
+  /** URI of the server that the tokens are for, unless the request names another. */
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  /** Registered clients besides the one that `token()` uses; others may register themselves. */
+  readonly clients?: readonly object[];
+  /** Default ES256. */
+  readonly algorithm?: 'ES256' | 'EdDSA' | 'PS256' | 'RS256';
+  /** Default 600. */
+  readonly tokenLifetimeS?: number;
+}
+
+export interface AuthorizationServer {
+  readonly issuer: string;
+  /** An access token by client credentials; its subject and client are {@link SERVICE_CLIENT}. */
+  token(request: { readonly scope: string; readonly audience?: string }): Promise<string>;
+  /** Does what a browser and its user would: opens the URL, agrees, and returns the redirect back to the client. */
+  authorize(authorizationUrl: URL): Promise<URL>;
+  close(): Promise<void>;
+}
+
+export const SERVICE_CLIENT = 'test-service';
+/** Subject of the tokens that come by `authorize()`. */
+export const USER = 'test-user';
+
+export async function startAuthorizationServer(
+  options: AuthorizationServerOptions,
+): Promise<AuthorizationServer> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const secret = randomBytes(32).toString('hex');
+  const provider = new Provider(issuer, await configuration(options, secret));
+  const handle = provider.callback();
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    const answered = req.url?.startsWith('/interaction/')
+      ? agree(provider, req, res, options)
+      : handle(req, res);
+    answered.catch((error: unknown) => res.writeHead(500).end(String(error)));
+  });
+
+  return {
+    issuer,
+    token: ({ scope, audience = options.resource }) => requestToken(issuer, secret, scope, audience),
+    authorize: (url) => followAsBrowser(url, issuer),
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
+
+async function configuration(options: AuthorizationServerOptions, secret: string): Promise<object> {
+  const { scopes, clients = [], algorithm = 'ES256', tokenLifetimeS = 600 } = options;
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  const service = {
+    client_id: SERVICE_CLIENT,
+    client_secret: secret,
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+  };
+  return {
+    clients: [service, ...clients],
+    jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'signing', alg: algorithm, use: 'sig' }] },
+    clientDefaults: { id_token_signed_response_alg: algorithm },
+    scopes: ['openid', 'offline_access', ...scopes],
+    cookies: { keys: [secret] },
+    findAccount: (_ctx: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    interactions: { url: (_ctx: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
+    ttl: {
+      AccessToken: 600,
+      ClientCredentials: 600,
+      Grant: 600,
+      IdToken: 600,
+      Interaction: 600,
+      RefreshToken: 600,
+      Session: 600,
+    },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      registration: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_ctx: unknown, _client: unknown, one?: string) => one ?? options.resource,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_ctx: unknown, resource: string) => ({
+          scope: scopes.join(' '),
+          audience: resource,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: tokenLifetimeS,
+          jwt: { sign: { alg: algorithm } },
+        }),
+      },
+    },
+  };
+}
+
+/** The user who signs in and agrees without being asked. */
+async function agree(
+  provider: Provider,
+  req: IncomingMessage,
+  res: ServerResponse,
+  { resource, scopes }: AuthorizationServerOptions,
+): Promise<void> {
+  const { prompt, params, session } = await provider.interactionDetails(req, res);
+  if (prompt.name === 'login') return provider.interactionFinished(req, res, { login: { accountId: USER } });
+  const grant = new provider.Grant({
+    accountId: session?.accountId ?? USER,
+    clientId: params['client_id'] ?? '',
+  });
+  const asked = (params['scope'] ?? '').split(' ');
+  grant.addOIDCScope(['openid', 'offline_access', ...asked].join(' '));
+  grant.addResourceScope(
+    params['resource'] ?? resource,
+    asked.filter((scope) => scopes.includes(scope)).join(' '),
+  );
+  await provider.interactionFinished(req, res, { consent: { grantId: await grant.save() } });
+}
+
+async function requestToken(
+  issuer: string,
+  secret: string,
+  scope: string,
+  resource: string,
+): Promise<string> {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    headers: { Authorization: `Basic ${Buffer.from(`${SERVICE_CLIENT}:${secret}`).toString('base64')}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope, resource }),
+  });
+  if (!response.ok) throw new Error(`no token: ${await response.text()}`);
+  return ((await response.json()) as { access_token: string }).access_token;
+}
+
+/** Follows redirects within the authorization server, with its cookies, until one leads away. */
+async function followAsBrowser(start: URL, issuer: string): Promise<URL> {
+  const cookies = new Map<string, string>();
+  let url = start;
+  for (let hop = 0; hop < 10; hop++) {
+    const cookie = [...cookies].map((pair) => pair.join('=')).join('; ');
+    const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
+    await response.body?.cancel();
+    for (const line of response.headers.getSetCookie()) {
+      const [name = '', value = ''] = (line.split(';')[0] ?? '').split('=');
+      cookies.set(name, value);
+    }
+    const location = response.headers.get('location');
+    if (location === null) throw new Error(`${url.pathname} answered ${response.status} without a redirect`);
+    url = new URL(location, url);
+    if (url.origin !== issuer) return url;
+  }
+  throw new Error('too many redirects');
+}
