@@ -44,7 +44,11 @@ export interface AuditFacts {
   /** Why, for the operator only (e.g. `expired`, `unknown_key`); never sent to the client. */
   detail?: Readonly<Record<string, unknown>>;
   'rpc.code'?: number;
-  arguments?: { readonly digest: string; readonly bytes: number; readonly values?: Readonly<Record<string, unknown>> };
+  arguments?: {
+    readonly digest: string;
+    readonly bytes: number;
+    readonly values?: Readonly<Record<string, unknown>>;
+  };
   durationMs?: number;
   bytesIn?: number;
   bytesOut?: number;

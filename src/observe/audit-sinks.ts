@@ -1,0 +1,82 @@
+import { constants, fstatSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { write } from 'node:fs';
+import { Socket } from 'node:net';
+import { promisify } from 'node:util';
+
+export type AuditSink = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string };
+
+/** Something opened for writing. After an error it is closed and opened anew. */
+export interface Output {
+  /** Number of bytes taken, which may be fewer than given. Never blocks the event loop. */
+  write(data: Buffer): Promise<number>;
+  close(): Promise<void>;
+}
+
+const STDOUT_FD = 1;
+const OWNER_ONLY = 0o600;
+/** `O_NONBLOCK`: a FIFO without a reader is an error instead of a thread that waits for ever. */
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+const NEWLINE = 0x0a;
+
+export function openOutput(sink: AuditSink): Promise<Output> {
+  return sink.kind === 'file' ? openFile(sink.path) : openStdout();
+}
+
+/**
+ * A pipe is written through a socket, which makes it non-blocking: a stalled reader would otherwise hold a thread, and
+ * with it the exit of the process. Files and terminals are written from the thread pool.
+ */
+async function openStdout(): Promise<Output> {
+  const stat = fstatSync(STDOUT_FD);
+  if (stat.isFIFO() || stat.isSocket()) return socketOutput();
+  const writeFd = promisify(write);
+  return {
+    write: async (data) => (await writeFd(STDOUT_FD, data)).bytesWritten,
+    close: async () => {},
+  };
+}
+
+function socketOutput(): Output {
+  const socket = new Socket({ fd: STDOUT_FD, readable: false, writable: true });
+  socket.on('error', () => {}); // each write reports its own
+  return {
+    write: (data) =>
+      new Promise((resolve, reject) => {
+        socket.write(data, (error) => (error ? reject(error) : resolve(data.length)));
+      }),
+    close: async () => void socket.destroy(), // libuv leaves descriptor 1 itself open
+  };
+}
+
+async function openFile(path: string): Promise<Output> {
+  const file = await open(path, APPEND, OWNER_ONLY);
+  try {
+    if (await endsInTornLine(file, path)) await file.write('\n');
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return {
+    async write(data) {
+      const { bytesWritten } = await file.write(data);
+      // Deleted under us: the write succeeds, and nobody will ever read it.
+      if ((await file.stat()).nlink === 0) throw new Error('audit file was deleted');
+      return bytesWritten;
+    },
+    close: () => file.close(),
+  };
+}
+
+/** A crash or a full disk may have left half a record, which would spoil the next one. */
+async function endsInTornLine(file: FileHandle, path: string): Promise<boolean> {
+  const stat = await file.stat();
+  if (!stat.isFile() || stat.size === 0) return false;
+  const reader = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await reader.read(Buffer.alloc(1), 0, 1, stat.size - 1);
+    return bytesRead === 1 && buffer[0] !== NEWLINE;
+  } finally {
+    await reader.close();
+  }
+}

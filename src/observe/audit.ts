@@ -1,0 +1,110 @@
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RefusedRequest } from '../refusal.js';
+import { auditLine } from './audit-line.js';
+import type { AuditFacts, AuditStage } from './audit-record.js';
+import { type AuditSink, openOutput } from './audit-sinks.js';
+import { type RequestTrail, Trail } from './audit-trail.js';
+import { createDigests } from './digests.js';
+import { LineWriter } from './line-writer.js';
+import type { Metrics } from './metrics.js';
+
+/** How long a tool waits for its record in `strict` mode, and a shutdown for the last ones. */
+const WRITE_DEADLINE_MS = 1000;
+const FLUSH_DEADLINE_MS = 5000;
+const RETRY_AFTER_S = '5';
+
+export interface AuditOptions {
+  /** Each takes every record; one that works is enough. */
+  readonly sinks: readonly AuditSink[];
+  /** `strict`: a tool waits until its record is written. `batch`: records are written behind. */
+  readonly mode: 'strict' | 'batch';
+  /** Keys the digests of session ids and arguments. */
+  readonly hmacKey: Buffer;
+  /** Default: the host's name, which in Kubernetes is the pod's. */
+  readonly replica?: string;
+  /** Tells the operational log that a sink fails, drops records, or has recovered. */
+  readonly onProblem?: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten'>;
+}
+
+/** The audit of this process. Records go to every sink; none is sampled. */
+export interface Audit {
+  /** Begins the audit of one request. */
+  trail(requestId: string, facts: AuditFacts): RequestTrail;
+  /** Whether a new request can be audited; if not, it must be refused with {@link auditUnavailable}. */
+  accepting(): boolean;
+  /** Whether a sink takes records now; shown by `/readyz`. */
+  healthy(): boolean;
+  /** Bytes of records not yet written, of the sink that is furthest behind. */
+  queuedBytes(): number;
+  /** Opens the files again by their names (SIGHUP, log rotation). */
+  reopen(): Promise<void>;
+  /** Settles when every record is written, or after five seconds. */
+  flush(): Promise<void>;
+  /** Flushes and closes the sinks. */
+  close(): Promise<void>;
+}
+
+/** What a client is told when its request cannot be audited. */
+export function auditUnavailable(): RefusedRequest {
+  return new RefusedRequest('audit_unavailable', { headers: { 'Retry-After': RETRY_AFTER_S } });
+}
+
+export function openAudit(options: AuditOptions): Audit {
+  const { sinks, mode, hmacKey, replica = hostname() } = options;
+  if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
+  const digests = createDigests(hmacKey);
+  const writers = sinks.map((sink) => openWriter(sink, options));
+  let seq = 0;
+
+  const audit: Audit = {
+    trail: (requestId, facts) => new Trail(requestId, { ...facts }, { digests, write, received }),
+    accepting: () => writers.some((w) => w.hasRoom() && (mode === 'batch' || w.healthy())),
+    healthy: () => writers.some((w) => w.healthy()),
+    queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),
+    reopen: async () => void (await Promise.all(writers.map((w) => w.reopen()))),
+    flush: () => withinDeadline(writers.map((w) => w.drained())),
+    async close() {
+      await audit.flush();
+      await withinDeadline(writers.map((w) => w.close()));
+    },
+  };
+  return audit;
+
+  function write(stage: AuditStage, { requestId, facts }: RequestTrail, written?: () => void): void {
+    const time = new Date().toISOString();
+    const text = auditLine({ schema: 1, time, seq: seq++, replica, stage, requestId }, facts);
+    const line = { text, bytes: Buffer.byteLength(text), written };
+    for (const writer of writers) writer.push(line);
+  }
+
+  async function received(trail: RequestTrail): Promise<void> {
+    if (!audit.accepting()) throw auditUnavailable();
+    if (mode === 'batch') return write('received', trail);
+    await new Promise<void>((resolve, reject) => {
+      const deadline = setTimeout(() => reject(auditUnavailable()), WRITE_DEADLINE_MS);
+      write('received', trail, () => {
+        clearTimeout(deadline);
+        resolve();
+      });
+    });
+  }
+}
+
+function openWriter(sink: AuditSink, { onProblem, metrics }: AuditOptions): LineWriter {
+  const name = sink.kind === 'file' ? sink.path : sink.kind;
+  return new LineWriter({
+    open: () => openOutput(sink),
+    report: (event, fields) => onProblem?.(`audit sink ${event}`, { sink: name, ...fields }),
+    onDrop: metrics?.auditDropped,
+    onWrite: metrics?.auditWritten,
+  });
+}
+
+async function withinDeadline(work: readonly Promise<void>[]): Promise<void> {
+  const stop = new AbortController();
+  const deadline = delay(FLUSH_DEADLINE_MS, undefined, { signal: stop.signal }).catch(() => {});
+  await Promise.race([Promise.all(work), deadline]);
+  stop.abort();
+}

@@ -1,0 +1,49 @@
+import { pino } from 'pino';
+
+/** Dropping log lines beats running out of memory when nobody reads stderr. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+const REDACTED = '[redacted]';
+const SECRET_FIELDS = ['authorization', 'cookie', '["x-api-key"]', 'apiKey', 'token', 'secret', 'password'];
+/** API keys, JWTs and bearer credentials, wherever they stand in a line (an error's message, a URL). */
+const SECRET_TEXT =
+  /\bmcp_[0-9A-Za-z]+_[0-9A-Za-z]+_[0-9A-Za-z]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer [\w.~+/-]{8,}=*/gi;
+
+type Log = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+
+/** The operational log. Fields first, so that a message is always a constant one can search for. */
+export interface Logger {
+  readonly debug: Log;
+  readonly info: Log;
+  readonly warn: Log;
+  readonly error: Log;
+  readonly fatal: Log;
+}
+
+/**
+ * Logs JSON lines to stderr: stdout belongs to the audit, or over stdio to the protocol.
+ *
+ * `process.stderr` writes at once, so that nothing is lost when the process exits, except to a pipe whose reader
+ * stalls: there it buffers instead of blocking the event loop.
+ */
+export function createLogger(level: string): Logger {
+  process.stderr.on('error', () => {}); // the reader of our log went away: no reason to stop serving
+  const destination = {
+    write(line: string): void {
+      if (process.stderr.writableLength < MAX_BUFFERED_BYTES) process.stderr.write(line);
+    },
+  };
+  const paths = SECRET_FIELDS.flatMap((field) => [field, under('*', field), under('*.*', field)]);
+  return pino(
+    {
+      level,
+      redact: { paths, censor: REDACTED },
+      serializers: { error: pino.stdSerializers.err },
+      hooks: { streamWrite: (line) => line.replace(SECRET_TEXT, REDACTED) },
+    },
+    destination,
+  );
+}
+
+function under(parent: string, field: string): string {
+  return field.startsWith('[') ? `${parent}${field}` : `${parent}.${field}`;
+}

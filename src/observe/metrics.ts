@@ -1,0 +1,130 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
+const OTHER = '_OTHER';
+/** From the OpenTelemetry conventions for MCP, in seconds. */
+const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
+
+const METHODS = new Set([
+  'initialize',
+  'ping',
+  'server/discover',
+  'tools/list',
+  'tools/call',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'prompts/list',
+  'prompts/get',
+  'completion/complete',
+  'logging/setLevel',
+  'subscriptions/listen',
+  'notifications/initialized',
+  'notifications/cancelled',
+  'notifications/progress',
+  'notifications/roots/list_changed',
+]);
+
+export interface Operation {
+  readonly method: string;
+  readonly tool?: string | undefined;
+  readonly era: '2025' | '2026';
+  readonly outcome: 'ok' | 'error' | 'refused';
+  readonly seconds: number;
+}
+
+/** Values that are read when somebody asks for the metrics. */
+export interface MetricSources {
+  readonly sessions?: () => number | Promise<number>;
+  readonly streams?: () => number;
+  readonly inFlight?: () => number;
+  readonly auditQueuedBytes?: () => number;
+}
+
+/** Typed functions only: no label can hold a user, a session, or anything a client makes up. */
+export interface Metrics {
+  operation(operation: Operation): void;
+  /** @param code one of the closed set of refusal codes */
+  refused(code: string): void;
+  readonly auditWritten: (seconds: number) => void;
+  readonly auditDropped: () => void;
+  /** Names the sources of the gauges; once, when the parts exist. */
+  watch(sources: MetricSources): void;
+  readonly contentType: string;
+  /** The Prometheus text. */
+  render(): Promise<string>;
+}
+
+/** @param toolNames the only tool names that become labels */
+export function createMetrics({ toolNames }: { readonly toolNames: readonly string[] }): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const tools = new Set(toolNames);
+  collectDefaultMetrics({ register: registry });
+
+  const duration = new Histogram({
+    name: 'mcp_server_operation_duration_seconds',
+    help: 'Duration of MCP requests and notifications',
+    labelNames: ['mcp_method_name', 'gen_ai_tool_name', 'era', 'outcome'],
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'mcp_server_refusals_total',
+    help: 'Refused requests by refusal code',
+    labelNames: ['code'],
+    registers,
+  });
+  const auditWrites = new Histogram({
+    name: 'mcp_server_audit_write_duration_seconds',
+    help: 'Duration of one grouped audit write',
+    buckets: WRITE_BUCKETS,
+    registers,
+  });
+  const auditDrops = new Counter({
+    name: 'mcp_server_audit_dropped_total',
+    help: 'Audit records that a sink lost because its queue was full',
+    registers,
+  });
+
+  return {
+    operation({ method, tool, era, outcome, seconds }) {
+      const toolLabel = tool === undefined ? '' : tools.has(tool) ? tool : OTHER;
+      const methodLabel = METHODS.has(method) ? method : OTHER;
+      duration.observe({ mcp_method_name: methodLabel, gen_ai_tool_name: toolLabel, era, outcome }, seconds);
+    },
+    refused: (code) => refusals.inc({ code }),
+    auditWritten: (seconds) => auditWrites.observe(seconds),
+    auditDropped: () => auditDrops.inc(),
+    watch: (sources) => watchSources(registry, sources),
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+  };
+}
+
+const GAUGES: Record<keyof MetricSources, readonly [name: string, help: string]> = {
+  sessions: ['mcp_server_sessions', 'Live sessions'],
+  streams: ['mcp_server_streams', 'Open streams'],
+  inFlight: ['mcp_server_in_flight_requests', 'Requests being served'],
+  auditQueuedBytes: ['mcp_server_audit_queued_bytes', 'Audit records not yet written'],
+};
+
+function watchSources(registry: Registry, sources: MetricSources): void {
+  for (const [key, [name, help]] of Object.entries(GAUGES)) {
+    const read = sources[key as keyof MetricSources];
+    if (read === undefined) continue;
+    const gauge = new Gauge({ name, help, registers: [], collect });
+    registry.registerMetric(gauge);
+    async function collect(this: Gauge): Promise<void> {
+      // A store that is away must not take the other metrics with it.
+      this.set(
+        await Promise.resolve()
+          .then(read)
+          .catch(() => Number.NaN),
+      );
+    }
+  }
+}
