@@ -3,13 +3,13 @@ import type { Request, Response } from 'express';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
+import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
-import { MissingCapability } from '../tool.js';
+import { MissingCapability, ToolError } from '../tool.js';
 import { createAsks } from './asks.js';
 import { createClientCall } from './client-call.js';
 import type { Engine, Handle } from './engine.js';
-import { toRpcError, toStreamedError } from './errors.js';
 import type { LiveSession, LiveSessions } from './live-sessions.js';
 import type { Method } from './methods.js';
 
@@ -65,7 +65,7 @@ async function answer(req: Request, res: Response, within: Within, options: Answ
       if (error instanceof MissingCapability && method === 'tools/call') return toolFailure(error.message);
       const answerable = toRpcError(error);
       if (!answerable) broken = error;
-      throw answerable ?? toStreamedError(error, req.requestId);
+      throw answerable ?? new RpcError(INTERNAL_ERROR, `Internal error (request ${req.requestId})`);
     }
   };
 
@@ -82,6 +82,14 @@ async function answer(req: Request, res: Response, within: Within, options: Answ
     options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
   if (result.error) req.audit.note({ 'rpc.code': result.error.code });
   writer.answer(result);
+}
+
+/** The JSON-RPC error that answers a call; `undefined` for an error that is no answer. */
+function toRpcError(error: unknown): RpcError | undefined {
+  if (error instanceof RpcError) return error;
+  if (error instanceof MissingCapability) return new RpcError(INVALID_PARAMS, error.message);
+  if (error instanceof ToolError) return new RpcError(INTERNAL_ERROR, error.message);
+  return undefined;
 }
 
 function toolFailure(text: string): object {
