@@ -1,6 +1,5 @@
-import { constants, fstatSync } from 'node:fs';
+import { constants, fstatSync, write } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { write } from 'node:fs';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 

@@ -11,6 +11,7 @@ export interface Recorder {
   readonly digests: Digests;
   write(stage: AuditStage, trail: RequestTrail): void;
   received(trail: RequestTrail): Promise<void>;
+  ended(facts: AuditFacts): void;
 }
 
 /** The one mutable thing of a request's audit; the process-wide parts are the recorder's. */
@@ -58,6 +59,7 @@ export class Trail implements RequestTrail {
     const durationMs = Math.round((performance.now() - this.#started) * 10) / 10;
     this.note({ durationMs, ...facts });
     this.#recorder.write(this.#streaming ? 'stream-close' : 'completed', this);
+    this.#recorder.ended(this.facts);
   }
 }
 

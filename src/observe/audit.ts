@@ -4,7 +4,7 @@ import { RefusedRequest } from '../refusal.js';
 import { auditLine } from './audit-line.js';
 import type { AuditFacts, AuditStage } from './audit-record.js';
 import { type AuditSink, openOutput } from './audit-sinks.js';
-import { type RequestTrail, Trail } from './audit-trail.js';
+import { type Recorder, type RequestTrail, Trail } from './audit-trail.js';
 import { createDigests } from './digests.js';
 import { LineWriter } from './line-writer.js';
 import type { Metrics } from './metrics.js';
@@ -25,7 +25,7 @@ export interface AuditOptions {
   readonly replica?: string;
   /** Tells the operational log that a sink fails, drops records, or has recovered. */
   readonly onProblem?: (message: string, fields: Readonly<Record<string, unknown>>) => void;
-  readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten'>;
+  readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten' | 'request'>;
 }
 
 /** The audit of this process. Records go to every sink; none is sampled. */
@@ -52,14 +52,19 @@ export function auditUnavailable(): RefusedRequest {
 }
 
 export function openAudit(options: AuditOptions): Audit {
-  const { sinks, mode, hmacKey, replica = hostname() } = options;
+  const { sinks, mode, hmacKey, replica = hostname(), metrics } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
-  const digests = createDigests(hmacKey);
+  const recorder: Recorder = {
+    digests: createDigests(hmacKey),
+    write,
+    received,
+    ended: (facts) => metrics?.request(facts),
+  };
   const writers = sinks.map((sink) => openWriter(sink, options));
   let seq = 0;
 
   const audit: Audit = {
-    trail: (requestId, facts) => new Trail(requestId, { ...facts }, { digests, write, received }),
+    trail: (requestId, facts) => new Trail(requestId, { ...facts }, recorder),
     accepting: () => writers.some((w) => w.hasRoom() && (mode === 'batch' || w.healthy())),
     healthy: () => writers.some((w) => w.healthy()),
     queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),

@@ -1,4 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { REFUSAL_CODES } from '../refusal.js';
+import type { AuditFacts } from './audit-record.js';
 
 /** OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
 const OTHER = '_OTHER';
@@ -6,6 +8,7 @@ const OTHER = '_OTHER';
 const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
+const CODES: ReadonlySet<string> = new Set(REFUSAL_CODES);
 const METHODS = new Set([
   'initialize',
   'ping',
@@ -28,14 +31,6 @@ const METHODS = new Set([
   'notifications/roots/list_changed',
 ]);
 
-export interface Operation {
-  readonly method: string;
-  readonly tool?: string | undefined;
-  readonly era: '2025' | '2026';
-  readonly outcome: 'ok' | 'error' | 'refused';
-  readonly seconds: number;
-}
-
 /** Values that are read when somebody asks for the metrics. */
 export interface MetricSources {
   readonly sessions?: () => number | Promise<number>;
@@ -46,9 +41,8 @@ export interface MetricSources {
 
 /** Typed functions only: no label can hold a user, a session, or anything a client makes up. */
 export interface Metrics {
-  operation(operation: Operation): void;
-  /** @param code one of the closed set of refusal codes */
-  refused(code: string): void;
+  /** Counts a request that is over, by what its audit knows. */
+  readonly request: (facts: AuditFacts) => void;
   readonly auditWritten: (seconds: number) => void;
   readonly auditDropped: () => void;
   /** Names the sources of the gauges; once, when the parts exist. */
@@ -91,18 +85,34 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
   });
 
   return {
-    operation({ method, tool, era, outcome, seconds }) {
-      const toolLabel = tool === undefined ? '' : tools.has(tool) ? tool : OTHER;
-      const methodLabel = METHODS.has(method) ? method : OTHER;
-      duration.observe({ mcp_method_name: methodLabel, gen_ai_tool_name: toolLabel, era, outcome }, seconds);
+    request(facts) {
+      const { decision, reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
+      if (decision === 'deny') refusals.inc({ code: known(CODES, reason) });
+      if (method === undefined || era === undefined) return;
+      const tool = facts['gen_ai.tool.name'];
+      const labels = {
+        mcp_method_name: known(METHODS, method),
+        gen_ai_tool_name: tool === undefined ? '' : known(tools, tool),
+        era,
+        outcome: outcomeOf(facts),
+      };
+      duration.observe(labels, durationMs / 1000);
     },
-    refused: (code) => refusals.inc({ code }),
     auditWritten: (seconds) => auditWrites.observe(seconds),
     auditDropped: () => auditDrops.inc(),
     watch: (sources) => watchSources(registry, sources),
     contentType: registry.contentType,
     render: () => registry.metrics(),
   };
+}
+
+function known(names: ReadonlySet<string>, name: string): string {
+  return names.has(name) ? name : OTHER;
+}
+
+function outcomeOf({ decision, 'rpc.code': rpcCode }: AuditFacts): 'refused' | 'error' | 'ok' {
+  if (decision === 'deny') return 'refused';
+  return rpcCode === undefined ? 'ok' : 'error';
 }
 
 const GAUGES: Record<keyof MetricSources, readonly [name: string, help: string]> = {
