@@ -172,7 +172,7 @@ const call = async (
     ),
   );
 const stateOf = ({ result }: Message) => String(result?.['requestState']);
-const textOf = ({ result }: Message) => (result?.['content'] as { text: string }[])[0]?.text;
+const textOf = ({ result }: Message) => (result?.['content'] as { text: string }[] | undefined)?.[0]?.text;
 const INVALID_STATE = {
   code: -32602,
   message: 'Invalid or expired requestState',
