@@ -14,7 +14,7 @@ declare module 'oidc-provider' {
     readonly session?: { readonly accountId: string };
   }
 
-  export default class Provider {
+  export class Provider {
     constructor(issuer: string, configuration: object);
     readonly Grant: new (of: {
       accountId: string;

@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { apiKeyVerifier } from '../../src/identity/api-key.js';
+
+let folder: string;
+let file: string;
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function key(...args: readonly string[]): Promise<Outcome> {
+  const env = { ...process.env, API_KEYS_FILE: file };
+  return new Promise((resolve) => {
+    execFile('node', ['--import', 'tsx', 'scripts/key.ts', ...args], { env }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+const create = (...more: readonly string[]) => key('create', '--name', 'Ann', '--scopes', 'a b', ...more);
+const idOf = (secret: string) => secret.split('_')[2] ?? '';
+const accepts = async ({ stdout }: Outcome) => {
+  const verifier = await apiKeyVerifier({ file });
+  return verifier.verify(stdout.trim()).then(
+    () => true,
+    () => false,
+  );
+};
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'keys-'));
+  file = join(folder, 'keys.json');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test('a key is printed once, works, is listed, and stops working when revoked', async () => {
+  const created = await create('--expires', '90d');
+  expect(created.stdout).toMatch(/^mcp_live_\w+\n$/);
+  expect(await accepts(created)).toBe(true);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+
+  const listed = await key('list');
+  expect(listed.stdout).toContain(`${idOf(created.stdout)}\tactive`);
+  const { keys } = JSON.parse(await readFile(file, 'utf8')) as { keys: { secrets: { hash: string }[] }[] };
+  expect(listed.stdout).not.toContain(keys[0]?.secrets[0]?.hash);
+  expect(listed.stdout).not.toContain(created.stdout.trim());
+
+  expect(await key('revoke', idOf(created.stdout))).toMatchObject({ code: 0, stdout: '' });
+  expect(await accepts(created)).toBe(false);
+  expect((await key('list')).stdout).toContain('revoked');
+}, 30_000);
+
+test('a rotation keeps the old secret for the overlap, or not at all', async () => {
+  const first = await create();
+  const second = await key('rotate', idOf(first.stdout));
+  expect([await accepts(first), await accepts(second)]).toEqual([true, true]);
+
+  const third = await key('rotate', idOf(first.stdout), '--overlap', '0s');
+  expect([await accepts(first), await accepts(second), await accepts(third)]).toEqual([false, false, true]);
+}, 30_000);
+
+test('keys made at the same moment are all kept, and nothing else is left in the folder', async () => {
+  const created = await Promise.all([create(), create(), create()]);
+
+  expect(await Promise.all(created.map(accepts))).toEqual([true, true, true]);
+  expect(await readdir(folder)).toEqual(['keys.json']);
+}, 30_000);
+
+test('a symbolic link stays one', async () => {
+  const real = join(folder, 'real.json');
+  await writeFile(real, '{"version":1,"keys":[]}');
+  await symlink(real, file);
+  await create();
+
+  expect(await readFile(real, 'utf8')).toContain('Ann');
+  expect(await readdir(folder)).toEqual(['keys.json', 'real.json']);
+}, 30_000);
+
+test('what cannot be done is said, changes nothing and has its exit code', async () => {
+  await writeFile(file, 'not a key file');
+  await chmod(file, 0o600);
+  const outcomes = await Promise.all([
+    key('create', '--name', 'Ann'),
+    key('create', '--name', 'Ann', '--scopes', 'a"b'),
+    key('create', '--name', 'A\u001b[2J', '--scopes', 'a'),
+    create('--unknown'),
+    create(),
+    key('revoke', 'nobody'),
+  ]);
+
+  expect(outcomes.map(({ code }) => code)).toEqual([64, 64, 64, 64, 1, 1]);
+  for (const { stdout, stderr } of outcomes) {
+    expect(stdout).toBe('');
+    expect(stderr).not.toContain('    at ');
+  }
+  expect(await readFile(file, 'utf8')).toBe('not a key file');
+  expect(await key('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage') });
+}, 60_000);
