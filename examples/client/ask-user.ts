@@ -1,0 +1,57 @@
+/** Answers the server's questions to the user (elicitation): by prompt on a terminal, by `--yes`, or not at all. */
+import { createInterface } from 'node:readline/promises';
+import type { ElicitRequest, ElicitResult } from '@modelcontextprotocol/client';
+import { type Display, printable } from './display.js';
+
+type Value = string | number | boolean;
+type Field = { readonly type?: string; readonly title?: string; readonly default?: unknown };
+
+export function createAnswerer(display: Display, yes: boolean) {
+  return async ({ params }: ElicitRequest): Promise<ElicitResult> => {
+    display.clear();
+    display.line(`The server asks: ${params.message}`, 'warning');
+    if (!('requestedSchema' in params)) return { action: 'decline' }; // it wants a browser
+    const fields = Object.entries(params.requestedSchema.properties) as [string, Field][];
+    if (yes) return acceptAll(fields, display);
+    if (!process.stdin.isTTY) {
+      display.line('Declined: there is no terminal to ask on. Give --yes to accept.', 'warning');
+      return { action: 'decline' };
+    }
+    return prompt(fields);
+  };
+}
+
+function acceptAll(fields: readonly [string, Field][], display: Display): ElicitResult {
+  const content: Record<string, Value> = {};
+  for (const [name, field] of fields) {
+    const value = field.type === 'boolean' ? true : field.default;
+    if (value !== undefined) content[name] = value as Value;
+  }
+  display.line('Accepted: --yes', 'warning');
+  return { action: 'accept', content };
+}
+
+async function prompt(fields: readonly [string, Field][]): Promise<ElicitResult> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const content: Record<string, Value> = {};
+    for (const [name, field] of fields) {
+      const hint = field.type === 'boolean' ? ' [y/N]' : '';
+      const text = await terminal.question(`${printable(field.title ?? name)}${hint} `);
+      const value = readValue(text.trim(), field.type);
+      if (value === undefined) return { action: 'cancel' };
+      content[name] = value;
+    }
+    return { action: 'accept', content };
+  } finally {
+    terminal.close();
+  }
+}
+
+function readValue(text: string, type: string | undefined): Value | undefined {
+  if (type === 'boolean') return /^y(es)?$/i.test(text);
+  if (type === 'number' || type === 'integer') {
+    return text !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined;
+  }
+  return text;
+}
