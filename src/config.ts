@@ -65,7 +65,10 @@ function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string
   const { data, error } = form.safeParse(texts);
   if (error === undefined) return { values: data, problems: [] };
 
-  const problems = error.issues.map(({ path, message }) => ({ variable: path.join('.') || 'tool settings', message }));
+  const problems = error.issues.map(({ path, message }) => ({
+    variable: path.join('.') || 'tool settings',
+    message,
+  }));
   const atFault = new Set(error.issues.map(({ path }) => path[0]));
   const rest = Object.fromEntries(Object.entries(texts).filter(([name]) => !atFault.has(name)));
   return { values: form.safeParse(rest).data ?? {}, problems };

@@ -8,6 +8,7 @@ import { type Challenge, challenge } from './identity/challenge.js';
 import { jwtVerifier } from './identity/jwt.js';
 import { resourceMetadata } from './identity/resource-metadata.js';
 import type { Verifier } from './identity/verifier.js';
+import { capabilitiesOf } from './mcp/capabilities.js';
 import type { Catalog } from './mcp/catalog.js';
 import type { Era } from './mcp/era.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
@@ -125,15 +126,4 @@ export function createEras({ config, catalog, services, stores, logger }: ErasOp
     }),
   };
   return { eras, close: keepAlive.close };
-}
-
-/** What is not offered is not advertised (MCP, lifecycle, capability negotiation). */
-function capabilitiesOf({ prompts, resources }: Catalog) {
-  return {
-    tools: { listChanged: true },
-    ...(resources.length > 0 && { resources: { listChanged: true, subscribe: true } }),
-    ...(prompts.size > 0 && { prompts: { listChanged: true } }),
-    ...((prompts.size > 0 || resources.length > 0) && { completions: {} }),
-    logging: {},
-  };
 }

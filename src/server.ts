@@ -74,7 +74,7 @@ export async function startServer({
   const admin = http.createServer(adminListener({ checks, metrics }));
   const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT);
   metrics.watch({
-    sessions: stores.sessions.count,
+    sessions: () => stores.sessions.count(),
     streams: pipeline.streams,
     auditQueuedBytes: audit.queuedBytes,
   });

@@ -3,7 +3,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 
-export type AuditSink = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string };
+/** `stderr` is for the stdio entry point, whose stdout belongs to the protocol. */
+export type AuditSink =
+  | { readonly kind: 'stdout' | 'stderr' }
+  | { readonly kind: 'file'; readonly path: string };
 
 /** Something opened for writing. After an error it is closed and opened anew. */
 export interface Output {
@@ -12,39 +15,39 @@ export interface Output {
   close(): Promise<void>;
 }
 
-const STDOUT_FD = 1;
+const FD = { stdout: 1, stderr: 2 } as const;
 const OWNER_ONLY = 0o600;
 /** `O_NONBLOCK`: a FIFO without a reader is an error instead of a thread that waits for ever. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 const NEWLINE = 0x0a;
 
 export function openOutput(sink: AuditSink): Promise<Output> {
-  return sink.kind === 'file' ? openFile(sink.path) : openStdout();
+  return sink.kind === 'file' ? openFile(sink.path) : openDescriptor(FD[sink.kind]);
 }
 
 /**
  * A pipe is written through a socket, which makes it non-blocking: a stalled reader would otherwise hold a thread, and
  * with it the exit of the process. Files and terminals are written from the thread pool.
  */
-async function openStdout(): Promise<Output> {
-  const stat = fstatSync(STDOUT_FD);
-  if (stat.isFIFO() || stat.isSocket()) return socketOutput();
+async function openDescriptor(fd: number): Promise<Output> {
+  const stat = fstatSync(fd);
+  if (stat.isFIFO() || stat.isSocket()) return socketOutput(fd);
   const writeFd = promisify(write);
   return {
-    write: async (data) => (await writeFd(STDOUT_FD, data)).bytesWritten,
+    write: async (data) => (await writeFd(fd, data)).bytesWritten,
     close: async () => {},
   };
 }
 
-function socketOutput(): Output {
-  const socket = new Socket({ fd: STDOUT_FD, readable: false, writable: true });
+function socketOutput(fd: number): Output {
+  const socket = new Socket({ fd, readable: false, writable: true });
   socket.on('error', () => {}); // each write reports its own
   return {
     write: (data) =>
       new Promise((resolve, reject) => {
         socket.write(data, (error) => (error ? reject(error) : resolve(data.length)));
       }),
-    close: async () => void socket.destroy(), // libuv leaves descriptor 1 itself open
+    close: async () => void socket.destroy(), // libuv leaves descriptors 1 and 2 themselves open
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Caller } from '../../identity/caller.js';
 import { type Call, InputRequired } from '../call.js';
+import { RefusedRequest } from '../../refusal.js';
 import { isValid } from '../schema.js';
 import { type AskRequest, type JsonSchema, MissingCapability } from '../tool.js';
 import { hasAnswerShape, type Params, type Result } from './engine.js';
@@ -95,4 +96,16 @@ function declares(capabilities: Params, method: AskRequest['method']): boolean {
   if (typeof declared !== 'object' || declared === null) return false;
   // `elicitation: {}` means forms; a client that names modes must name this one (client/elicitation, capabilities).
   return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
+}
+
+/** Runs a handler; while a question is open, whatever it made of that, the result puts the question to the client. */
+export async function untilAnswered(run: () => Promise<Result>, asks: Asks): Promise<Result> {
+  try {
+    const result = await run();
+    if (!asks.open()) return result;
+  } catch (error) {
+    const mustRefuse = error instanceof MissingCapability || error instanceof RefusedRequest;
+    if (mustRefuse || !asks.open()) throw error;
+  }
+  return asks.question();
 }

@@ -1,10 +1,8 @@
 /** Lends a request's way back to the client to the handler that its method names. */
 import type { Request } from 'express';
-import { RefusedRequest } from '../../refusal.js';
 import type { Call } from '../call.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
-import { MissingCapability } from '../tool.js';
-import { openAsks } from './asks.js';
+import { openAsks, untilAnswered } from './asks.js';
 import type { Params, Result } from './engine.js';
 import { requestNotifications, type Send } from './notifications.js';
 import type { RequestStates } from './request-state.js';
@@ -18,7 +16,7 @@ export interface RunCallOptions {
   readonly states: RequestStates;
 }
 
-/** @throws what the handler throws, {@link RefusedRequest} and {@link MissingCapability} included */
+/** @throws what the handler throws, `RefusedRequest` and `MissingCapability` included */
 export async function runCall(req: Request, options: RunCallOptions): Promise<Result> {
   const { caller, audit, requestId, envelope } = req;
   const { handler, params, signal, send, states } = options;
@@ -34,11 +32,5 @@ export async function runCall(req: Request, options: RunCallOptions): Promise<Re
   });
   const { canAsk, ask } = asks;
   const call: Call = { caller, requestId, audit, signal, canAsk, ask, ...requestNotifications(meta, send) };
-  try {
-    const result = await handler(params, call);
-    if (!asks.open()) return result;
-  } catch (error) {
-    if (error instanceof MissingCapability || error instanceof RefusedRequest || !asks.open()) throw error;
-  }
-  return asks.question(); // whatever the handler made of it: it has not got all its answers yet
+  return untilAnswered(async () => handler(params, call), asks);
 }

@@ -1,0 +1,12 @@
+import type { Catalog } from './catalog.js';
+
+/** MCP `ServerCapabilities`: what is not offered is not advertised (MCP, lifecycle, capability negotiation). */
+export function capabilitiesOf({ prompts, resources }: Catalog): Readonly<Record<string, object>> {
+  return {
+    tools: { listChanged: true },
+    ...(resources.length > 0 && { resources: { listChanged: true, subscribe: true } }),
+    ...(prompts.size > 0 && { prompts: { listChanged: true } }),
+    ...((prompts.size > 0 || resources.length > 0) && { completions: {} }),
+    logging: {},
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * The shared handlers over stdio, for both eras: the SDK's own entry point speaks the 2025 handshake and revision
+ * 2026-07-28, and turns our `input_required` results into requests for clients of the former.
+ */
+import { randomUUID } from 'node:crypto';
+import { Server, type ServerContext } from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
+import type { Caller } from '../../identity/caller.js';
+import type { Audit } from '../../observe/audit.js';
+import type { RequestTrail } from '../../observe/audit-trail.js';
+import type { Logger } from '../../observe/logger.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { Change, ChangeBus } from '../../stores/types.js';
+import { type Call, INTERNAL_ERROR, RpcError } from '../call.js';
+import type { Catalog } from '../catalog.js';
+import type { Handlers, SharedMethod } from '../handlers.js';
+import { serverInfo } from '../server-info.js';
+import { MissingCapability } from '../tool.js';
+import { openAsks, untilAnswered } from './asks.js';
+import type { Params, Result } from './engine.js';
+import { requestNotifications } from './notifications.js';
+import { createRequestStates, type RequestStateOptions, type RequestStates } from './request-state.js';
+
+export interface StdioOptions {
+  readonly handlers: Handlers;
+  readonly catalog: Catalog;
+  /** MCP `ServerCapabilities`. */
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  readonly changes: ChangeBus;
+  readonly requestState: RequestStateOptions;
+  /** How long a 2025 client has for an answer, in milliseconds. */
+  readonly askTimeoutMs: number;
+  /** Whoever started the process. */
+  readonly caller: Caller;
+  readonly audit: Audit;
+  readonly logger: Logger;
+}
+
+/** Serves the one client at the other end of stdin and stdout. @returns the way to stop */
+export function serveOverStdio(options: StdioOptions): { close(): Promise<void> } {
+  const states = createRequestStates(options.requestState);
+  const jsonSchemaValidator = new AjvJsonSchemaValidator();
+  return serveStdio(
+    ({ era }) => {
+      const server = new Server(serverInfo, {
+        capabilities: options.capabilities,
+        jsonSchemaValidator,
+        inputRequired: { roundTimeoutMs: options.askTimeoutMs },
+      });
+      for (const method of Object.keys(options.handlers) as SharedMethod[]) {
+        // The name only chooses the schema of the params.
+        server.setRequestHandler(
+          method as 'completion/complete',
+          async ({ params = {} }: { params?: Params }, ctx) => {
+            return (await answer({ method, params, era, server, ctx }, options, states)) as never;
+          },
+        );
+      }
+      tellChanges(server, options.changes);
+      return server;
+    },
+    { onerror: (err) => options.logger.warn({ err }, 'stdio') },
+  );
+}
+
+interface StdioRequest {
+  readonly method: SharedMethod;
+  readonly params: Params;
+  readonly era: 'legacy' | 'modern';
+  readonly server: Server;
+  readonly ctx: ServerContext;
+}
+
+async function answer(request: StdioRequest, options: StdioOptions, states: RequestStates): Promise<Result> {
+  const { method, params, ctx } = request;
+  const { caller } = options;
+  const { mcpReq } = ctx;
+  const audit = openTrail(request, options);
+  try {
+    const asks = await openAsks(states, {
+      caller,
+      method,
+      params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
+      capabilities: capabilitiesOfClient(request),
+    });
+    const { canAsk, ask } = asks;
+    const { progress } = requestNotifications({ ...mcpReq._meta }, (name, body) => {
+      mcpReq.notify({ method: name, params: body } as never).catch(() => {}); // the client has gone
+    });
+    const log: Call['log'] = (level, data) => void mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
+    const { signal } = mcpReq;
+    const run = async () =>
+      options.handlers[method](params, {
+        caller,
+        requestId: audit.requestId,
+        audit,
+        signal,
+        canAsk,
+        ask,
+        progress,
+        log,
+      });
+    return await untilAnswered(run, asks);
+  } catch (error) {
+    throw toRpcError(error, audit, options.logger);
+  } finally {
+    audit.end();
+  }
+}
+
+/** A 2025 client declares them once, a 2026 client with every request. */
+function capabilitiesOfClient({ era, server, ctx }: StdioRequest): Params {
+  if (era === 'legacy') return { ...server.getClientCapabilities() };
+  const { envelope = {} } = ctx.mcpReq as { envelope?: Params };
+  return { ...(envelope['io.modelcontextprotocol/clientCapabilities'] as Params) };
+}
+
+function openTrail(
+  { method, params, era }: StdioRequest,
+  { audit, catalog, caller }: StdioOptions,
+): RequestTrail {
+  const trail = audit.trail(randomUUID(), {
+    'mcp.era': era === 'modern' ? '2026' : '2025',
+    'mcp.method.name': method,
+    caller: { ...caller },
+    decision: 'allow',
+  });
+  if (method !== 'tools/call') return trail;
+  const tool = catalog.tools.get(String(params['name']));
+  trail.note({ 'gen_ai.tool.name': tool?.definition.name ?? 'unknown' });
+  trail.arguments(params['arguments'], tool?.definition.auditArguments);
+  return trail;
+}
+
+function toRpcError(error: unknown, audit: RequestTrail, logger: Logger): RpcError {
+  const { requestId } = audit;
+  const shown = publicError(error, requestId);
+  if (shown.code === INTERNAL_ERROR && !(error instanceof RpcError))
+    logger.error({ err: error, requestId }, 'stdio');
+  audit.note({ 'rpc.code': shown.code });
+  return shown;
+}
+
+function publicError(error: unknown, requestId: string): RpcError {
+  if (error instanceof RpcError) return error;
+  if (error instanceof RefusedRequest) {
+    return new RpcError(error.rpcCode, error.message, { code: error.code, requestId });
+  }
+  if (error instanceof MissingCapability) {
+    return new RpcError(-32021, error.message, { requiredCapabilities: { [error.capability]: {} } });
+  }
+  return new RpcError(INTERNAL_ERROR, `Internal error (request ${requestId})`);
+}
+
+/** On stdio there is one client: every change goes to it, as far as it has subscribed. */
+function tellChanges(server: Server, changes: ChangeBus): void {
+  const subscribed = new Set<string>();
+  server.setRequestHandler('resources/subscribe', ({ params }) => {
+    subscribed.add(params.uri);
+    return {};
+  });
+  server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+    subscribed.delete(params.uri);
+    return {};
+  });
+  server.onclose = changes.subscribe((change) => {
+    notify(change).catch(() => {}); // the client has gone
+  });
+
+  async function notify(change: Change): Promise<void> {
+    switch (change.kind) {
+      case 'tools':
+        return server.sendToolListChanged();
+      case 'prompts':
+        return server.sendPromptListChanged();
+      case 'resources':
+        return server.sendResourceListChanged();
+      case 'resource':
+        if (subscribed.has(change.uri)) await server.sendResourceUpdated({ uri: change.uri });
+    }
+  }
+}
