@@ -10,7 +10,7 @@ import { startTestServer } from './test-server.js';
 let server: Awaited<ReturnType<typeof startTestServer>>;
 let raw: ReturnType<typeof rawClient>;
 beforeAll(async () => {
-  server = await startTestServer({ maxSessionsPerCaller: 100 });
+  server = await startTestServer({ maxSessionsPerCaller: 100, maxStreamsPerCaller: 100 });
   raw = rawClient(server.url);
 });
 afterAll(() => server.close());
@@ -86,6 +86,7 @@ describe('a question', () => {
   test('can be answered by its own session only, and once', async () => {
     const session = await raw.initialize({ elicitation: {} });
     const other = await raw.initialize({ elicitation: {} });
+    await raw.get({ session }); // keeps the session's open things in memory after the call
     const stream = messages(await raw.post(ask('confirm'), { session }));
     const otherStream = messages(await raw.post(ask('confirm'), { session: other }));
     const [question, otherQuestion] = [await next(stream), await next(otherStream)];

@@ -222,11 +222,13 @@ describe('the end of a connection or session', () => {
     let cancelled = false;
     seen.once('cancelled dropped', () => (cancelled = true));
     const abort = new AbortController();
+    const openBefore = server.keepAlive.size();
     const res = await raw.post(call(4, 'wait', { name: 'dropped' }), { session, signal: abort.signal });
     await started;
     abort.abort();
     await expect(next(messages(res))).rejects.toThrow();
-    // Its id stays in flight, and its session alive.
+    while (server.keepAlive.size() > openBefore) await new Promise((done) => setImmediate(done));
+    // Its id stays in flight.
     expect((await raw.post({ id: 4, method: 'ping' }, { session })).status).toBe(400);
     seen.emit('release dropped');
     await finished;

@@ -128,6 +128,19 @@ describe('idling', () => {
   });
 });
 
+test('subscriptions made at the same time are all kept', async () => {
+  const get = server.sessions.get.bind(server.sessions);
+  server.sessions.get = async (id) => {
+    const record = await get(id);
+    await new Promise((done) => setTimeout(done, 20)); // a store across the network
+    return record;
+  };
+  const session = await raw.initialize();
+  await Promise.all([1, 2, 3].map((n) => raw.post(subscribe(`test://doc/${n}`, n), { session })));
+
+  expect((await get(session))?.subscriptions).toHaveLength(3);
+});
+
 test('subscriptions are bounded in number and length', async () => {
   const session = await raw.initialize();
   const answers = [];
