@@ -8,7 +8,7 @@ type Field = { readonly type?: string; readonly title?: string; readonly default
 
 export function createAnswerer(display: Display, yes: boolean) {
   return async ({ params }: ElicitRequest): Promise<ElicitResult> => {
-    display.clear();
+    display.leaveBar();
     display.line(`The server asks: ${params.message}`, 'warning');
     if (!('requestedSchema' in params)) return { action: 'decline' }; // it wants a browser
     const fields = Object.entries(params.requestedSchema.properties) as [string, Field][];

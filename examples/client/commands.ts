@@ -14,7 +14,7 @@ export async function runCommand(
   const [tool, args] =
     command.name === 'process' ? ['process_files', { paths: command.paths }] : [command.tool, command.args];
   const result = await connection.callTool(tool, args, signal);
-  display.clear();
+  display.leaveBar();
   print(command.name === 'process' && !result.isError ? table(result) : describe(result));
   return result.isError !== true;
 }

@@ -5,8 +5,8 @@ export interface Display {
   /** One line of news. `tone` colours it on a terminal. */
   line(text: string, tone?: Tone): void;
   progress(done: number, total: number | undefined, message: string): void;
-  /** Takes the bar away, before a question or the result. */
-  clear(): void;
+  /** Leaves the bar behind as it is, before a question or the result. */
+  leaveBar(): void;
 }
 
 export type Tone = 'dim' | 'plain' | 'warning' | 'error';
@@ -22,7 +22,7 @@ function plainDisplay(out: NodeJS.WritableStream): Display {
   return {
     line: (text) => void out.write(`${printable(text)}\n`),
     progress: (done, total, message) => void out.write(`${printable(progressText(done, total, message))}\n`),
-    clear: () => {},
+    leaveBar: () => {},
   };
 }
 
@@ -37,11 +37,11 @@ function liveDisplay(out: NodeJS.WriteStream): Display {
     progress: (done, total, message) => {
       erase();
       const text = `${drawBar(done, total)} ${printable(progressText(done, total, message))}`;
-      bar = text.slice(0, Math.max(0, out.columns - 1)); // a wrapped line could not be erased
+      bar = text.slice(0, (out.columns || 80) - 1); // a wrapped line could not be erased
       out.write(bar);
     },
-    clear: () => {
-      erase();
+    leaveBar: () => {
+      if (bar !== '') out.write('\n');
       bar = '';
     },
   };

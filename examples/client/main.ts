@@ -20,7 +20,7 @@ async function main(args: Arguments): Promise<number> {
     const done = await runCommand(args.command, connection, display, interrupt.signal);
     return done ? 0 : EXIT_TOOL;
   } catch (error) {
-    display.clear();
+    display.leaveBar();
     if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
     if (error instanceof ProtocolError) {
       display.line(`error ${error.code}: ${error.message}`, 'error');
