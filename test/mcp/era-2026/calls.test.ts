@@ -129,7 +129,7 @@ describe('answers', () => {
 
   test('what a list shows to one caller, it does not show to the next', async () => {
     const names = async (caller: string) =>
-      ((await ask('tools/list', {}, { caller })).result?.['tools'] as { name: string }[]).map(
+      ((await ask('tools/list', {}, { caller })).result?.['tools'] as { name: string }[] | undefined)?.map(
         ({ name }) => name,
       );
 
