@@ -10,8 +10,8 @@ import { MissingCapability, ToolError } from '../tool.js';
 import { createAsks } from './asks.js';
 import { createClientCall } from './client-call.js';
 import type { Engine, Handle } from './engine.js';
-import type { LiveSession, LiveSessions } from './live-sessions.js';
-import type { Method } from './methods.js';
+import type { LiveSessions } from './live-sessions.js';
+import type { Method, Within } from './methods.js';
 
 export interface AnswerOptions extends Omit<ResponseWriterOptions, 'audit'> {
   readonly engine: Engine;
@@ -30,8 +30,7 @@ export async function answerRequest(
 ): Promise<void> {
   const id = req.envelope.id as string | number;
   const live = options.live.findOrAdd(session.id);
-  if (live.calls.has(id))
-    throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' }, id });
+  if (live.calls.has(id)) throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' } });
   live.minLevel = session.logLevel;
   const cancellation = new AbortController();
   live.calls.set(id, cancellation);
@@ -43,13 +42,12 @@ export async function answerRequest(
   }
 }
 
-interface Within {
-  readonly session: SessionRecord;
-  readonly live: LiveSession;
-  readonly signal: AbortSignal;
-}
-
-async function answer(req: Request, res: Response, within: Within, options: AnswerOptions): Promise<void> {
+async function answer(
+  req: Request,
+  res: Response,
+  within: Within & { signal: AbortSignal },
+  options: AnswerOptions,
+): Promise<void> {
   const { live, signal } = within;
   const { message, method = '' } = req.envelope;
   // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its messages go nowhere.

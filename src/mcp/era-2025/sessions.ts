@@ -25,7 +25,7 @@ export async function openSession(req: Request, res: Response, options: OpenSess
   if (answer.result) {
     const session = recordOf(req.caller, request, answer.result);
     if ((await options.sessions.create(session, options.maxSessionsPerCaller)) === 'too_many') {
-      throw refusal(req, 'too_many_sessions', { headers: { 'Retry-After': '60' } });
+      throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': '60' } });
     }
     note(req, session);
     res.setHeader('Mcp-Session-Id', session.id);
@@ -37,29 +37,22 @@ export async function openSession(req: Request, res: Response, options: OpenSess
 /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
 export async function requireSession(req: Request, sessions: SessionStore): Promise<SessionRecord> {
   const { sessionId, protocolVersion, method } = req.envelope;
-  if (sessionId === undefined) throw refusal(req, 'session_required');
+  if (sessionId === undefined) throw new RefusedRequest('session_required');
   req.audit.session(sessionId);
   const session = await sessions.get(sessionId);
-  if (session?.owner !== callerKey(req.caller)) throw refusal(req, 'session_not_found');
+  if (session?.owner !== callerKey(req.caller)) throw new RefusedRequest('session_not_found');
   note(req, session);
   if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {
-    throw refusal(req, 'malformed_message', { message: 'Another protocol version was negotiated' });
+    throw new RefusedRequest('malformed_message', { message: 'Another protocol version was negotiated' });
   }
-  if (method === 'initialize') throw refusal(req, 'malformed_message', { message: 'Already initialized' });
+  if (method === 'initialize')
+    throw new RefusedRequest('malformed_message', { message: 'Already initialized' });
   return session;
 }
 
 function note(req: Request, { id, protocolVersion }: SessionRecord): void {
   req.audit.session(id);
   req.audit.note({ 'mcp.protocol.version': protocolVersion });
-}
-
-function refusal(
-  req: Request,
-  ...[code, options]: ConstructorParameters<typeof RefusedRequest>
-): RefusedRequest {
-  const { id, kind } = req.envelope;
-  return new RefusedRequest(code, { ...options, ...(kind === 'request' && id !== undefined && { id }) });
 }
 
 /** Offers our latest revision for one that we do not speak; the engine alone would also accept a draft. */

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { compileCatalog } from '../../../src/mcp/catalog.js';
 import { envelope } from '../../../src/mcp/envelope.js';
+import { errorResponse } from '../../../src/layers/error-response.js';
 import { createEra2025, type Era2025Options } from '../../../src/mcp/era-2025/index.js';
 import { createKeepAlive } from '../../../src/mcp/exchange/keep-alive.js';
 import { createHandlers } from '../../../src/mcp/handlers.js';
@@ -149,7 +150,7 @@ export async function startTestServer({ idleMs, keepAliveMs, ...change }: TestSe
   const app = express().use(express.json(), layers(audits), envelope({ catalog }), (req, res) =>
     era.handle(req, res),
   );
-  app.use(refusals);
+  app.use(errorResponse({ logger, maxDrainBytes: 1_000 }));
   const http = app.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`;
@@ -203,9 +204,4 @@ function layers(audits: AuditFacts[]) {
     };
     next();
   };
-}
-
-function refusals(error: unknown, req: Request, res: Response, _next: NextFunction) {
-  const refused = error instanceof RefusedRequest ? error : new RefusedRequest('internal');
-  res.status(refused.status).set(refused.headers).json(refused.toBody(req.requestId));
 }
