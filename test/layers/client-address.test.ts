@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { addressKey, clientAddress } from '../../src/layers/client-address.js';
 
 function addressOf(peer: string, forwarded: string | undefined, trustedProxies: readonly string[]): string {
