@@ -1,0 +1,99 @@
+/** The Markdown pages of the project, and what a test wants to know of one. */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Not ours, made by a tool, or data for the samples. */
+const SKIPPED = /(^|\/)(node_modules|dist|coverage|\.[^/]+|examples\/documents)$/;
+
+/** Every page, by its path from the root with `/`. */
+export function pages(folder = ''): readonly string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return SKIPPED.test(path) ? [] : pages(path);
+    return entry.isFile() && path.endsWith('.md') ? [path] : [];
+  });
+}
+
+export const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+/** Every folder below one, itself included. */
+export function folders(folder: string): readonly string[] {
+  const below = readdirSync(join(ROOT, folder), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  return [folder, ...below.flatMap(({ name }) => folders(`${folder}/${name}`))];
+}
+
+export interface Block {
+  readonly language: string;
+  /** What stands behind the language: for code the file it goes into. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export function blocks(page: string): readonly Block[] {
+  return [...page.matchAll(/^```(\w*) ?(\S*)\n(.*?)^```$/gms)].map(
+    ([, language = '', path = '', text = '']) => ({ language, path, text }),
+  );
+}
+
+/** The page without its code, whose brackets are no links. */
+export function prose(page: string): string {
+  return page.replaceAll(/^```.*?^```$/gms, '').replaceAll(/`[^`\n]*`/g, '');
+}
+
+/** Targets of the links within the project: path from the root, and the heading's anchor. */
+export function links(path: string): readonly { readonly target: string; readonly anchor: string }[] {
+  return [...prose(read(path)).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, href = '']) => href)
+    .filter((href) => !/^[a-z]+:/.test(href))
+    .map((href) => {
+      const [file = '', anchor = ''] = href.split('#');
+      const from = resolve(ROOT, dirname(path));
+      return { target: file === '' ? path : relative(ROOT, resolve(from, file)), anchor };
+    });
+}
+
+/** The anchors that GitHub makes of a page's headings. */
+export function anchors(page: string): readonly string[] {
+  const headings = page.replaceAll(/^```.*?^```$/gms, '').matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+const EMPTY_LISTS = {
+  'src/resources/index.ts':
+    "import type { ResourceDefinition } from '../mcp/tool.js';\nexport const resources: readonly ResourceDefinition[] = [];\n",
+  'src/prompts/index.ts':
+    "import type { PromptDefinition } from '../mcp/tool.js';\nexport const prompts: readonly PromptDefinition[] = [];\n",
+};
+
+/** A clone of the project with a page's code in it. A page that brings its own settings has done without the samples. */
+export function cloneWith(code: readonly Block[]): { readonly folder: string; remove(): void } {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'docs-')));
+  const hasOwnTools = code.some(({ path }) => path === 'src/tools/settings.ts');
+  const isKept = (source: string) => {
+    const path = relative(ROOT, source);
+    return !hasOwnTools || !/^src[\\/](tools|resources|prompts)$/.test(path);
+  };
+  cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: isKept });
+  for (const file of ['package.json', 'tsconfig.json', 'jest.config.js'])
+    cpSync(join(ROOT, file), join(folder, file));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  const files = new Map(hasOwnTools ? Object.entries(EMPTY_LISTS) : []);
+  for (const { path, text } of code) files.set(path, text);
+  for (const [path, text] of files) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
