@@ -101,7 +101,7 @@ group('the order of the layers', () => {
     const layers = drawing
       .slice(drawing.indexOf('requestId'), drawing.indexOf('─┬─'))
       .match(/[a-z][\w()]*/gi);
-    const notDrawn = ['resourceMetadata', 'errorResponse'];
+    const notDrawn = ['deprecation', 'resourceMetadata', 'errorResponse'];
     const expected = order.filter((name) => !notDrawn.includes(name)).map((name) => DRAWN[name] ?? name);
     expect(layers).toEqual(expected);
   });

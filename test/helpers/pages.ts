@@ -52,7 +52,7 @@ export function blocks(page: string): readonly Block[] {
 }
 
 /** The page without its code, whose brackets are no links. */
-export function prose(page: string): string {
+function prose(page: string): string {
   return page.replaceAll(/^```.*?^```$/gms, '').replaceAll(/`[^`\n]*`/g, '');
 }
 
