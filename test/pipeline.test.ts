@@ -105,7 +105,7 @@ function expectRefusal(answer: Answer, records: readonly AuditRecord[], expected
   });
   expect(error.data).toMatchObject({ code, requestId });
   // Rejected values are spelt with `evil` wherever their grammar allows it.
-  expect(answer.received).not.toMatch(/evil|2130706433|node_modules|\.[jt]s\b|\n {4}at |pipeline-/i);
+  expect(answer.received).not.toMatch(/evil|mcp_dev_|2130706433|node_modules|\.[jt]s\b|\n {4}at |pipeline-/i);
 
   const own = records.filter((record) => record.requestId === requestId);
   // Only a running tool can find out that it has to ask, so its `received` record is written by then.
