@@ -484,7 +484,8 @@ test('overloaded (503), after cors: one call too many at a time', async () => {
       socket.on('data', (chunk: Buffer) => chunks.push(chunk));
       const first = wire(port, withHeader('Connection', 'keep-alive', call2026('wait')));
       // Answers of one connection come in order: the refusal waits behind the call that it may not join.
-      socket.write(Buffer.concat([first, wire(port)]));
+      // Its path is wrong too, which nobody looks at any more.
+      socket.write(Buffer.concat([first, wire(port, { target: '/evil' })]));
       await once(events, 'waiting');
       events.emit('release');
       await closed(socket);
