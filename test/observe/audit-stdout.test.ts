@@ -118,7 +118,7 @@ test('a pipe whose reader stalls refuses new calls, never blocks the event loop,
 
 test('a stalled pipe does not keep the process from exiting', async () => {
   const fifo = makeFifo();
-  const reader = fifo.openReader();
+  fifo.openReader();
   await start(fifo.openWriter());
   await tell({ do: 'complete', count: 500 });
   child.send({ do: 'exit' });
