@@ -66,7 +66,8 @@ interface Import {
 /** A file's part: the longest prefix in the table that names the file or a folder of it. */
 function partOf(file: string): string {
   if (/^config(-|$)/.test(file)) return 'config';
-  if (/^pipeline(-|$)/.test(file)) return 'pipeline';
+  // `message-types` prepares for Express what the listener makes.
+  if (/^(pipeline(-|$)|message-types$)/.test(file)) return 'pipeline';
   const segments = file.split('/');
   const prefixes = segments.map((_, index) => segments.slice(0, segments.length - index).join('/'));
   return prefixes.find((prefix) => Object.hasOwn(MAY_IMPORT, prefix)) ?? file;
