@@ -50,6 +50,22 @@ const tools = [
     },
   }),
   defineTool({
+    name: 'peek',
+    description: 'Tells what a call can see, and leaves a mark on all that it can reach',
+    scopes: [],
+    input: z.object({}),
+    run: (_input, context) => {
+      const { caller, requestId, canAsk } = context;
+      const { subject } = caller as { subject: string };
+      const marked = context as { left?: string };
+      const left = marked.left ?? null;
+      marked.left = subject;
+      context.log('info', `peeked by ${subject}`);
+      const methods = ['sampling/createMessage', 'elicitation/create', 'roots/list'] as const;
+      return JSON.stringify({ subject, requestId, left, canAsk: methods.map((method) => canAsk(method)) });
+    },
+  }),
+  defineTool({
     name: 'wait',
     description: 'Waits to be released or cancelled',
     scopes: [],
