@@ -4,16 +4,8 @@ import { z } from 'zod';
 import { toolSettings } from './tools/settings.js';
 import * as network from './config-network.js';
 import * as value from './config-values.js';
-import {
-  integer,
-  list,
-  listOrNone,
-  milliseconds,
-  oneOf,
-  oneWord,
-  parsed,
-  readableFile,
-} from './config-values.js';
+
+const { integer, list, listOrNone, milliseconds, oneOf, oneWord, parsed, readableFile } = value;
 
 type Text = z.ZodType<unknown, string>;
 
@@ -30,19 +22,7 @@ const secret = <T extends Text>(meaning: string, form: T, computed: string = '')
   form.optional().meta({ description: meaning, default: computed, secret: true });
 
 /** Verified with a public key (RFC 7518 §3.1, RFC 8037): with a shared secret, or `none`, every reader could sign. */
-const ASYMMETRIC = [
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-  'PS256',
-  'PS384',
-  'PS512',
-  'RS256',
-  'RS384',
-  'RS512',
-];
+const ASYMMETRIC = 'ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512'.split(' ');
 const publicUrl = parsed(
   network.parsePublicUrl,
   'must be an http(s) URL with a plain path, without user, query, fragment or trailing slash',

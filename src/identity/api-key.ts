@@ -98,5 +98,5 @@ function storedHash(entry: ApiKeyEntry | undefined, slot: number): Buffer {
 }
 
 function isOver(time: string | undefined, now: number): boolean {
-  return time !== undefined && Date.parse(time) <= now;
+  return time !== undefined && !(Date.parse(time) > now); // a time that is none has passed
 }
