@@ -4,9 +4,9 @@ import { pino } from 'pino';
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 const REDACTED = '[redacted]';
 const SECRET_FIELDS = ['authorization', 'cookie', '["x-api-key"]', 'apiKey', 'token', 'secret', 'password'];
-/** API keys, JWTs and bearer credentials, wherever they stand in a line (an error's message, a URL). */
+/** API keys, JWTs and bearer credentials, wherever they stand in a line (an error's message, after the `%20` of a URL). */
 const SECRET_TEXT =
-  /\bmcp_[0-9A-Za-z]+_[0-9A-Za-z]+_[0-9A-Za-z]{8,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer [\w.~+/-]{8,}=*/gi;
+  /mcp_[0-9A-Za-z]+_[0-9A-Za-z]+_[0-9A-Za-z]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer [\w.~+/-]{8,}=*/gi;
 
 type Log = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 

@@ -1,0 +1,70 @@
+/** The few requests that the tests of the process send, each in as little as its revision allows. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+type Headers = Readonly<Record<string, string>>;
+const META = 'io.modelcontextprotocol/';
+const VERSION = '2026-07-28';
+
+export function post(url: URL | string, body: object, headers: Headers = {}): Promise<Response> {
+  const accept = 'application/json, text/event-stream';
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: accept, Connection: 'close', ...headers },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }),
+  });
+}
+
+/** Without a session: revision 2026-07-28. */
+export function call(
+  url: URL | string,
+  method: string,
+  params: Readonly<Record<string, unknown>> = {},
+  headers: Headers = {},
+): Promise<Response> {
+  const { name } = params;
+  const _meta = {
+    [`${META}protocolVersion`]: VERSION,
+    [`${META}clientInfo`]: { name: 'test', version: '1' },
+    [`${META}clientCapabilities`]: {},
+  };
+  return post(
+    url,
+    { method, params: { ...params, _meta } },
+    {
+      'MCP-Protocol-Version': VERSION,
+      'Mcp-Method': method,
+      ...(typeof name === 'string' && { 'Mcp-Name': name }),
+      ...headers,
+    },
+  );
+}
+
+export const callTool = (url: URL | string, name: string, headers: Headers = {}) =>
+  call(url, 'tools/call', { name, arguments: {} }, headers);
+
+/** A session of revision 2025-11-25, and its stream. */
+export async function openStream(url: URL): Promise<Response> {
+  const clientInfo = { name: 'test', version: '1' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const opened = await post(url, { method: 'initialize', params });
+  await opened.text();
+  return fetch(url, {
+    headers: {
+      Accept: 'text/event-stream',
+      'Mcp-Session-Id': opened.headers.get('mcp-session-id') ?? '',
+      'MCP-Protocol-Version': '2025-11-25',
+    },
+  });
+}
+
+/** One that was free a moment ago, for processes that cannot tell which they took. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
