@@ -28,6 +28,7 @@ import { compileCatalog } from './mcp/catalog.js';
 import { envelope } from './mcp/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
 import type { Definitions, ToolServices } from './mcp/tool.js';
+import { type MessageTypes, useMessageTypes } from './message-types.js';
 import type { Audit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
 import { createEras, createIdentity, SSE_PATHS } from './pipeline-parts.js';
@@ -40,6 +41,8 @@ export interface PipelineOptions {
   readonly stores: Stores;
   readonly audit: Audit;
   readonly logger: Logger;
+  /** Of the server that it will be attached to. */
+  readonly messageTypes: MessageTypes;
 }
 
 export interface Pipeline {
@@ -79,6 +82,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.set('query parser', false);
+  useMessageTypes(app, options.messageTypes);
 
   app.use(requestId());
   app.use(auditLog({ audit, clientAddress: addressOf }));

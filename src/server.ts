@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atPort, type Config } from './config.js';
 import type { Definitions } from './mcp/tool.js';
+import { createMessageTypes, type MessageTypes } from './message-types.js';
 import { adminListener } from './observe/admin.js';
 import { openAudit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
@@ -69,12 +70,21 @@ export async function startServer({
   });
   const services = await openServices(given.settings);
 
-  const { server, stopReload } = await createListener(given, logger);
+  const messageTypes = createMessageTypes();
+  const { server, stopReload } = await createListener(given, messageTypes, logger);
   const silent = silentConnections(server);
   // A port that clients know opens last: what came before the pipeline would never be answered. A free one has to be known.
   const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
   const config = atPort(given, port);
-  const pipeline = await createPipeline({ config, definitions, services, stores, audit, logger });
+  const pipeline = await createPipeline({
+    config,
+    definitions,
+    services,
+    stores,
+    audit,
+    logger,
+    messageTypes,
+  });
   pipeline.attach(server);
   if (given.PORT !== 0) await listen(server, given.HOST, port);
 
@@ -108,14 +118,15 @@ export async function startServer({
   };
 }
 
-async function createListener(config: Config, logger: Logger) {
+async function createListener(config: Config, messageTypes: MessageTypes, logger: Logger) {
+  const options = { ...LIMITS, ...messageTypes };
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
   if (certFile === undefined || keyFile === undefined) {
-    return { server: limited(http.createServer(LIMITS), config), stopReload: () => {} };
+    return { server: limited(http.createServer(options), config), stopReload: () => {} };
   }
   const files = { certFile, keyFile };
   const material = await readTls(files);
-  const server = https.createServer({ ...LIMITS, ...material, minVersion: 'TLSv1.2' });
+  const server = https.createServer({ ...options, ...material, minVersion: 'TLSv1.2' });
   return { server: limited(server, config), stopReload: reloadTls(server, files, material, logger) };
 }
 

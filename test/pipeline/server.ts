@@ -13,6 +13,7 @@ import { type Definitions, defineTool } from '../../src/mcp/tool.js';
 import { openAudit } from '../../src/observe/audit.js';
 import type { AuditRecord } from '../../src/observe/audit-record.js';
 import type { Logger } from '../../src/observe/logger.js';
+import { createMessageTypes } from '../../src/message-types.js';
 import { createPipeline } from '../../src/pipeline.js';
 import { startServer } from '../../src/server.js';
 import { openStores } from '../../src/stores/index.js';
@@ -128,11 +129,19 @@ async function startOnStores(
 ) {
   const stores = await openStores({ sessionIdleMs: given.SESSION_IDLE_MS });
   const audit = openAudit({ sinks: given.AUDIT_SINKS, mode: 'strict', hmacKey: given.AUDIT_HMAC_KEY });
-  const server = http.createServer({ requireHostHeader: false }).listen(0, '127.0.0.1');
+  const messageTypes = createMessageTypes();
+  const server = http.createServer({ requireHostHeader: false, ...messageTypes }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const config = atPort(given, (server.address() as AddressInfo).port);
   const services = await openServices(given.settings);
-  const pipeline = await createPipeline({ ...options, config, services, audit, stores: change(stores) });
+  const pipeline = await createPipeline({
+    ...options,
+    config,
+    services,
+    audit,
+    stores: change(stores),
+    messageTypes,
+  });
   pipeline.attach(server);
   return {
     url: config.PUBLIC_URL,
