@@ -80,6 +80,7 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   const { caller } = options;
   const { mcpReq } = ctx;
   const audit = openTrail(request, options);
+  const { requestId } = audit;
   try {
     const { progress } = requestNotifications({ ...mcpReq._meta }, (name, body) => {
       mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
@@ -92,12 +93,13 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
       capabilities: capabilitiesOfClient(request),
     };
     const { signal } = mcpReq;
-    const { requestId } = audit;
     return await runAsking(states, asking, (way) =>
       options.handlers[method](params, { caller, requestId, audit, signal, progress, log, ...way }),
     );
   } catch (error) {
-    throw toRpcError(error, audit, options.logger);
+    const shown = toRpcError(error, requestId, options.logger);
+    audit.note({ 'rpc.code': shown.code });
+    throw shown;
   } finally {
     audit.end();
   }
@@ -127,16 +129,7 @@ function openTrail(
   return trail;
 }
 
-function toRpcError(error: unknown, audit: RequestTrail, logger: Logger): RpcError {
-  const { requestId } = audit;
-  const shown = publicError(error, requestId);
-  if (shown.code === INTERNAL_ERROR && !(error instanceof RpcError))
-    logger.error({ err: error, requestId }, 'stdio');
-  audit.note({ 'rpc.code': shown.code });
-  return shown;
-}
-
-function publicError(error: unknown, requestId: string): RpcError {
+function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError {
   if (error instanceof RpcError) return error;
   if (error instanceof RefusedRequest) {
     return new RpcError(error.rpcCode, error.message, { code: error.code, requestId });
@@ -144,6 +137,7 @@ function publicError(error: unknown, requestId: string): RpcError {
   if (error instanceof MissingCapability) {
     return new RpcError(-32021, error.message, { requiredCapabilities: { [error.capability]: {} } });
   }
+  logger.error({ err: error, requestId }, 'stdio');
   return new RpcError(INTERNAL_ERROR, `Internal error (request ${requestId})`);
 }
 
@@ -166,15 +160,9 @@ function tellChanges(server: Server, { changes, capabilities }: StdioOptions): v
   });
 
   async function notify(change: Change): Promise<void> {
-    switch (change.kind) {
-      case 'tools':
-        return server.sendToolListChanged();
-      case 'prompts':
-        return server.sendPromptListChanged();
-      case 'resources':
-        return server.sendResourceListChanged();
-      case 'resource':
-        if (subscribed.has(change.uri)) await server.sendResourceUpdated({ uri: change.uri });
-    }
+    if (change.kind === 'tools') return server.sendToolListChanged();
+    if (change.kind === 'prompts') return server.sendPromptListChanged();
+    if (change.kind !== 'resource') return server.sendResourceListChanged();
+    if (subscribed.has(change.uri)) return server.sendResourceUpdated({ uri: change.uri });
   }
 }
