@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, expect, test } from '@jest/globals';
+import { readRecords, until } from '../observe/records.js';
+import { call, callTool, openStream } from './requests.js';
+import { closeAll, start } from './start.js';
+
+afterEach(closeAll);
+
+const readyz = async (adminUrl: URL) => (await fetch(new URL('/readyz', adminUrl))).status;
+
+/** Whether a connection comes about, or the reason why not. */
+async function knock(url: URL): Promise<string> {
+  const socket = connect(Number(url.port), url.hostname);
+  try {
+    await once(socket, 'connect');
+    return 'connected';
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  } finally {
+    socket.destroy();
+  }
+}
+
+test('readiness ends first, then the listener, then what was in flight, and all of it is audited', async () => {
+  const server = await start({ SHUTDOWN_DELAY_MS: '1000' });
+  const waiting = once(server.events, 'waiting');
+  const inFlight = callTool(server.url, 'wait');
+  await waiting;
+  expect(await readyz(server.adminUrl)).toBe(200);
+
+  const closed = server.close();
+  expect(await readyz(server.adminUrl)).toBe(503);
+  expect((await callTool(server.url, 'crash')).status).toBe(200); // the load balancer has not noticed yet
+  await until(async () => (await knock(server.url)) === 'ECONNREFUSED');
+  expect(await readyz(server.adminUrl)).toBe(503); // probes are answered to the end
+  server.events.emit('release');
+
+  expect(await (await inFlight).text()).toContain('done');
+  await closed;
+  const records = await readRecords(server.audit);
+  expect(records.map(({ stage }) => stage).sort()).toEqual([
+    'completed',
+    'completed',
+    'received',
+    'received',
+  ]);
+  expect(await knock(server.adminUrl)).toBe('ECONNREFUSED');
+});
+
+test('streams that only listen end cleanly in both eras, each with its record', async () => {
+  const server = await start();
+  const stream = await openStream(server.url);
+  const subscription = await call(server.url, 'subscriptions/listen', {
+    notifications: { toolsListChanged: true },
+  });
+  expect([stream.status, subscription.status]).toEqual([200, 200]);
+
+  await server.close();
+  await Promise.all([stream.text(), subscription.text()]); // a cut connection would throw
+  const stages = (await readRecords(server.audit)).map(({ stage }) => stage);
+  expect(stages.filter((stage) => stage === 'stream-open')).toHaveLength(2);
+  expect(stages.filter((stage) => stage === 'stream-close')).toHaveLength(2);
+});
+
+test('a call that outlasts the grace is cut, and its record says so', async () => {
+  const server = await start({ SHUTDOWN_GRACE_MS: '200', TOOL_TIMEOUT_MS: '200' });
+  const waiting = once(server.events, 'waiting');
+  const inFlight = callTool(server.url, 'wait').then((res) => res.text(), String);
+  await waiting;
+  await server.close();
+  await inFlight;
+
+  expect((await readRecords(server.audit)).map(({ stage }) => stage)).toEqual(['received', 'completed']);
+});
+
+test('a tool that fails takes nothing down, and tells nothing of the inside', async () => {
+  const server = await start();
+  const text = await (await callTool(server.url, 'crash')).text();
+
+  expect(text).toContain('"isError":true');
+  expect(text).not.toContain('inside of the tool');
+  expect(await readyz(server.adminUrl)).toBe(200);
+});
