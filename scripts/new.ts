@@ -31,6 +31,7 @@ const TESTS = [
   ),
   'test/resources/documents.test.ts',
   'test/prompts/summarize-document.test.ts',
+  'test/stdio.test.ts', // it calls them
   'test/scripts/demo.test.ts',
   'test/scripts/new.test.ts',
 ];
@@ -59,6 +60,7 @@ const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[]
 
 /** Only where nothing of yours is left in it. */
 const TIDYING: typeof EDITS = [
+  ['src/welcome.ts', /process \.$/m, 'list'],
   ['src/tools/settings.ts', /\{\n\}/, '{}'],
   ['src/tools/services.ts', /\{\n\}/, '{}'],
   ['src/tools/services.ts', /\(settings:(?![^]*\bsettings\b)/, '(_settings:'],

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { atPort, ConfigError, loadConfig, readConfig } from '../src/config.js';
 import { Variables } from '../src/config-schema.js';
+import { toolSettings } from '../src/tools/settings.js';
 import { selfSignedCertificate } from './helpers/certificate.js';
 
 type Env = Record<string, string>;
@@ -53,7 +54,7 @@ describe('defaults', () => {
       SHUTDOWN_DELAY_MS: 0,
       AUDIT_SINKS: [{ kind: 'stdout' }],
       LEGACY_SSE: false,
-      settings: { FILES_ROOT: 'examples/documents' },
+      settings: toolSettings.parse({}),
     });
   });
 
@@ -412,7 +413,6 @@ describe('a misspelt variable', () => {
     ['NODE_EVN', 'NODE_ENV'],
     ['API_KEY_FILE', 'API_KEYS_FILE'],
     ['STATE_KEY_FILE', 'STATE_KEYS_FILE'],
-    ['FILE_ROOT', 'FILES_ROOT'],
   ])('%s is refused, naming %s', (name, meant) => {
     const { problems } = readConfig({ [name]: 'none' });
     expect(problems.map(({ variable }) => variable)).toEqual([name]);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readConfig } from '../../src/config.js';
 import { compileCatalog } from '../../src/mcp/catalog.js';
 import { LOG_LEVELS, type ToolContext, ToolError, type ToolResult } from '../../src/mcp/tool.js';
 import { prompts } from '../../src/prompts/index.js';
@@ -197,4 +198,10 @@ test('the read-only tools and the destructive one say so to clients, and name th
     ['log_levels', ['documents:read'], true],
   ]);
   expect(catalog.tools.get('delete_document')?.definition.annotations?.destructiveHint).toBe(true);
+});
+
+test('a misspelt FILES_ROOT stops the start', () => {
+  const { problems } = readConfig({ FILE_ROOT: 'none' });
+
+  expect(problems).toEqual([{ variable: 'FILE_ROOT', message: expect.stringContaining('FILES_ROOT') }]);
 });
