@@ -38,7 +38,8 @@ export interface GetStreams {
 
 export function createGetStreams(options: GetStreamsOptions): GetStreams {
   const { live, events, onError } = options;
-  const owners = new Map<ResponseWriter, string>();
+  /** How many streams each owner has open. */
+  const open = new Map<string, number>();
   const writers = new Set<ResponseWriter>();
   let closed = false;
   const unsubscribe = options.changes.subscribe((change) => {
@@ -47,11 +48,16 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
 
   const take = (owner: string, writer: ResponseWriter) => {
     if (closed) throw new RefusedRequest('overloaded', { headers: { 'Retry-After': '1' } });
-    if ([...owners.values()].filter((other) => other === owner).length >= options.maxStreamsPerCaller) {
-      throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '60' } });
-    }
-    owners.set(writer, owner);
-    writer.onClose(() => owners.delete(writer));
+    const change = (by: 1 | -1) => {
+      const count = (open.get(owner) ?? 0) + by;
+      if (count > options.maxStreamsPerCaller) {
+        throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '60' } });
+      }
+      if (count > 0) open.set(owner, count);
+      else open.delete(owner);
+    };
+    change(1);
+    writer.onClose(() => change(-1));
   };
 
   /** Makes a stream the newest of its session. */
@@ -98,7 +104,7 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
         if (stream.leftAt !== undefined && stream.leftAt <= since) stream.end();
     },
 
-    count: () => owners.size,
+    count: () => [...open.values()].reduce((sum, count) => sum + count, 0),
 
     close: () => {
       closed = true;

@@ -46,11 +46,11 @@ export function createEra2025(options: Era2025Options): Era {
     live.end(id);
     events.forget(id).catch(onError);
   });
-  /** What is open keeps its session from idling out; where the session has ended unheard, so does what is open. */
+  /** What is open or resumable keeps its session from idling; where that has ended unheard, so does what is open. */
   const touch = () => {
     for (const id of live.ids()) {
       streams.sweep(id);
-      if (live.isOpen(id)) sessions.get(id).then((session) => session ?? live.end(id), onError);
+      sessions.get(id).then((session) => session ?? live.end(id), onError);
     }
   };
   keepAlive.add(touch);

@@ -29,8 +29,6 @@ export interface LiveSessions {
   /** Cancels the calls and ends the streams of a session. */
   end(id: string): void;
   ids(): readonly string[];
-  /** Whether a call is in flight or a stream has its client. */
-  isOpen(id: string): boolean;
 }
 
 export function createLiveSessions(): LiveSessions {
@@ -64,11 +62,5 @@ export function createLiveSessions(): LiveSessions {
     },
 
     ids: () => [...sessions.keys()],
-
-    isOpen: (id) => {
-      const live = sessions.get(id);
-      if (!live) return false;
-      return live.calls.size > 0 || [...live.streams.values()].some(({ leftAt }) => leftAt === undefined);
-    },
   };
 }

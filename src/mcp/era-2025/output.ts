@@ -34,36 +34,29 @@ export function createLoggedOutput({ writer, session, events, onError }: LoggedO
     writer.onClose(() => begun.stop());
     return begun;
   };
-  const attempt = (work: (kept: EventStream) => Promise<unknown>, otherwise: () => void) =>
-    stream?.then(work).catch((error: unknown) => {
+  const put = async (message: object, data: string, isAnswer: boolean) => {
+    stream ??= begin();
+    try {
+      const kept = await stream;
+      await (isAnswer ? kept.end(data) : kept.append(data));
+    } catch (error) {
       onError(error);
-      otherwise();
-    });
+      if (isAnswer) writer.answer(message);
+      else writer.send(message);
+    }
+  };
 
   return {
     send: (message) => {
-      if (!stream && writer.closed) return;
-      stream ??= begin();
-      const data = JSON.stringify(message);
-      void attempt(
-        (kept) => kept.append(data),
-        () => writer.send(message),
-      );
+      if (stream || !writer.closed) void put(message, JSON.stringify(message), false);
     },
     answer: (message) => {
-      if (!stream) return writer.answer(message);
-      const data = JSON.stringify(message);
-      void attempt(
-        (kept) => kept.end(data),
-        () => writer.answer(message),
-      );
+      if (stream) void put(message, JSON.stringify(message), true);
+      else writer.answer(message);
     },
     end: () => {
-      if (!stream) return endEmpty(writer);
-      void attempt(
-        (kept) => kept.drop(),
-        () => writer.end(),
-      );
+      if (stream) void stream.then((kept) => kept.drop()).catch(() => writer.end());
+      else endEmpty(writer);
     },
     get closed() {
       return !stream && writer.closed;
