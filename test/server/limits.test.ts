@@ -3,6 +3,7 @@ import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { closed, parseRaw } from '../helpers/raw-http.js';
+import { until } from '../observe/records.js';
 import { closeAll, start } from './start.js';
 
 jest.setTimeout(20_000);
@@ -90,4 +91,5 @@ test('connections beyond the limit are dropped, and are taken again when there i
   expect((await fetch(new URL('/livez', server.adminUrl))).status).toBe(200); // probes are not in the way
   first.socket.destroy();
   second.socket.destroy();
+  await until(async () => (await fetch(server.url).catch(() => undefined)) !== undefined);
 });
