@@ -54,13 +54,18 @@ function closingConnections(): (req: Request, res: Response) => boolean {
 
 function factsOf(req: Request): AuditFacts {
   const clientRequestId = req.headers['x-request-id'];
+  const [, traceId] = TRACEPARENT.exec(String(req.headers['traceparent'])) ?? [];
   return {
     'client.address': req.clientAddress,
     'http.method': req.method,
     'http.path': auditedPath(req.originalUrl),
     ...(isRecordableId(clientRequestId) && { clientRequestId }),
+    ...(traceId !== undefined && { traceId }),
   };
 }
+
+/** W3C Trace Context, traceparent: neither version `ff` nor an id of zeros is valid. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
 
 /** What common tracers send (UUID, ULID, hex, `Root=1-…`); anything else could be text made for the reader of the log. */
 function isRecordableId(value: unknown): value is string {

@@ -18,6 +18,7 @@ export type AuditStage = 'received' | 'completed' | 'stream-open' | 'stream-clos
 /** What the layers learn about a request on its way; every key is one of the record. */
 export interface AuditFacts {
   clientRequestId?: string;
+  /** Of the caller's `traceparent` header. */
   traceId?: string;
   'client.address'?: string;
   'http.method'?: string;

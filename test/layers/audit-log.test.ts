@@ -47,6 +47,22 @@ describe('the record of a request', () => {
     expect((await audit.record()).clientRequestId).toBe(recorded ? id : undefined);
   });
 
+  test.each([
+    ['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', '4bf92f3577b34da6a3ce929d0e0e4736'],
+    ['cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more', '4bf92f3577b34da6a3ce929d0e0e4736'],
+    ['ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', undefined],
+    ['00-00000000000000000000000000000000-00f067aa0ba902b7-01', undefined],
+    ['00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', undefined],
+    ['00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01', undefined],
+    ['anything else', undefined],
+  ])('a traceparent %p gives the trace id %p', async (traceparent, traceId) => {
+    const { url, audit } = await serve([]);
+
+    await fetch(url, { headers: { traceparent } });
+
+    expect((await audit.record()).traceId).toBe(traceId);
+  });
+
   test('counts what was streamed, in bytes and not in characters', async () => {
     const stream: RequestHandler = (_req, res) => {
       res.write('é');
