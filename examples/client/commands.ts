@@ -20,10 +20,13 @@ export async function runCommand(
 }
 
 async function list({ client }: Connection): Promise<boolean> {
+  const offers = client.getServerCapabilities(); // the SDK writes to stdout when asked for more than these
   const { tools } = await client.listTools();
-  const { resources } = await client.listResources();
-  const { resourceTemplates } = await client.listResourceTemplates();
-  const { prompts } = await client.listPrompts();
+  const { resources } = offers?.resources ? await client.listResources() : { resources: [] };
+  const { resourceTemplates } = offers?.resources
+    ? await client.listResourceTemplates()
+    : { resourceTemplates: [] };
+  const { prompts } = offers?.prompts ? await client.listPrompts() : { prompts: [] };
   const described = (name: string, description = '') => `  ${name.padEnd(24)} ${description}`.trimEnd();
 
   print(

@@ -132,7 +132,7 @@ test('lists what the server offers', async () => {
   const { code, stdout } = await run(url, '--key', server.key, 'list');
 
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^Tools\n {2}process_files +Counts$/m);
+  expect(stdout).toMatch(/^Tools\n {2}process_files +Counts\n[^]*\nResources\nPrompts\n$/);
 });
 
 test('answers a question with --yes, and declines it where nobody can be asked', async () => {

@@ -43,7 +43,7 @@ test('without its samples the template compiles, passes the tests of what they t
       url = /^Serving MCP on (\S+)$/.exec(line)?.[1];
       if (url !== undefined) break;
     }
-    expect(node(...TSX, 'examples/client/main.ts', String(url), 'list')).toMatch(/^Tools\nResources\n/);
+    expect(node(...TSX, 'examples/client/main.ts', String(url), 'list')).toBe('Tools\nResources\nPrompts\n');
   } finally {
     server.kill('SIGTERM');
     await once(server, 'close');
