@@ -1,6 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type HealthCheck, readiness } from './health.js';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Metrics } from './metrics.js';
+
+/** `true` when the part can do its work now. */
+type HealthCheck = () => boolean | Promise<boolean>;
 
 export interface AdminOptions {
   /** What `/readyz` asks, by name. */
@@ -15,6 +18,8 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A check that does not answer must not keep the probe waiting: a kubelet gives up after a second by default. */
+const CHECK_TIMEOUT_MS = 800;
 const METHODS = ['GET', 'HEAD'];
 
 /**
@@ -39,8 +44,30 @@ async function answer(req: IncomingMessage, { checks, metrics }: AdminOptions): 
   }
   if (path === '/livez') return json(200, { status: 'ok' });
   if (path === '/metrics') return { status: 200, body: await metrics.render(), type: metrics.contentType };
-  const { ready, checks: results } = await readiness(checks);
-  return json(ready ? 200 : 503, { status: ready ? 'ok' : 'unavailable', checks: results });
+  return readiness(checks);
+}
+
+/** Runs all checks at once. One that throws or hangs is failing. */
+async function readiness(checks: AdminOptions['checks']): Promise<Answer> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failing']),
+  );
+  const ready = results.every(([, state]) => state === 'ok');
+  const status = ready ? 'ok' : 'unavailable';
+  return json(ready ? 200 : 503, { status, checks: Object.fromEntries(results) as object });
+}
+
+async function passes(check: HealthCheck): Promise<boolean> {
+  const stop = new AbortController();
+  const timeout = delay(CHECK_TIMEOUT_MS, false, { signal: stop.signal });
+  try {
+    return await Promise.race([check(), timeout]);
+  } catch {
+    return false;
+  } finally {
+    timeout.catch(() => {}); // aborted
+    stop.abort();
+  }
 }
 
 function json(status: number, body: object): Answer {

@@ -12,33 +12,19 @@ const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 
 const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
 const CODES: ReadonlySet<string> = new Set(REFUSAL_CODES);
-const METHODS = new Set([
-  'initialize',
-  'ping',
-  'server/discover',
-  'tools/list',
-  'tools/call',
-  'resources/list',
-  'resources/templates/list',
-  'resources/read',
-  'resources/subscribe',
-  'resources/unsubscribe',
-  'prompts/list',
-  'prompts/get',
-  'completion/complete',
-  'logging/setLevel',
-  'subscriptions/listen',
-  'notifications/initialized',
-  'notifications/cancelled',
-  'notifications/progress',
-  'notifications/roots/list_changed',
-]);
+const METHODS = new Set(
+  (
+    'initialize ping server/discover tools/list tools/call resources/list resources/templates/list resources/read ' +
+    'resources/subscribe resources/unsubscribe prompts/list prompts/get completion/complete logging/setLevel ' +
+    'subscriptions/listen notifications/initialized notifications/cancelled notifications/progress ' +
+    'notifications/roots/list_changed'
+  ).split(' '),
+);
 
 /** Values that are read when somebody asks for the metrics. */
-export interface MetricSources {
+interface MetricSources {
   readonly sessions?: () => number | Promise<number>;
   readonly streams?: () => number;
-  readonly inFlight?: () => number;
   readonly auditQueuedBytes?: () => number;
 }
 
@@ -127,7 +113,6 @@ function outcomeOf({ decision, 'rpc.code': rpcCode }: AuditFacts): 'refused' | '
 const GAUGES: Record<keyof MetricSources, readonly [name: string, help: string]> = {
   sessions: ['mcp_server_sessions', 'Live sessions'],
   streams: ['mcp_server_streams', 'Open streams'],
-  inFlight: ['mcp_server_in_flight_requests', 'Requests being served'],
   auditQueuedBytes: ['mcp_server_audit_queued_bytes', 'Audit records not yet written'],
 };
 

@@ -1,8 +1,4 @@
 /** The few requests that the tests of the process send, each in as little as its revision allows. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-
 type Headers = Readonly<Record<string, string>>;
 const META = 'io.modelcontextprotocol/';
 const VERSION = '2026-07-28';
@@ -57,14 +53,4 @@ export async function openStream(url: URL): Promise<Response> {
       'MCP-Protocol-Version': '2025-11-25',
     },
   });
-}
-
-/** One that was free a moment ago, for processes that cannot tell which they took. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
