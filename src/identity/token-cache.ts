@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Caller } from './caller.js';
 
 /** A key that the issuer withdrew, as far as we know of it, verifies nothing after so long. */
@@ -46,5 +46,5 @@ export function tokenCache(size: number, now: () => number): TokenCache {
 }
 
 function digestOf(token: string): string {
-  return createHash('sha256').update(token).digest('base64');
+  return hash('sha256', token, 'base64');
 }

@@ -35,6 +35,10 @@ export function cors({ allowedOrigins, paths }: CorsOptions): RequestHandler {
   });
 
   return function cors(req, res, next) {
+    if (req.headers.origin === undefined) {
+      res.vary('Origin'); // for caches: no browser reads this answer, another one might
+      return next();
+    }
     setHeaders(req, res, (error?: unknown) => {
       if (error !== undefined) return next(error);
       if (isPreflight(req) && known.has(requestPath(req.originalUrl))) return res.status(204).end();

@@ -30,12 +30,12 @@ export async function runDefinition<T>(
   options: RunOptions,
   run: (context: ToolContext) => Promise<T> | T,
 ): Promise<T> {
-  const clock = startClock(options.timeoutMs);
-  const signal = AbortSignal.any([call.signal, clock.signal]);
-  const context = createContext(call, options, clock, signal);
+  const end = createEnd(call.signal);
+  const clock = startClock(options.timeoutMs, () => end.abort(new ToolError('The call took too long')));
+  const context = createContext(call, options, clock, end);
   try {
     // The race answers in time even when the handler does not listen to its signal.
-    return await Promise.race([(async () => run(context))(), aborted(signal)]);
+    return await Promise.race([(async () => run(context))(), end.aborted]);
   } catch (error) {
     throw toPublicError(error, call, options.logger);
   } finally {
@@ -43,13 +43,15 @@ export async function runDefinition<T>(
   }
 }
 
-function createContext(call: Call, options: RunOptions, clock: Clock, signal: AbortSignal): ToolContext {
+function createContext(call: Call, options: RunOptions, clock: Clock, end: End): ToolContext {
   return {
     caller: call.caller,
     settings: options.settings,
     services: options.services,
     requestId: call.requestId,
-    signal,
+    get signal() {
+      return end.signal();
+    },
     log: (level, data) => call.log(level, data),
     progress: (done, total, message) => call.progress(done, total, message),
     canAsk: (method) => call.canAsk(method),
@@ -70,20 +72,28 @@ function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
   return new RpcError(INTERNAL_ERROR, `Internal error (request ${call.requestId})`);
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const onAbort = () =>
-      reject(signal.reason instanceof ToolError ? signal.reason : new ToolError('The call was cancelled'));
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
+type End = ReturnType<typeof createEnd>;
+
+/** What ends a run early. `AbortSignal.any` would do the same at the price of all the rest of a call. */
+function createEnd(cancelled: AbortSignal) {
+  const controller = new AbortController(); // makes its signal when somebody asks for it
+  let reject: (error: ToolError) => void = () => {};
+  const aborted = new Promise<never>((_, no) => (reject = no));
+  aborted.catch(() => {}); // it may be over before the race begins
+  const abort = (reason: unknown) => {
+    controller.abort(reason);
+    reject(reason instanceof ToolError ? reason : new ToolError('The call was cancelled'));
+  };
+  const onCancelled = () => abort(cancelled.reason);
+  if (cancelled.aborted) onCancelled();
+  else cancelled.addEventListener('abort', onCancelled, { once: true });
+  return { aborted, abort, signal: () => controller.signal };
 }
 
 type Clock = ReturnType<typeof startClock>;
 
 /** A clock that several asks may stop at once; it goes on when the last has its answer. */
-function startClock(timeoutMs: number) {
-  const controller = new AbortController();
+function startClock(timeoutMs: number, onExpired: () => void) {
   let remainingMs = timeoutMs;
   let startedAt = 0;
   let waiting = 0;
@@ -91,8 +101,7 @@ function startClock(timeoutMs: number) {
 
   const go = () => {
     startedAt = performance.now();
-    const expire = () => controller.abort(new ToolError('The call took too long'));
-    timer = setTimeout(expire, Math.max(0, remainingMs));
+    timer = setTimeout(onExpired, Math.max(0, remainingMs));
   };
   const pause = () => {
     clearTimeout(timer);
@@ -100,7 +109,6 @@ function startClock(timeoutMs: number) {
   };
   go();
   return {
-    signal: controller.signal,
     async pausedWhile<T>(wait: () => Promise<T>): Promise<T> {
       if (waiting++ === 0) pause();
       try {

@@ -115,13 +115,21 @@ function boundedObject(value: object, budget: Budget, depth: number): unknown {
   }
   if (value instanceof Error) return bounded(value.message, budget, depth + 1);
   if (Array.isArray(value)) return boundedArray(value, budget, depth);
-  const copy: Record<string, unknown> = Object.create(null);
+  const copy = new Bare();
   for (const key of Object.keys(value)) {
     if (!budget.node()) break;
-    copy[budget.string(key, MAX_KEY_CHARS)] = bounded((value as typeof copy)[key], budget, depth + 1);
+    copy[budget.string(key, MAX_KEY_CHARS)] = bounded(
+      (value as Record<string, unknown>)[key],
+      budget,
+      depth + 1,
+    );
   }
   return copy;
 }
+
+/** An object without a prototype that V8 keeps as fast as any other, unlike `Object.create(null)`. */
+const Bare = function Bare() {} as unknown as new () => Record<string, unknown>;
+Bare.prototype = Object.create(null);
 
 function boundedArray(value: readonly unknown[], budget: Budget, depth: number): unknown[] {
   const copy: unknown[] = [];

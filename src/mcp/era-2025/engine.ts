@@ -63,21 +63,21 @@ export function createEngine(capabilities: ServerCapabilities): Engine {
   };
 }
 
+/** The server is not closed afterwards: it holds nothing, and to close it would make errors that nobody sees. */
 function exchange(
   server: Server,
   request: JsonRpcMessage,
   signal: AbortSignal,
 ): Promise<JsonRpcMessage | undefined> {
-  const answered = new Promise<JsonRpcMessage | undefined>((resolve, reject) => {
+  return new Promise<JsonRpcMessage | undefined>((resolve, reject) => {
     const transport: Transport = {
       start: async () => {},
       send: async (message) => resolve(message as JsonRpcMessage),
-      close: async () => transport.onclose?.(),
+      close: async () => {},
     };
     signal.addEventListener('abort', () => resolve(undefined), { once: true });
     server.connect(transport).then(() => transport.onmessage?.(request as sdk.JSONRPCMessage), reject);
   });
-  return answered.finally(() => void server.close());
 }
 
 function hasValidParams(request: JsonRpcMessage): boolean {

@@ -38,7 +38,8 @@ export async function openSession(
   if ((await sessions.create(session, maxSessionsPerCaller)) === 'too_many') {
     throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': '60' } });
   }
-  note(req, session);
+  req.audit.session(id);
+  req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   return answer;
 }
 
@@ -49,18 +50,13 @@ export async function requireSession(req: Request, sessions: SessionStore): Prom
   req.audit.session(sessionId);
   const session = await sessions.get(sessionId);
   if (session?.owner !== callerKey(req.caller)) throw new RefusedRequest('session_not_found');
-  note(req, session);
+  req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {
     throw new RefusedRequest('malformed_message', { message: 'Another protocol version was negotiated' });
   }
   if (method === 'initialize')
     throw new RefusedRequest('malformed_message', { message: 'Already initialized' });
   return session;
-}
-
-function note(req: Request, { id, protocolVersion }: SessionRecord): void {
-  req.audit.session(id);
-  req.audit.note({ 'mcp.protocol.version': protocolVersion });
 }
 
 /** Offers our latest revision for one that we do not speak; the engine alone would also accept a draft. */
