@@ -112,6 +112,23 @@ test('one session in excess forgets its own oldest streams, not those of others'
   await log.close();
 });
 
+test('an answer larger than all that a session may keep is kept, until the next stream needs the room', async () => {
+  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const session = { id: 's', owner: 'o' };
+  const stream = await log.begin(session, 'call', silent);
+  const seen = String(await stream.append('x'));
+  stream.stop();
+  await stream.end('y'.repeat(10 * 1024 * 1024));
+  const found: number[] = [];
+  await log.resume(session, seen, { ...silent, onEvent: ({ data }) => void found.push(data.length) });
+
+  expect(found).toEqual([10 * 1024 * 1024]);
+  await log.begin(session, 'call', silent);
+  expect(await log.resume(session, seen, silent)).toBeUndefined();
+  await log.close();
+});
+
 test('many small streams count as well', async () => {
   const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
   const silent = { onEvent: () => {}, onEnd: () => {} };
