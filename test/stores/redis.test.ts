@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect, type Connection } from '../../src/stores/redis/connection.js';
+import { redisChangeBus } from '../../src/stores/redis/change-bus.js';
+import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
+import { redisSessions } from '../../src/stores/redis/sessions.js';
+import { hasRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { changeBusContract } from './changes.contract.js';
+import { rateLimitContract } from './rate-limits.contract.js';
+import { sessionContract } from './sessions.contract.js';
+
+describe('on Redis', () => {
+  let server: RedisServer;
+  const open: Connection[] = [];
+
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(async () => {
+    await Promise.all(open.map((connection) => connection.close()));
+    await server.stop();
+  });
+
+  async function emptied(): Promise<Connection> {
+    const available = new Promise<void>((resolve) => {
+      const connection = connect({ url: server.url, onChange: (now) => now && resolve() });
+      open.push(connection);
+    });
+    await available;
+    const connection = open.at(-1) as Connection;
+    await connection.run((client) => client.flushAll());
+    return connection;
+  }
+
+  rateLimitContract(async () =>
+    redisRateLimits({ connection: await emptied(), onFailure: 'strict', replicas: 1 }),
+  );
+  sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
+  changeBusContract(async () => redisChangeBus(await emptied()));
+  test('x', () => expect(hasRedis).toBe(true));
+});
