@@ -61,7 +61,11 @@ export async function startServer({
     onProblem: (message, fields) => logger.error(fields, message),
     metrics,
   });
-  const stores = await openStores({ sessionIdleMs: given.SESSION_IDLE_MS });
+  const stores = await openStores({
+    sessionIdleMs: given.SESSION_IDLE_MS,
+    streamMaxBytes: given.STREAM_MAX_BUFFER_BYTES,
+    streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest a call can be silent
+  });
   const services = await openServices(given.settings);
 
   const { server, stopReload } = await createListener(given, logger);

@@ -1,16 +1,23 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Audit } from '../observe/audit.js';
 import type { AuditFacts } from '../observe/audit-record.js';
+import { RefusedRequest } from '../refusal.js';
 import { auditedPath } from './request-path.js';
 
 export interface AuditLogOptions {
-  readonly audit: Pick<Audit, 'trail'>;
+  readonly audit: Pick<Audit, 'trail' | 'accepting'>;
   readonly clientAddress: (req: Request) => string;
 }
 
-/** Opens the audit of a request and ends it, exactly once, when the response is over, however it ends. */
+/**
+ * Opens the audit of a request and ends it, exactly once, when the response is over, however it ends.
+ * No request is served that cannot be audited.
+ */
 export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHandler {
+  const isClosing = closingConnections();
+
   return function auditLog(req, res, next) {
     const startedAt = performance.now();
     req.clientAddress = clientAddress(req);
@@ -29,7 +36,19 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
         bytesOut: bytesOut(),
       });
     });
+    if (isClosing(req, res)) throw new RefusedRequest('malformed_request', { detail: { reason: 'closing' } });
+    if (!audit.accepting()) throw new RefusedRequest('audit_unavailable');
     next();
+  };
+}
+
+/** What is pipelined behind an answer with `Connection: close` MUST NOT be processed (RFC 9112 §9.6): none would see it. */
+function closingConnections(): (req: Request, res: Response) => boolean {
+  const latest = new WeakMap<Socket, Response>();
+  return ({ socket }, res) => {
+    if (latest.get(socket)?.getHeader('connection') === 'close') return true;
+    latest.set(socket, res);
+    return false;
   };
 }
 

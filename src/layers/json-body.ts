@@ -26,11 +26,11 @@ function readBody(req: Request, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     function settle(outcome: () => void): void {
       req.off('data', onData).off('end', onEnd).off('close', onClose);
-      req.audit.note({ bytesIn });
       outcome();
     }
     function onData(chunk: Buffer): void {
       bytesIn += chunk.length;
+      req.audit.note({ bytesIn }); // each time: when the connection dies, the record is written before `onClose` runs
       chunks.push(chunk);
       // The length need not be declared, and a declared one need not be true of a proxy's rewriting.
       if (bytesIn > maxBytes) settle(() => reject(tooLarge(maxBytes)));

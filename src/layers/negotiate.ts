@@ -16,10 +16,9 @@ export function negotiate(): RequestHandler {
   };
 }
 
-/** The protocol wants the types listed, so a missing `Accept` does not count as "anything". */
+/** The protocol wants the types listed, so an `Accept` that is missing or empty does not count as "anything". */
 function requireAccept(req: Request, types: readonly string[]): void {
-  const accepted = types.every((type) => req.headers.accept !== undefined && req.accepts(type) !== false);
-  if (accepted) return;
+  if (types.every((type) => Boolean(req.headers.accept) && req.accepts(type) !== false)) return;
   throw new RefusedRequest('not_acceptable', { message: `Accept must allow ${types.join(' and ')}` });
 }
 

@@ -1,4 +1,5 @@
 import { memoryChangeBus } from './memory/change-bus.js';
+import { memoryEvents } from './memory/events.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
 import { memorySessions } from './memory/sessions.js';
 import type { Stores } from './types.js';
@@ -6,18 +7,25 @@ import type { Stores } from './types.js';
 export interface StoresOptions {
   /** Milliseconds after which an unused session ends. */
   readonly sessionIdleMs: number;
+  /** What is kept of one stream for a client that comes back. */
+  readonly streamMaxBytes: number;
+  /** Milliseconds for which it is kept. */
+  readonly streamRetainMs: number;
 }
 
 /** Opens everything the server keeps between requests: the only place that chooses where. */
-export async function openStores({ sessionIdleMs }: StoresOptions): Promise<Stores> {
+export async function openStores(options: StoresOptions): Promise<Stores> {
   const rateLimits = memoryRateLimits();
-  const sessions = memorySessions({ idleMs: sessionIdleMs });
+  const sessions = memorySessions({ idleMs: options.sessionIdleMs });
   const changes = memoryChangeBus();
+  const events = memoryEvents({ maxStreamChars: options.streamMaxBytes, retainMs: options.streamRetainMs });
   return {
     rateLimits,
     sessions,
     changes,
+    events,
     healthy: () => true,
-    close: async () => void (await Promise.all([rateLimits.close(), sessions.close(), changes.close()])),
+    close: async () =>
+      void (await Promise.all([rateLimits.close(), sessions.close(), changes.close(), events.close()])),
   };
 }

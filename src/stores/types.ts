@@ -77,11 +77,62 @@ export interface ChangeBus {
   close(): Promise<void>;
 }
 
+/** One message from the server, as its stream keeps it. */
+export interface LoggedEvent {
+  /** Goes to the client and comes back as `Last-Event-ID`; cannot be guessed. */
+  readonly id: string;
+  /** A JSON-RPC message; empty for the event that begins a stream. */
+  readonly data: string;
+}
+
+export interface EventReader {
+  onEvent(event: LoggedEvent): void;
+  /** Called once, when nothing more will come. An error means that the stream has not ended, only its reading. */
+  onEnd(error?: unknown): void;
+}
+
+/** `changes` are open-ended, a `call` ends with its answer. */
+export type StreamKind = 'call' | 'changes';
+
+/** A stream, in the hands of whoever began or resumed it. */
+export interface EventStream {
+  readonly id: string;
+  readonly kind: StreamKind;
+  /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
+  append(data: string): Promise<string | undefined>;
+  /** Adds the final event. What it ended can still be read for a while. */
+  end(data: string): Promise<void>;
+  /** Forgets the stream and ends its reader. */
+  drop(): Promise<void>;
+  /** Stops the reader given with this stream; events are kept on. */
+  stop(): void;
+}
+
+type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
+
+/**
+ * Keeps the events of streams, so that a client that lost its connection can read on (MCP 2025-11-25, transports,
+ * resumability). Bounded in number, size and time. A stream has one reader: resuming it ends the one before.
+ */
+export interface EventLog {
+  /** Begins a stream, with an empty event that primes its client, and gives `reader` all of it. */
+  begin(session: StreamOwner, kind: StreamKind, reader: EventReader): Promise<EventStream>;
+  /**
+   * Gives `reader` what came after the event `id`, then what comes. `undefined`, alike, when `id` is unknown, of
+   * another session or owner, or of events no longer kept without a gap.
+   */
+  resume(session: StreamOwner, id: string, reader: EventReader): Promise<EventStream | undefined>;
+  /** Forgets every stream of a session. */
+  forget(sessionId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Everything the server keeps between requests. */
 export interface Stores {
   readonly rateLimits: RateLimitStore;
   readonly sessions: SessionStore;
   readonly changes: ChangeBus;
+  readonly events: EventLog;
   /** Whether the backing store answers now; shown by `/readyz`. */
   healthy(): boolean;
   close(): Promise<void>;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { RequestHandler } from 'express';
-import { serve } from './serve.js';
+import { codeOf, serve } from './serve.js';
 
 describe('the record of a request', () => {
   test('says who asked, for what, and what came of it', async () => {
@@ -108,4 +108,20 @@ describe('a connection that dies', () => {
     await audit.record(14);
     expect(new Set(audit.ended.map((record) => record.requestId)).size).toBe(15);
   });
+});
+
+test('while no record can be written every request is refused, and served again afterwards', async () => {
+  const { url, audit, passed } = await serve([]);
+  audit.takesRecords = false;
+
+  const refused = await fetch(url);
+
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).toBe('5');
+  expect(await codeOf(refused)).toBe('audit_unavailable');
+  expect(passed).toHaveLength(0);
+  expect(await audit.record()).toMatchObject({ decision: 'deny', reason: 'audit_unavailable' });
+
+  audit.takesRecords = true;
+  expect((await fetch(url)).status).toBe(200);
 });

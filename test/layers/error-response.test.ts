@@ -159,19 +159,26 @@ describe('a refusal before the body is read', () => {
     expect(await audit.record()).toMatchObject({ 'http.status': 401 });
   });
 
-  test('does not take the rest of the body for another request', async () => {
-    const { port, audit, passed } = await serve([refuse]);
-    const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
+  test('ends the connection: what is pipelined behind it is refused too, though it would have passed', async () => {
+    const postOnly: RequestHandler = (req, _res, next) => {
+      if (req.method === 'POST') throw new RefusedRequest('credentials_missing');
+      next();
+    };
+    const { port, audit, passed } = await serve([postOnly]);
 
     const received = await rawRequest(
       port,
-      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nxxxxx${smuggled}`,
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nxxxxx${'GET /behind HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(2)}`,
     );
 
     expect(received.match(/HTTP\/1\.1 /g)).toHaveLength(1);
     expect(passed).toHaveLength(0);
-    await audit.record();
-    expect(audit.ended.filter((record) => record['http.path'] === '/smuggled')).toHaveLength(0);
+    await audit.record(2);
+    const behind = audit.ended.filter((record) => record['http.path'] === '/behind');
+    expect(behind.map(({ reason, truncated }) => ({ reason, truncated }))).toEqual([
+      { reason: 'malformed_request', truncated: true },
+      { reason: 'malformed_request', truncated: true },
+    ]);
   });
 });
 

@@ -81,17 +81,38 @@ test('GET and DELETE have no body', async () => {
   expect(passed.map((req) => req.body)).toEqual([undefined, undefined]);
 });
 
-test('a client that leaves in the middle of its body is recorded, and nothing runs', async () => {
-  const { port, server, passed, audit } = await serve([layer()]);
-  const socket = net.connect(port, '127.0.0.1');
-  socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{');
-  await once(server, 'request');
+describe('in the middle of its body', () => {
+  async function begin() {
+    const served = await serve([layer()]);
+    const socket = net.connect(served.port, '127.0.0.1').on('error', () => {});
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{');
+    await once(served.server, 'request');
+    return { ...served, socket };
+  }
 
-  socket.destroy();
+  test('a client that resets the connection is recorded as one that saw no answer, and nothing runs', async () => {
+    const { socket, passed, audit } = await begin();
 
-  expect((await audit.record()).truncated).toBe(true);
-  expect(audit.ended).toHaveLength(1);
-  expect(passed).toHaveLength(0);
+    socket.resetAndDestroy();
+
+    const record = await audit.record();
+    expect(record).toMatchObject({ truncated: true, bytesIn: 1 });
+    expect(record).not.toHaveProperty('http.status');
+    expect(audit.ended).toHaveLength(1);
+    expect(passed).toHaveLength(0);
+  });
+
+  test('a client that only stops sending can still read why it is refused', async () => {
+    const { socket, passed, audit } = await begin();
+
+    socket.end();
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+
+    expect(parseRaw(answer.toString()).status).toBe(400);
+    expect(await audit.record()).toMatchObject({ 'http.status': 400, reason: 'malformed_request' });
+    expect(audit.ended).toHaveLength(1);
+    expect(passed).toHaveLength(0);
+  });
 });
 
 describe('a client that waits for 100 Continue', () => {

@@ -19,6 +19,12 @@ export interface Ended extends AuditFacts {
 /** Keeps the records that would be written, and lets a test await the next. */
 export class RecordingAudit extends EventEmitter<{ end: [Ended] }> {
   readonly ended: Ended[] = [];
+  /** Whether the sinks take records. */
+  takesRecords = true;
+
+  accepting(): boolean {
+    return this.takesRecords;
+  }
 
   trail(requestId: string, first: AuditFacts): AuditTrail & { end(facts: AuditFacts): void } {
     let facts: AuditFacts = { ...first };

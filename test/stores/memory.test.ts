@@ -3,16 +3,19 @@ import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { openStores } from '../../src/stores/index.js';
 import { memoryChangeBus } from '../../src/stores/memory/change-bus.js';
+import { memoryEvents } from '../../src/stores/memory/events.js';
 import { memoryRateLimits } from '../../src/stores/memory/rate-limits.js';
 import { memorySessions } from '../../src/stores/memory/sessions.js';
 import { StoreUnavailable } from '../../src/stores/types.js';
 import { changeBusContract } from './changes.contract.js';
+import { eventLogContract } from './events.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs) => memorySessions({ idleMs }));
 changeBusContract(async () => memoryChangeBus());
+eventLogContract(async (options) => memoryEvents(options));
 
 test('a rotation through many addresses forgets the oldest keys and keeps the newest', async () => {
   const store = memoryRateLimits({ maxKeys: 3 });
@@ -62,8 +65,67 @@ test('sessions of one owner take bounded memory, in creation and in updates', as
   await store.close();
 });
 
+test('the events of many streams, sessions and owners take bounded memory, and the newest can be read', async () => {
+  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const before = heapInUse();
+  const begun: { session: { id: string; owner: string }; seen: string }[] = [];
+  for (let n = 0; n < 400; n++) {
+    const session = { id: `s${n % 80}`, owner: `o${n % 20}` };
+    const stream = await log.begin(session, 'call', silent);
+    const seen = String(await stream.append('x'));
+    stream.stop();
+    await stream.end(Buffer.alloc(1_000_000, n).toString('latin1'));
+    begun.push({ session, seen });
+  }
+  const canRead = async ({ session, seen }: (typeof begun)[number]) =>
+    (await log.resume(session, seen, silent)) !== undefined;
+
+  expect(heapInUse() - before).toBeLessThan(140 * 1024 * 1024);
+  expect(await canRead(begun.at(-1) as (typeof begun)[number])).toBe(true);
+  expect(await canRead(begun[0] as (typeof begun)[number])).toBe(false);
+  await log.close();
+});
+
+test('one session in excess forgets its own oldest streams, not those of others', async () => {
+  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const add = async (session: { id: string; owner: string }) => {
+    const stream = await log.begin(session, 'call', silent);
+    const seen = String(await stream.append('x'));
+    stream.stop();
+    await stream.end('y'.repeat(900_000));
+    return seen;
+  };
+  const [modest, greedy] = [
+    { id: 's1', owner: 'alice' },
+    { id: 's2', owner: 'alice' },
+  ];
+  const kept = await add(modest);
+  const forgotten = await add(greedy);
+  let newest = '';
+  for (let n = 0; n < 20; n++) newest = await add(greedy);
+
+  expect(await log.resume(modest, kept, silent)).toBeDefined();
+  expect(await log.resume(greedy, forgotten, silent)).toBeUndefined();
+  expect(await log.resume(greedy, newest, silent)).toBeDefined();
+  await log.close();
+});
+
+test('many small streams count as well', async () => {
+  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const before = heapInUse();
+  for (let n = 0; n < 100_000; n++) {
+    await (await log.begin({ id: 's', owner: 'o' }, 'call', silent)).end('');
+  }
+
+  expect(heapInUse() - before).toBeLessThan(20 * 1024 * 1024);
+  await log.close();
+});
+
 test('the stores of a process open healthy and close', async () => {
-  const stores = await openStores({ sessionIdleMs: 1000 });
+  const stores = await openStores({ sessionIdleMs: 1000, streamMaxBytes: 1000, streamRetainMs: 1000 });
 
   expect(stores.healthy()).toBe(true);
   expect(await stores.sessions.count()).toBe(0);

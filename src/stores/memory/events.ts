@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import type { EventLog, EventReader, EventStream, LoggedEvent, StreamKind } from '../types.js';
+
+const MAX_EVENTS = 1000;
+const MAX_SESSION_CHARS = 4 * 1024 * 1024;
+const MAX_OWNER_CHARS = 16 * 1024 * 1024;
+const MAX_TOTAL_CHARS = 128 * 1024 * 1024;
+/** What an event, and a stream, take besides their data: many small ones must count as well. */
+const EVENT_CHARS = 128;
+const STREAM_CHARS = 512;
+
+export interface MemoryEventsOptions {
+  /** What one stream keeps, its newest event in any case. */
+  readonly maxStreamChars: number;
+  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
+  readonly retainMs: number;
+}
+
+/** Streams of this process alone. */
+export function memoryEvents(options: MemoryEventsOptions): EventLog {
+  return new MemoryEvents(options);
+}
+
+interface Stream {
+  readonly id: string;
+  readonly kind: StreamKind;
+  readonly session: string;
+  readonly owner: string;
+  readonly groups: readonly Group[];
+  /** The newest events, without a gap. */
+  readonly events: LoggedEvent[];
+  /** Number of the next event. */
+  next: number;
+  chars: number;
+  isOver: boolean;
+  reader: EventReader | undefined;
+  usedAt: number;
+}
+
+/** Streams that share a limit: those of a session, of an owner, all. */
+interface Group {
+  readonly key: string;
+  readonly maxChars: number;
+  /** Oldest first. */
+  readonly streams: Set<Stream>;
+  chars: number;
+}
+
+class MemoryEvents implements EventLog {
+  readonly #streams = new Map<string, Stream>();
+  readonly #groups = new Map<string, Group>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(private readonly options: MemoryEventsOptions) {
+    const forgetUnused = () => [...this.#streams.values()].filter(this.#isUnused).forEach(this.#drop);
+    this.#timer = setInterval(forgetUnused, Math.min(options.retainMs, 30_000)).unref();
+  }
+
+  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader) {
+    const stream: Stream = {
+      id: `${kind}-${randomBytes(16).toString('base64url')}`,
+      kind,
+      session: session.id,
+      owner: session.owner,
+      groups: [
+        this.#group(`session ${session.id}`, MAX_SESSION_CHARS),
+        this.#group(`owner ${session.owner}`, MAX_OWNER_CHARS),
+        this.#group('all', MAX_TOTAL_CHARS),
+      ],
+      events: [],
+      next: 1,
+      chars: 0,
+      isOver: false,
+      reader,
+      usedAt: 0,
+    };
+    this.#streams.set(stream.id, stream);
+    for (const group of stream.groups) group.streams.add(stream);
+    grow(stream, STREAM_CHARS);
+    this.#append(stream, '');
+    return this.#lend(stream, reader);
+  }
+
+  async resume(session: { id: string; owner: string }, id: string, reader: EventReader) {
+    const [, streamId = '', seen = ''] = /^([\w-]{1,64})\.([1-9]\d{0,14})$/.exec(id) ?? [];
+    const stream = this.#streams.get(streamId);
+    if (stream?.session !== session.id || stream.owner !== session.owner) return undefined;
+    const missed = stream.next - 1 - Number(seen);
+    if (missed < 0 || missed > stream.events.length || this.#isUnused(stream)) return undefined;
+
+    stream.reader?.onEnd();
+    for (const event of stream.events.slice(stream.events.length - missed)) reader.onEvent(event);
+    if (stream.isOver) reader.onEnd();
+    else stream.reader = reader;
+    return this.#lend(stream, reader);
+  }
+
+  async forget(sessionId: string): Promise<void> {
+    [...(this.#groups.get(`session ${sessionId}`)?.streams ?? [])].forEach(this.#drop);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    [...this.#streams.values()].forEach(this.#drop);
+  }
+
+  #lend(stream: Stream, reader: EventReader): EventStream {
+    return {
+      id: stream.id,
+      kind: stream.kind,
+      append: async (data) => this.#append(stream, data),
+      end: async (data) => {
+        this.#append(stream, data);
+        stream.isOver = true;
+        this.#endReader(stream);
+      },
+      drop: async () => this.#drop(stream),
+      stop: () => {
+        if (stream.reader !== reader) return;
+        stream.reader = undefined;
+        stream.usedAt = performance.now();
+      },
+    };
+  }
+
+  #append(stream: Stream, data: string): string | undefined {
+    if (stream.isOver) return undefined;
+    const event = { id: `${stream.id}.${stream.next++}`, data };
+    stream.events.push(event);
+    stream.usedAt = performance.now();
+    grow(stream, data.length + EVENT_CHARS);
+    const { maxStreamChars } = this.options;
+    while (stream.events.length > 1 && (stream.chars > maxStreamChars || stream.events.length > MAX_EVENTS)) {
+      grow(stream, -((stream.events.shift()?.data.length ?? 0) + EVENT_CHARS));
+    }
+    for (const group of stream.groups) this.#makeRoom(group, stream);
+    stream.reader?.onEvent(event);
+    return event.id;
+  }
+
+  /** Empties the oldest streams of a group beyond its limit, but not the one that grows: its newest event must stay. */
+  #makeRoom(group: Group, growing: Stream): void {
+    if (group.chars <= group.maxChars) return;
+    for (const stream of group.streams) {
+      if (group.chars <= group.maxChars * 0.9) return; // not one by one: each round looks from the oldest on
+      if (stream === growing) continue;
+      grow(stream, STREAM_CHARS - stream.chars);
+      stream.events.length = 0;
+      if (stream.isOver) this.#drop(stream);
+    }
+  }
+
+  readonly #isUnused = ({ reader, usedAt }: Stream): boolean =>
+    reader === undefined && usedAt + this.options.retainMs <= performance.now();
+
+  readonly #drop = (stream: Stream): void => {
+    if (!this.#streams.delete(stream.id)) return;
+    stream.isOver = true;
+    grow(stream, -stream.chars);
+    for (const group of stream.groups) {
+      group.streams.delete(stream);
+      if (group.streams.size === 0) this.#groups.delete(group.key);
+    }
+    this.#endReader(stream);
+  };
+
+  #endReader(stream: Stream): void {
+    const { reader } = stream;
+    stream.reader = undefined;
+    reader?.onEnd();
+  }
+
+  #group(key: string, maxChars: number): Group {
+    const group = this.#groups.get(key) ?? { key, maxChars, streams: new Set(), chars: 0 };
+    this.#groups.set(key, group);
+    return group;
+  }
+}
+
+function grow(stream: Stream, chars: number): void {
+  stream.chars += chars;
+  for (const group of stream.groups) group.chars += chars;
+}
