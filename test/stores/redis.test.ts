@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect, type Connection } from '../../src/stores/redis/connection.js';
 import { redisChangeBus } from '../../src/stores/redis/change-bus.js';
+import { redisEvents } from '../../src/stores/redis/events.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
 import { hasRedis, type RedisServer, startRedis } from '../helpers/redis.js';
 import { changeBusContract } from './changes.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
+import { eventLogContract } from './events.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 describe('on Redis', () => {
@@ -36,5 +38,6 @@ describe('on Redis', () => {
   );
   sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
   changeBusContract(async () => redisChangeBus(await emptied()));
+  eventLogContract(async (options) => redisEvents({ connection: await emptied(), ...options }));
   test('x', () => expect(hasRedis).toBe(true));
 });

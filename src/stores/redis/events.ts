@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
+import { type Connection, PREFIX } from './connection.js';
+import { APPEND, BEGIN, DROP, FORGET, RESUME, STOP, TAIL } from './events-scripts.js';
+
+/** How often a reader looks for what no message told it, and keeps its stream from expiring. */
+const TAIL_INTERVAL_MS = 1000;
+
+export interface RedisEventsOptions {
+  readonly connection: Connection;
+  /** What one stream keeps, its newest event in any case. */
+  readonly maxStreamChars: number;
+  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
+  readonly retainMs: number;
+}
+
+/** Streams that every replica can read on; `events-scripts.ts` has what Redis keeps of them. */
+export function redisEvents(options: RedisEventsOptions): EventLog {
+  return new RedisEvents(options);
+}
+
+/** One reader in this process. */
+interface Tail {
+  readonly session: string;
+  readonly stream: string;
+  readonly reader: EventReader;
+  /** Number of the last event delivered. */
+  seen: number;
+  catchingUp: boolean;
+}
+
+/** Told to the replica that holds a stream's reader. */
+type Told = { readonly tail: string } & (
+  | { readonly n: number; readonly data: string; readonly over: boolean }
+  | { readonly end: true }
+);
+
+class RedisEvents implements EventLog {
+  readonly #inbox = `${PREFIX}inbox:${randomBytes(9).toString('base64url')}`;
+  /** By token: what a stream's record names as its reader. */
+  readonly #tails = new Map<string, Tail>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #unsubscribe: () => void;
+
+  constructor(private readonly options: RedisEventsOptions) {
+    this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
+      this.#told(JSON.parse(message) as Told);
+    });
+    const interval = Math.min(TAIL_INTERVAL_MS, options.retainMs / 3);
+    this.#timer = setInterval(() => [...this.#tails].forEach(this.#catchUp), interval).unref();
+  }
+
+  async begin(session: { id: string; owner: string }, kind: reader: EventReader) {
+    const id = `${kind}-${randomBytes(16).toString('base64url')}`;
+    const token = newToken();
+    this.#tails.set(token, { session: session.id, stream: id, reader, seen: 0, catchingUp: false });
+    const tail = `${this.#inbox} ${token}`;
+    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now())]);
+    this.#deliver(token, 1, '', false);
+    return this.#lend(session.id, id, kind, token);
+  }
+
+  async resume(session: { id: string; owner: string }, eventId: string, reader: EventReader) {
+    const [, id = '', kind = '', seen = ''] =
+      /^((call|changes)-[\w-]{1,64})\.([1-9]\d{0,14})$/.exec(eventId) ?? [];
+    if (id === '') return undefined;
+    const token = newToken();
+    this.#tails.set(token, { session: session.id, stream: id, reader, seen: Number(seen), catchingUp: true });
+    const missed = await this.#run(RESUME, session.id, id, [session.owner, `${this.#inbox} ${token}`, seen]);
+    if (missed === null) {
+      this.#tails.delete(token);
+      return undefined;
+    }
+    this.#deliverRead(token, missed as Read);
+    return this.#lend(session.id, id, kind as token);
+  }
+
+  async forget(sessionId: string): Promise<void> {
+    await this.#run(FORGET, sessionId, '', []);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    [...this.#tails.keys()].forEach((token) => this.#endTail(token));
+  }
+
+  #lend(session: string, id: string, kind: token: string): EventStream {
+    const append = async (data: string, isLast: boolean): Promise<string | undefined> => {
+      const { maxStreamChars } = this.options;
+      const limits = [String(maxStreamChars), this.#inbox];
+      const n = Number(await this.#run(APPEND, session, id, [data, isLast ? '1' : '0', ...limits]));
+      if (n === 0) return undefined;
+      const [own] = [...this.#tails].find(([, tail]) => tail.stream === id) ?? [];
+      if (own !== undefined) this.#deliver(own, n, data, isLast);
+      return `${id}.${n}`;
+    };
+    return {
+      id,
+      kind,
+      append: (data) => append(data, false),
+      end: async (data) => void (await append(data, true)),
+      drop: async () => void (await this.#run(DROP, session, id, [])),
+      stop: () => {
+        if (!this.#tails.delete(token)) return;
+        this.#run(STOP, session, id, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
+      },
+    };
+  }
+
+  #told(told: Told): void {
+    if ('end' in told) return this.#endTail(told.tail);
+    this.#deliver(told.tail, told.n, told.data, told.over);
+  }
+
+  /** In order and none twice, whatever came by message, by reply or by reading. */
+  #deliver(token: string, n: number, data: string, isLast: boolean): void {
+    const tail = this.#tails.get(token);
+    if (tail === undefined || tail.catchingUp || n <= tail.seen) return;
+    if (n > tail.seen + 1) return void this.#catchUp([token, tail]);
+    tail.seen = n;
+    tail.reader.onEvent({ id: `${tail.stream}.${n}`, data });
+    if (isLast) this.#endTail(token);
+  }
+
+  /** Reads what no message told: messages get lost when the connection does. */
+  readonly #catchUp = async ([token, tail]: readonly [string, Tail]): Promise<void> => {
+    if (tail.catchingUp) return;
+    tail.catchingUp = true;
+    try {
+      const args = [`${this.#inbox} ${token}`, String(tail.seen)];
+      const read = await this.#run(TAIL, tail.session, tail.stream, args);
+      if (read === null) this.#endTail(token);
+      else this.#deliverRead(token, read as Read);
+    } catch {
+      tail.catchingUp = false; // Redis is away: the next round asks again
+    }
+  };
+
+  #deliverRead(token: string, [over, entries]: Read): void {
+    const tail = this.#tails.get(token);
+    if (tail === undefined) return;
+    tail.catchingUp = false;
+    for (const [id, [, data = '']] of entries) this.#deliver(token, Number.parseInt(id, 10), data, false);
+    if (over === 1) this.#endTail(token);
+  }
+
+  #endTail(token: string): void {
+    const tail = this.#tails.get(token);
+    this.#tails.delete(token);
+    tail?.reader.onEnd();
+  }
+
+  #run(script: string, session: string, stream: string, args: readonly string[]): Promise<unknown> {
+    const keys = [`${PREFIX}streams:{${session}}`, `${PREFIX}stream:{${session}}:${stream}`];
+    return this.options.connection.run((client) =>
+      client.eval(script, { keys, arguments: [stream, String(this.options.retainMs), ...args] }),
+    );
+  }
+}
+
+/** Whether the stream is over, and its events as `XRANGE` answers them. */
+type Read = readonly [over: number, entries: readonly (readonly [id: string, fields: readonly string[]])[]];
+
+function newToken(): string {
+  return randomBytes(12).toString('base64url');
+}
