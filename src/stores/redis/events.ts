@@ -50,7 +50,7 @@ class RedisEvents implements EventLog {
     this.#timer = setInterval(() => [...this.#tails].forEach(this.#catchUp), interval).unref();
   }
 
-  async begin(session: { id: string; owner: string }, kind: reader: EventReader) {
+  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader) {
     const id = `${kind}-${randomBytes(16).toString('base64url')}`;
     const token = newToken();
     this.#tails.set(token, { session: session.id, stream: id, reader, seen: 0, catchingUp: false });
@@ -85,7 +85,7 @@ class RedisEvents implements EventLog {
     [...this.#tails.keys()].forEach((token) => this.#endTail(token));
   }
 
-  #lend(session: string, id: string, kind: token: string): EventStream {
+  #lend(session: string, id: string, kind: StreamKind, token: string): EventStream {
     const append = async (data: string, isLast: boolean): Promise<string | undefined> => {
       const { maxStreamChars } = this.options;
       const limits = [String(maxStreamChars), this.#inbox];
