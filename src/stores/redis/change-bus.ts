@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { memoryChangeBus } from '../memory/change-bus.js';
 import type { Change, ChangeBus } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
@@ -5,25 +7,22 @@ const CHANNEL = `${PREFIX}changes`;
 
 /** Carries changes to the streams of every replica. */
 export function redisChangeBus(connection: Connection): ChangeBus {
-  const listeners = new Set<(change: Change) => void>();
-  const deliver = (change: Change) => {
-    for (const listener of listeners) listener(change);
-  };
-  const stop = connection.subscribe(CHANNEL, (message) => deliver(JSON.parse(message) as Change));
+  const self = randomUUID();
+  const local = memoryChangeBus();
+  const stop = connection.subscribe(CHANNEL, (message) => {
+    const { from, change } = JSON.parse(message) as { from: string; change: Change };
+    if (from !== self) local.publish(change);
+  });
   return {
     publish(change) {
-      const message = JSON.stringify(change);
-      // While Redis is away the streams of this replica are still told.
-      connection.run((client) => client.publish(CHANNEL, message)).catch(() => deliver(change));
+      local.publish(change); // at once, and also while Redis is away
+      const message = JSON.stringify({ from: self, change });
+      connection.run((client) => client.publish(CHANNEL, message)).catch(() => {}); // the others list again in time
     },
-    subscribe(listener) {
-      const own = (change: Change): void => listener(change); // the same listener may subscribe twice
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
+    subscribe: (listener) => local.subscribe(listener),
     async close() {
       stop();
-      listeners.clear();
+      await local.close();
     },
   };
 }

@@ -51,7 +51,7 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
   // After a command that had no answer nothing else is tried: only the probe waits for Redis to come back.
   const probe = async () => {
     try {
-      await withinDeadline(client.ping());
+      await withinDeadline(Promise.all([client.ping(), subscriber.ping()]));
       setAvailable(true);
     } catch (error) {
       setAvailable(false, lastError ?? error);
@@ -59,6 +59,7 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
   };
   const timer = setInterval(() => void probe(), PROBE_INTERVAL_MS).unref();
   client.on('ready', () => void probe());
+  subscriber.on('ready', () => void probe());
 
   return {
     client,
@@ -74,9 +75,13 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
     },
 
     subscribe(channel, listener) {
-      const own = (message: string) => listener(message); // the same listener may subscribe twice
-      subscriber.subscribe(channel, own).catch(() => {}); // kept by the client, sent when it is connected
-      return () => void subscriber.unsubscribe(channel, own).catch(() => {});
+      const start = () => void subscriber.subscribe(channel, listener).catch(() => {}); // tried again when connected
+      if (subscriber.isReady) start();
+      else subscriber.once('ready', start);
+      return () => {
+        subscriber.off('ready', start);
+        subscriber.unsubscribe(channel, listener).catch(() => {}); // not connected: nothing to end
+      };
     },
 
     healthy: () => available,

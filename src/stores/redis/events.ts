@@ -72,7 +72,7 @@ class RedisEvents implements EventLog {
       return undefined;
     }
     this.#deliverRead(token, missed as Read);
-    return this.#lend(session.id, id, kind as token);
+    return this.#lend(session.id, id, kind as StreamKind, token);
   }
 
   async forget(sessionId: string): Promise<void> {
