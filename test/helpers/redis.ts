@@ -1,8 +1,8 @@
 /** A real Redis of one's own: starts `redis-server` on a free port, empty, keeping nothing. */
+import { describe } from '@jest/globals';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 export interface RedisServer {
@@ -12,7 +12,13 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-export const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+
+/** Tests that need `redis-server`: skipped by name where there is none, unless `REQUIRE_ALL=1`. */
+export const describeWithRedis: (name: string, tests: () => void) => void = (name, tests) => {
+  const run = hasRedis || process.env['REQUIRE_ALL'] === '1' ? describe : describe.skip;
+  run(hasRedis ? name : `${name} (needs redis-server)`, tests);
+};
 
 export async function startRedis(port?: number, ...extra: string[]): Promise<RedisServer> {
   const ownPort = port ?? (await freePort());

@@ -47,7 +47,10 @@ class RedisEvents implements EventLog {
       this.#told(JSON.parse(message) as Told);
     });
     const interval = Math.min(TAIL_INTERVAL_MS, options.retainMs / 3);
-    this.#timer = setInterval(() => [...this.#tails].forEach(this.#catchUp), interval).unref();
+    const catchUpAll = () => {
+      for (const [token, tail] of this.#tails) void this.#catchUp(token, tail);
+    };
+    this.#timer = setInterval(catchUpAll, interval).unref();
   }
 
   async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader) {
@@ -117,14 +120,14 @@ class RedisEvents implements EventLog {
   #deliver(token: string, n: number, data: string, isLast: boolean): void {
     const tail = this.#tails.get(token);
     if (tail === undefined || tail.catchingUp || n <= tail.seen) return;
-    if (n > tail.seen + 1) return void this.#catchUp([token, tail]);
+    if (n > tail.seen + 1) return void this.#catchUp(token, tail);
     tail.seen = n;
     tail.reader.onEvent({ id: `${tail.stream}.${n}`, data });
     if (isLast) this.#endTail(token);
   }
 
   /** Reads what no message told: messages get lost when the connection does. */
-  readonly #catchUp = async ([token, tail]: readonly [string, Tail]): Promise<void> => {
+  async #catchUp(token: string, tail: Tail): Promise<void> {
     if (tail.catchingUp) return;
     tail.catchingUp = true;
     try {
@@ -135,7 +138,7 @@ class RedisEvents implements EventLog {
     } catch {
       tail.catchingUp = false; // Redis is away: the next round asks again
     }
-  };
+  }
 
   #deliverRead(token: string, [over, entries]: Read): void {
     const tail = this.#tails.get(token);

@@ -58,7 +58,10 @@ class RedisSessions implements SessionStore {
       ]);
       return found;
     });
-    if (fields['record'] === undefined) return void this.#ended(id);
+    if (fields['record'] === undefined) {
+      this.#ended(id);
+      return undefined;
+    }
     this.#use(id);
     const session = recordOf(fields);
     this.#keepPlace(session);
