@@ -153,12 +153,11 @@ export const RULES: readonly Rule[] = [
     (_config, isGiven) => isGiven('REDIS_URL'),
     'is not supported by this version, which keeps everything in one process: unset it and set REPLICAS=1',
   ),
-  // Not built yet: goes away with HTTP+SSE.
   rule(
-    'LEGACY_SSE',
-    ['LEGACY_SSE'],
-    (config) => config.LEGACY_SSE,
-    'is not supported by this version: unset it; clients use Streamable HTTP',
+    'PUBLIC_URL',
+    ['LEGACY_SSE', 'PUBLIC_URL'],
+    (config) => config.LEGACY_SSE && ['/sse', '/messages'].includes(config.PUBLIC_URL.pathname),
+    'must have a path other than /sse and /messages when LEGACY_SSE is set',
   ),
 ];
 

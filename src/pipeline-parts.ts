@@ -22,6 +22,9 @@ import type { Stores } from './stores/types.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'; // RFC 9728 §3.1
 
+/** HTTP+SSE, only with `LEGACY_SSE`. */
+export const SSE_PATHS = { stream: '/sse', messages: '/messages' } as const;
+
 export interface Identity {
   readonly verifiers: readonly Verifier[];
   readonly challenge: Challenge;
@@ -90,7 +93,7 @@ export interface Eras {
 }
 
 export function createEras({ config, catalog, services, stores, logger }: ErasOptions): Eras {
-  const { sessions, changes } = stores;
+  const { sessions, changes, events } = stores;
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
   const handlers = createHandlers({
     catalog,
@@ -116,6 +119,8 @@ export function createEras({ config, catalog, services, stores, logger }: ErasOp
     '2025': createEra2025({
       ...shared,
       sessions,
+      events,
+      sseMessagesPath: SSE_PATHS.messages,
       maxSessionsPerCaller: config.MAX_SESSIONS_PER_CALLER,
       askTimeoutMs: config.ASK_TIMEOUT_MS,
     }),

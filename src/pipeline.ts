@@ -11,6 +11,7 @@ import { auditLog } from './layers/audit-log.js';
 import { authenticate } from './layers/authenticate.js';
 import { clientAddress } from './layers/client-address.js';
 import { cors } from './layers/cors.js';
+import { deprecation } from './layers/deprecation.js';
 import { endpoint } from './layers/endpoint.js';
 import { errorResponse } from './layers/error-response.js';
 import { hostGuard } from './layers/host-guard.js';
@@ -29,7 +30,7 @@ import { eraRouter } from './mcp/era-router.js';
 import type { Definitions, ToolServices } from './mcp/tool.js';
 import type { Audit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
-import { createEras, createIdentity } from './pipeline-parts.js';
+import { createEras, createIdentity, SSE_PATHS } from './pipeline-parts.js';
 import type { Stores } from './stores/types.js';
 
 export interface PipelineOptions {
@@ -65,7 +66,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const routes = {
     [config.PUBLIC_URL.pathname]: ['POST', 'GET', 'DELETE'],
     ...Object.fromEntries(metadataPaths.map((path) => [path, ['GET', 'HEAD']])),
+    ...(config.LEGACY_SSE && { [SSE_PATHS.stream]: ['GET'], [SSE_PATHS.messages]: ['POST'] }),
   };
+  const ssePaths = config.LEGACY_SSE ? Object.values(SSE_PATHS) : [];
   const overloadGuard = overload({ maxInFlight: config.MAX_CONNECTIONS });
   const callerLimit = {
     limiter: rateLimits.limiter('caller', config.RATE_LIMIT_CALLER),
@@ -80,6 +83,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   app.use(requestId());
   app.use(auditLog({ audit, clientAddress: addressOf }));
   app.use(securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }));
+  app.use(deprecation({ paths: ssePaths, successor: config.PUBLIC_URL.pathname }));
   app.use(hostGuard({ allowedHosts: config.ALLOWED_HOSTS }));
   app.use(originGuard({ allowedOrigins: config.ALLOWED_ORIGINS }));
   app.use(cors({ allowedOrigins: config.ALLOWED_ORIGINS, paths: Object.keys(routes) }));
@@ -100,9 +104,9 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     }),
   );
   app.use(rateLimitCaller(callerLimit));
-  app.use(negotiate());
+  app.use(negotiate({ unanswered: ssePaths.slice(1) }));
   app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
-  app.use(envelope({ catalog }));
+  app.use(envelope({ catalog, ssePaths }));
   app.use(
     authorize({
       catalog,

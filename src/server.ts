@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atPort, type Config } from './config.js';
 import type { Definitions } from './mcp/tool.js';
@@ -69,6 +70,7 @@ export async function startServer({
   const services = await openServices(given.settings);
 
   const { server, stopReload } = await createListener(given, logger);
+  const silent = silentConnections(server);
   const config = atPort(given, await listen(server, given.HOST, given.PORT));
   const pipeline = await createPipeline({ config, definitions, services, stores, audit, logger });
   pipeline.attach(server);
@@ -92,7 +94,7 @@ export async function startServer({
       accepting = false;
       await sleep(config.SHUTDOWN_DELAY_MS);
       stopReload();
-      await drain(server, pipeline, config.SHUTDOWN_GRACE_MS);
+      await drain(server, pipeline, silent, config.SHUTDOWN_GRACE_MS);
       pipeline.close();
       await stores.close();
       await services.close();
@@ -131,8 +133,24 @@ function origin(server: http.Server, host: string, port: number): string {
   return `${server instanceof https.Server ? 'https' : 'http'}://${name}:${port}`;
 }
 
+/** Connections that have sent no request yet: Node never counts them as idle, so each would cost us the whole grace. */
+function silentConnections(server: http.Server): ReadonlySet<Duplex> {
+  const silent = new Set<Duplex>();
+  server.on(server instanceof https.Server ? 'secureConnection' : 'connection', (socket: Duplex) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => silent.delete(socket));
+  return silent;
+}
+
 /** Takes no new connections, lets the calls in flight end, and cuts what is left when the grace is over. */
-async function drain(server: http.Server, pipeline: Pipeline, graceMs: number): Promise<void> {
+async function drain(
+  server: http.Server,
+  pipeline: Pipeline,
+  silent: ReadonlySet<Duplex>,
+  graceMs: number,
+): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   // A connection kept alive by its client would otherwise hold the server open until it idles out.
   server.on('request', (_req, res) =>
@@ -143,6 +161,7 @@ async function drain(server: http.Server, pipeline: Pipeline, graceMs: number): 
     pipeline
       .drain()
       .then(() => server.closeIdleConnections())
+      .then(() => silent.forEach((socket) => socket.destroy()))
       .then(() => closed),
     sleep(graceMs, undefined, { signal: graceOver.signal }).catch(() => {}),
   ]);

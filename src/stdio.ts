@@ -23,11 +23,7 @@ async function main(): Promise<void> {
     hmacKey: config.AUDIT_HMAC_KEY,
     onProblem: (message, fields) => logger.error(fields, message),
   });
-  const stores = await openStores({
-    sessionIdleMs: config.SESSION_IDLE_MS,
-    streamMaxBytes: config.STREAM_MAX_BUFFER_BYTES,
-    streamRetainMs: config.ASK_TIMEOUT_MS + config.TOOL_TIMEOUT_MS, // the longest a call can be silent
-  });
+  const stores = await openStores({ sessionIdleMs: config.SESSION_IDLE_MS });
   const services = await openServices(config.settings);
   const { changes } = stores;
 

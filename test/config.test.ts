@@ -284,7 +284,11 @@ describe('a combination that is refused', () => {
     ['replicas without shared keys', 'STATE_KEYS', { REPLICAS: '2' }],
     ['replicas with HTTP+SSE', 'LEGACY_SSE', { REPLICAS: '2', LEGACY_SSE: 'true', STATE_KEYS: stateKey }],
     ['a store this version does not have', 'REDIS_URL', { REDIS_URL: 'rediss://redis.example' }],
-    ['a transport this version does not have', 'LEGACY_SSE', { LEGACY_SSE: 'true' }],
+    [
+      'one path for both transports',
+      'PUBLIC_URL',
+      { LEGACY_SSE: 'true', PUBLIC_URL: 'http://localhost:3000/sse' },
+    ],
   ])('%s', (_promise, variable, env) => {
     expect(atFault(env)).toContain(variable);
   });
@@ -295,12 +299,9 @@ describe('a combination that is refused', () => {
     expect(atFault({ TOOL_TIMEOUT_MS: '65001' })).toEqual(['TOOL_TIMEOUT_MS']);
   });
 
-  test('HTTP+SSE is refused for the replicas as well, not only for this version', () => {
-    const { problems } = readConfig({ REPLICAS: '2', LEGACY_SSE: 'true' });
-    const messages = problems
-      .filter(({ variable }) => variable === 'LEGACY_SSE')
-      .map(({ message }) => message);
-    expect(messages).toContainEqual(expect.stringContaining('REPLICAS > 1'));
+  test('HTTP+SSE is served by one process, on paths of its own', () => {
+    expect(atFault({ LEGACY_SSE: 'true' })).toEqual([]);
+    expect(atFault({ LEGACY_SSE: 'false', PUBLIC_URL: 'http://localhost:3000/sse' })).toEqual([]);
   });
 
   test('a rule is not judged by a value that is wrong by itself', () => {

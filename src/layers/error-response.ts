@@ -54,6 +54,7 @@ async function send(
   res.statusCode = refusal.status;
   res.setHeaders(new Map(Object.entries(refusal.headers)));
   if (refusal.status === 503 && !res.hasHeader('Retry-After')) res.setHeader('Retry-After', RETRY_AFTER_S);
+  res.setHeader('Cache-Control', 'no-store'); // the audit layer refuses before the security headers are set
   res.setHeader('Content-Type', 'application/json');
   res.setHeader('Content-Length', Buffer.byteLength(body));
   if (!hasUnreadBody(req)) return void res.end(body);

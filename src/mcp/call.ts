@@ -7,7 +7,7 @@ import type { AskRequest, LogLevel } from './tool.js';
 export interface Call {
   readonly caller: Caller;
   readonly requestId: string;
-  readonly audit: AuditTrail;
+  readonly audit: Pick<AuditTrail, 'received'>;
   /** Aborts when the client cancels the request (or, in the 2026 era, hangs up). */
   readonly signal: AbortSignal;
   /** Sends a log notification, if the client's minimum level lets it through. */

@@ -10,10 +10,17 @@ import { requireTrueHeaders } from './mirrored-headers.js';
 export const VERSIONS_2026: readonly string[] = ['2026-07-28'];
 export const VERSIONS_2025: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
 
+export interface EnvelopeOptions {
+  readonly catalog: Catalog;
+  /** Where HTTP+SSE is spoken; nowhere unless given. */
+  readonly ssePaths?: readonly string[];
+}
+
 /** Sets `req.envelope`. @throws {RefusedRequest} `malformed_message`, `header_mismatch`, `unsupported_version`, `method_not_allowed` */
-export function envelope({ catalog }: { catalog: Catalog }): RequestHandler {
+export function envelope({ catalog, ssePaths = [] }: EnvelopeOptions): RequestHandler {
   return function envelope(req, _res, next) {
-    req.envelope = req.method === 'POST' ? readPost(req, catalog) : readSessionOperation(req);
+    const read = req.method === 'POST' ? readPost(req, catalog) : readSessionOperation(req);
+    req.envelope = ssePaths.includes(req.path) ? overSse(req, read) : read;
     const { era, method, protocolVersion } = req.envelope;
     req.audit.note({
       'mcp.era': era,
@@ -32,6 +39,14 @@ function readSessionOperation(req: Request): Envelope {
   }
   requireVersion(protocolVersion, VERSIONS_2025);
   return { era: '2025', kind: req.method === 'GET' ? 'stream' : 'end', ...common(req, protocolVersion) };
+}
+
+/** HTTP+SSE names the session in the query of its second endpoint (MCP 2024-11-05, transports). */
+function overSse(req: Request, { sessionId: _, ...read }: Envelope): Envelope {
+  if (read.era === '2026')
+    throw new RefusedRequest('malformed_message', { message: 'HTTP+SSE ends with revision 2025-11-25' });
+  const sessionId = new URLSearchParams(req.originalUrl.split('?')[1]).get('sessionId');
+  return { ...read, isSse: true, ...(sessionId !== null && { sessionId }) };
 }
 
 function readPost(req: Request, catalog: Catalog): Envelope {
@@ -97,8 +112,8 @@ function claimedVersion(req: Request, { params }: JsonRpcMessage): string | unde
 function requireVersion(version: string | undefined, supported: readonly string[]): void {
   if (version === undefined || supported.includes(version)) return;
   // The schema of -32022 wants the requested version back; only what looks like one is repeated.
-  const requested = /^\d{4}-\d{2}-\d{2}$/.test(version) ? version : undefined;
-  const data = { supported: [...VERSIONS_2026, ...VERSIONS_2025], ...(requested && { requested }) };
+  const requested = /^[\w.-]{1,32}$/.test(version) ? version : undefined;
+  const data = { supported, ...(requested && { requested }) };
   throw new RefusedRequest('unsupported_version', { data });
 }
 

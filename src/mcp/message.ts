@@ -12,8 +12,10 @@ export interface Envelope {
   readonly target?: string;
   /** 2026: the revision claimed in `_meta`. 2025: the `MCP-Protocol-Version` header, which may be absent. */
   readonly protocolVersion?: string;
-  /** 2025 only: `Mcp-Session-Id`. */
+  /** 2025 only: `Mcp-Session-Id`, or its place in the query of HTTP+SSE. */
   readonly sessionId?: string;
+  /** Came by HTTP+SSE (2024-11-05), not by streamable HTTP. */
+  readonly isSse?: true;
 }
 
 export interface JsonRpcMessage {

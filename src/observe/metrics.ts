@@ -2,6 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { REFUSAL_CODES } from '../refusal.js';
 import type { AuditFacts } from './audit-record.js';
 
+/** The endpoints of HTTP+SSE. */
+const SSE_PATHS: ReadonlySet<string> = new Set(['/sse', '/messages']);
+
 /** OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
 const OTHER = '_OTHER';
 /** From the OpenTelemetry conventions for MCP, in seconds. */
@@ -72,6 +75,11 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     labelNames: ['code'],
     registers,
   });
+  const sseRequests = new Counter({
+    name: 'mcp_legacy_sse_requests_total',
+    help: 'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
+    registers,
+  });
   const auditWrites = new Histogram({
     name: 'mcp_server_audit_write_duration_seconds',
     help: 'Duration of one grouped audit write',
@@ -87,6 +95,7 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
   return {
     request(facts) {
       const { decision, reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
+      if (SSE_PATHS.has(facts['http.path'] ?? '') && reason !== 'not_found') sseRequests.inc();
       if (decision === 'deny') refusals.inc({ code: known(CODES, reason) });
       if (method === undefined || era === undefined) return;
       const tool = facts['gen_ai.tool.name'];

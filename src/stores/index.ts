@@ -7,10 +7,10 @@ import type { Stores } from './types.js';
 export interface StoresOptions {
   /** Milliseconds after which an unused session ends. */
   readonly sessionIdleMs: number;
-  /** What is kept of one stream for a client that comes back. */
-  readonly streamMaxBytes: number;
-  /** Milliseconds for which it is kept. */
-  readonly streamRetainMs: number;
+  /** What is kept of one stream for a client that comes back; by default 1 MiB. */
+  readonly streamMaxBytes?: number;
+  /** Milliseconds for which it is kept; by default six minutes. */
+  readonly streamRetainMs?: number;
 }
 
 /** Opens everything the server keeps between requests: the only place that chooses where. */
@@ -18,7 +18,8 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const rateLimits = memoryRateLimits();
   const sessions = memorySessions({ idleMs: options.sessionIdleMs });
   const changes = memoryChangeBus();
-  const events = memoryEvents({ maxStreamChars: options.streamMaxBytes, retainMs: options.streamRetainMs });
+  const { streamMaxBytes = 1024 * 1024, streamRetainMs = 360_000 } = options;
+  const events = memoryEvents({ maxStreamChars: streamMaxBytes, retainMs: streamRetainMs });
   return {
     rateLimits,
     sessions,

@@ -115,6 +115,8 @@ type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
  * resumability). Bounded in number, size and time. A stream has one reader: resuming it ends the one before.
  */
 export interface EventLog {
+  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
+  readonly retainMs: number;
   /** Begins a stream, with an empty event that primes its client, and gives `reader` all of it. */
   begin(session: StreamOwner, kind: StreamKind, reader: EventReader): Promise<EventStream>;
   /**

@@ -1,7 +1,8 @@
 /** The documents under `FILES_ROOT`: regular files only, reached without following any link below the root. */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, realpath, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, readlink, realpath, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { basename, dirname } from 'node:path/posix';
 import { ToolError } from '../mcp/tool.js';
 import { cleanPath } from './document-path.js';
 import { type DocumentStats, measure } from './document-stats.js';
@@ -31,8 +32,8 @@ export async function openDocuments(filesRoot: string): Promise<Documents> {
     stats: (path, signal) => withDocument(root, path, (handle) => measure(handle, signal)),
     read: (path) => withDocument(root, path, readSmall),
     size: (path) => withDocument(root, path, async (handle) => (await handle.stat()).size),
-    // The check comes right before; `unlink` itself removes a link, never what it points at.
-    remove: (path) => withDocument(root, path, () => unlink(join(root, cleanPath(path)))),
+    // `unlink` removes a link, never what it points at.
+    remove: (path) => withDocument(root, path, (_handle, pinned) => unlink(pinned)),
   };
 }
 
@@ -43,7 +44,7 @@ async function listDocuments(root: string, paths: readonly string[]): Promise<re
     found.add(path);
   };
   for (const path of paths.map(cleanPath)) {
-    const stat = await lstat(await resolveInside(root, path)).catch(() => undefined);
+    const stat = await pinnedIn(root, path, lstat).catch(() => undefined);
     if (stat?.isDirectory()) await walk(root, path, add);
     else if (stat?.isFile()) add(path);
     else throw noSuchDocument(path);
@@ -53,7 +54,7 @@ async function listDocuments(root: string, paths: readonly string[]): Promise<re
 
 /** Depth first, names in code point order, so that the order is the same on every machine. */
 async function walk(root: string, folder: string, add: (path: string) => void): Promise<void> {
-  const entries = await readdir(await resolveInside(root, folder), { withFileTypes: true });
+  const entries = await pinFolder(root, folder, (pinned) => readdir(pinned, { withFileTypes: true }));
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
   for (const name of [...byName.keys()].sort()) {
     const entry = byName.get(name);
@@ -73,37 +74,58 @@ function isNameable(name: string): boolean {
   }
 }
 
-/** The one path that leads there without a link. A link reads as a document that does not exist. */
-async function resolveInside(root: string, path: string): Promise<string> {
-  const wanted = join(root, path);
-  const actual = await realpath(wanted).catch(() => undefined);
-  if (actual !== wanted) throw noSuchDocument(path);
-  return wanted;
-}
-
 /**
- * Opens first and checks what was opened, since a checked path may be swapped for a link before it is opened.
- * `O_NOFOLLOW` guards the last segment; the same inode at the same link-free path guards the ones before it.
- * `O_NONBLOCK` keeps a FIFO from holding a thread for ever.
+ * Gives a path to the folder that leads nowhere else, whatever is renamed or swapped for a link meanwhile: on Linux
+ * the open folder itself, whose place the kernel tells. Elsewhere a path that was checked right before; who may
+ * write the folder and swaps it at that instant is not stopped there.
  */
-async function withDocument<T>(
+async function pinFolder<T>(
   root: string,
-  path: string,
-  use: (handle: FileHandle) => Promise<T>,
+  folder: string,
+  use: (pinned: string) => Promise<T>,
+  asked = folder,
 ): Promise<T> {
-  const clean = cleanPath(path);
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants; // the last two undefined, hence 0, on Windows
-  const handle = await open(join(root, clean), O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => undefined);
-  if (!handle) throw noSuchDocument(clean);
+  const wanted = join(root, folder);
+  if (process.platform !== 'linux') {
+    if ((await realpath(wanted).catch(() => undefined)) !== wanted) throw noSuchDocument(asked);
+    return use(wanted);
+  }
+  const handle = await open(wanted, constants.O_DIRECTORY).catch(() => undefined);
+  if (!handle) throw noSuchDocument(asked);
   try {
-    const opened = await handle.stat();
-    const named = await lstat(await resolveInside(root, clean));
-    const isSame = opened.ino === named.ino && opened.dev === named.dev;
-    if (!opened.isFile() || !isSame) throw noSuchDocument(clean);
-    return await use(handle);
+    const pinned = `/proc/self/fd/${handle.fd}`;
+    if ((await readlink(pinned)) !== wanted) throw noSuchDocument(asked);
+    return await use(`${pinned}/`); // with the slash it is the folder, not the link to it
   } finally {
     await handle.close();
   }
+}
+
+function pinnedIn<T>(root: string, path: string, use: (pinned: string) => Promise<T>): Promise<T> {
+  if (path === '') return pinFolder(root, path, use);
+  return pinFolder(root, dirname(path), (folder) => use(join(folder, basename(path))), path);
+}
+
+/** A link reads as a document that does not exist. `O_NONBLOCK` keeps a FIFO from holding a thread for ever. */
+async function withDocument<T>(
+  root: string,
+  path: string,
+  use: (handle: FileHandle, pinned: string) => Promise<T>,
+): Promise<T> {
+  const clean = cleanPath(path);
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants; // the last two undefined, hence 0, on Windows
+  return pinnedIn(root, clean, async (pinned) => {
+    const handle = await open(pinned, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => undefined);
+    if (!handle) throw noSuchDocument(clean);
+    try {
+      const [opened, named] = [await handle.stat(), await lstat(pinned)];
+      const isSame = opened.ino === named.ino && opened.dev === named.dev; // where there is no O_NOFOLLOW
+      if (!opened.isFile() || !isSame) throw noSuchDocument(clean);
+      return await use(handle, pinned);
+    } finally {
+      await handle.close();
+    }
+  });
 }
 
 async function readSmall(handle: FileHandle): Promise<Buffer> {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import net from 'node:net';
 
 export interface RawAnswer {
@@ -15,8 +14,13 @@ export async function rawRequest(port: number, request: string | Buffer): Promis
   // A reset after the answer is the server's right; what was read until then is what the test judges.
   socket.on('error', () => socket.destroy());
   socket.write(request);
-  await once(socket, 'close');
+  await closed(socket);
   return Buffer.concat(chunks).toString();
+}
+
+/** Not `once` of node:events: it rejects when an `error`, such as that of a reset, comes before the `close`. */
+export async function closed(socket: net.Socket): Promise<void> {
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
 }
 
 /** The first answer in what a connection received. */

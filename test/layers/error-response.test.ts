@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import express, { type RequestHandler } from 'express';
 import { errorResponse } from '../../src/layers/error-response.js';
 import { RefusedRequest } from '../../src/refusal.js';
-import { parseRaw, rawRequest } from '../helpers/raw-http.js';
+import { closed, parseRaw, rawRequest } from '../helpers/raw-http.js';
 import { serve } from './serve.js';
 
 const throwing = (error: unknown): RequestHandler => {
@@ -153,7 +153,7 @@ describe('a refusal before the body is read', () => {
     const flood = setInterval(() => socket.write(`4000\r\n${'x'.repeat(0x4000)}\r\n`), 1);
     socket.resume();
 
-    await once(socket, 'close');
+    await closed(socket);
     clearInterval(flood);
 
     expect(await audit.record()).toMatchObject({ 'http.status': 401 });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { jsonBody } from '../../src/layers/json-body.js';
-import { parseRaw, rawRequest } from '../helpers/raw-http.js';
+import { closed, parseRaw, rawRequest } from '../helpers/raw-http.js';
 import { serve } from './serve.js';
 
 describe('what Node refuses before any layer', () => {
@@ -116,7 +116,7 @@ test('rubbish behind a request in progress ends the connection, and no answer is
   socket.write('rubbish\r\n\r\n');
   const rest: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => rest.push(chunk));
-  await once(socket, 'close');
+  await closed(socket);
 
   expect(parseRaw(answer.toString()).status).toBe(200);
   expect(Buffer.concat(rest).toString()).not.toContain('HTTP/1.1');
@@ -149,8 +149,3 @@ test('a refused upgrade whose client resets the connection does no harm', async 
 
   expect((await fetch(url)).status).toBe(200);
 });
-
-/** Not by `once` of node:events: it rejects on the `error` of the reset that comes first. */
-async function closed(socket: net.Socket): Promise<void> {
-  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
-}

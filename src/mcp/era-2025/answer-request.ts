@@ -4,7 +4,6 @@ import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
 import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
-import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
 import { MissingCapability, ToolError } from '../tool.js';
 import { createAsks } from './asks.js';
@@ -12,8 +11,9 @@ import { createClientCall } from './client-call.js';
 import type { Engine, Handle } from './engine.js';
 import type { LiveSessions } from './live-sessions.js';
 import type { Method, Within } from './methods.js';
+import type { Output } from './output.js';
 
-export interface AnswerOptions extends Omit<ResponseWriterOptions, 'audit'> {
+export interface AnswerOptions {
   readonly engine: Engine;
   readonly methods: ReadonlyMap<string, Method>;
   readonly live: LiveSessions;
@@ -26,6 +26,7 @@ export async function answerRequest(
   req: Request,
   res: Response,
   session: SessionRecord,
+  output: Output,
   options: AnswerOptions,
 ): Promise<void> {
   const id = req.envelope.id as string | number;
@@ -35,7 +36,7 @@ export async function answerRequest(
   const cancellation = new AbortController();
   live.calls.set(id, cancellation);
   try {
-    await answer(req, res, { session, live, signal: cancellation.signal }, options);
+    await answer(req, res, { session, live, output, signal: cancellation.signal }, options);
   } finally {
     live.calls.delete(id);
     options.live.release(session.id);
@@ -45,15 +46,13 @@ export async function answerRequest(
 async function answer(
   req: Request,
   res: Response,
-  within: Within & { signal: AbortSignal },
+  within: Within & { output: Output; signal: AbortSignal },
   options: AnswerOptions,
 ): Promise<void> {
-  const { live, signal } = within;
+  const { live, output, signal } = within;
   const { message, method = '' } = req.envelope;
-  // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its messages go nowhere.
-  const writer = createResponseWriter(res, { ...options, audit: req.audit });
-  const asks = createAsks({ live, writer, signal, timeoutMs: options.askTimeoutMs });
-  const call = createClientCall(req, { ...within, writer, asks });
+  const asks = createAsks({ live, output, signal, timeoutMs: options.askTimeoutMs });
+  const call = createClientCall(req, { ...within, asks });
   const run = options.methods.get(method);
   let broken: unknown;
   const handle: Handle = async (params) => {
@@ -72,14 +71,13 @@ async function answer(
   if (!result) {
     // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
     req.audit.note({ detail: { ended: 'cancelled' } });
-    writer.open();
-    return writer.end();
+    return output.end();
   }
   if (broken !== undefined && !res.headersSent) throw broken;
   if (broken !== undefined)
     options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
   if (result.error) req.audit.note({ 'rpc.code': result.error.code });
-  writer.answer(result);
+  output.answer(result);
 }
 
 /** The JSON-RPC error that answers a call; `undefined` for an error that is no answer. */

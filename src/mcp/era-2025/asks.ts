@@ -1,14 +1,14 @@
 /** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
 import { randomBytes } from 'node:crypto';
-import type { ResponseWriter } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
 import { type AskRequest, ToolError } from '../tool.js';
 import { isAnswerTo } from './engine.js';
 import type { LiveSession } from './live-sessions.js';
+import type { Output } from './output.js';
 
 export interface AsksOptions {
   readonly live: LiveSession;
-  readonly writer: ResponseWriter;
+  readonly output: Output;
   /** Rejects what still waits when the call is cancelled. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
@@ -21,7 +21,7 @@ export interface Asks {
   close(): void;
 }
 
-export function createAsks({ live, writer, signal, timeoutMs }: AsksOptions): Asks {
+export function createAsks({ live, output, signal, timeoutMs }: AsksOptions): Asks {
   const waiting = new Map<string, NodeJS.Timeout>();
   const forget = (id: string) => {
     clearTimeout(waiting.get(id));
@@ -31,7 +31,7 @@ export function createAsks({ live, writer, signal, timeoutMs }: AsksOptions): As
 
   const ask = (request: AskRequest) =>
     new Promise<unknown>((resolve, reject) => {
-      if (writer.closed) return reject(new ToolError('The client has gone'));
+      if (output.closed) return reject(new ToolError('The client has gone'));
       // Unguessable, and unique whatever other calls of the session ask at the same time.
       const id = randomBytes(16).toString('base64url');
       const fail = (message: string) => {
@@ -39,7 +39,7 @@ export function createAsks({ live, writer, signal, timeoutMs }: AsksOptions): As
         reject(new ToolError(message));
       };
       const onTimeout = () => {
-        writer.send(cancelled(id));
+        output.send(cancelled(id));
         fail('The client did not answer in time');
       };
       waiting.set(id, setTimeout(onTimeout, timeoutMs));
@@ -50,7 +50,7 @@ export function createAsks({ live, writer, signal, timeoutMs }: AsksOptions): As
         forget(id);
         resolve(answer.result);
       });
-      writer.send({ jsonrpc: '2.0', id, ...request });
+      output.send({ jsonrpc: '2.0', id, ...request });
     });
 
   return { ask, close: () => [...waiting.keys()].forEach(forget) };

@@ -2,15 +2,15 @@
 import type { Request } from 'express';
 import type { SessionRecord } from '../../stores/types.js';
 import type { Call } from '../call.js';
-import type { ResponseWriter } from '../exchange/response-writer.js';
 import { type AskRequest, LOG_LEVELS, type LogLevel, MissingCapability } from '../tool.js';
 import type { Asks } from './asks.js';
 import type { LiveSession } from './live-sessions.js';
+import type { Output } from './output.js';
 
 export interface ClientCallOptions {
   readonly session: SessionRecord;
   readonly live: LiveSession;
-  readonly writer: ResponseWriter;
+  readonly output: Output;
   readonly signal: AbortSignal;
   readonly asks: Asks;
 }
@@ -22,15 +22,15 @@ const CAPABILITY = {
 } as const;
 
 export function createClientCall(req: Request, options: ClientCallOptions): Call {
-  const { session, live, writer, signal, asks } = options;
-  const notify = (method: string, params: object) => writer.send({ jsonrpc: '2.0', method, params });
+  const { session, live, output, signal, asks } = options;
+  const notify = (method: string, params: object) => output.send({ jsonrpc: '2.0', method, params });
   const canAsk = (method: AskRequest['method']) =>
     Object.hasOwn(session.clientCapabilities, CAPABILITY[method]);
 
   return {
     caller: req.caller,
     requestId: req.requestId,
-    audit: req.audit,
+    audit: output.audit ?? req.audit,
     signal,
     log: (level, data) => {
       if (isAtLeast(level, live.minLevel)) notify('notifications/message', { level, data });

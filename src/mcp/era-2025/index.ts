@@ -1,45 +1,57 @@
-/** MCP revisions 2024-11-05 to 2025-11-25 over streamable HTTP: sessions are records, an engine lives for one request. */
+/** MCP revisions 2024-11-05 to 2025-11-25: sessions are records, an engine lives for one request. */
 import type { Request, Response } from 'express';
-import type { ChangeBus, SessionRecord } from '../../stores/types.js';
+import type { ChangeBus, EventLog, SessionRecord } from '../../stores/types.js';
 import type { Era } from '../era.js';
-import { createResponseWriter } from '../exchange/response-writer.js';
+import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
+import type { JsonRpcMessage } from '../message.js';
 import { type AnswerOptions, answerRequest } from './answer-request.js';
-import { type ChangeStreams, createChangeStreams } from './change-streams.js';
 import { createEngine } from './engine.js';
+import { createGetStreams, type GetStreams } from './get-streams.js';
 import { createLiveSessions } from './live-sessions.js';
 import { createMethods, type MethodsOptions } from './methods.js';
-import { openSession, requireSession } from './sessions.js';
+import { createLoggedOutput } from './output.js';
+import { newSessionId, openSession, requireSession } from './sessions.js';
+import { createSse, createSseOutput, type Sse } from './sse.js';
 
 export interface Era2025Options
   extends MethodsOptions,
-    Pick<AnswerOptions, 'askTimeoutMs' | 'keepAlive' | 'maxBufferBytes' | 'logger'> {
+    Omit<ResponseWriterOptions, 'audit'>,
+    Pick<AnswerOptions, 'askTimeoutMs' | 'logger'> {
   readonly changes: ChangeBus;
+  readonly events: EventLog;
   readonly maxSessionsPerCaller: number;
   readonly maxStreamsPerCaller: number;
+  /** Path of the endpoint that takes the messages of HTTP+SSE. */
+  readonly sseMessagesPath: string;
 }
 
 /** All of it that handling a request needs. */
 interface Context extends Era2025Options, AnswerOptions {
-  readonly streams: ChangeStreams;
+  readonly streams: GetStreams;
+  readonly sse: Sse;
+  readonly onError: (error: unknown) => void;
 }
 
 export function createEra2025(options: Era2025Options): Era {
-  const { sessions, keepAlive } = options;
+  const { sessions, events, keepAlive } = options;
   const live = createLiveSessions();
-  const onError = (err: unknown) => options.logger.error({ err }, 'the session store failed');
-  const streams = createChangeStreams({
-    ...options,
-    live,
-    maxPerCaller: options.maxStreamsPerCaller,
-    onError,
-  });
+  const onError = (err: unknown) => options.logger.error({ err }, 'a store failed');
+  const streams = createGetStreams({ ...options, live, onError });
+  const sse = createSse({ ...options, live, streams, onError });
   const methods = createMethods(options);
-  const context: Context = { ...options, live, streams, methods, engine: createEngine(options.capabilities) };
+  const engine = createEngine(options.capabilities);
+  const context: Context = { ...options, live, streams, sse, methods, engine, onError };
 
-  const stopListening = sessions.onEnd((id) => live.end(id));
+  const stopListening = sessions.onEnd((id) => {
+    live.end(id);
+    events.forget(id).catch(onError);
+  });
   /** What is open keeps its session from idling out; where the session has ended unheard, so does what is open. */
   const touch = () => {
-    for (const id of live.ids()) sessions.get(id).then((session) => session ?? live.end(id), onError);
+    for (const id of live.ids()) {
+      streams.sweep(id);
+      if (live.isOpen(id)) sessions.get(id).then((session) => session ?? live.end(id), onError);
+    }
   };
   keepAlive.add(touch);
 
@@ -53,6 +65,7 @@ export function createEra2025(options: Era2025Options): Era {
     drain: async () => {
       streams.close();
       while (running.size > 0) await Promise.allSettled(running);
+      sse.close(); // not before: its streams bring the answers
       keepAlive.remove(touch);
       stopListening();
     },
@@ -61,19 +74,46 @@ export function createEra2025(options: Era2025Options): Era {
 }
 
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
-  const { kind, method } = req.envelope;
-  if (req.envelope.sessionId === undefined && kind === 'request' && method === 'initialize') {
-    return openSession(req, res, context);
+  const { kind, method, isSse, sessionId } = req.envelope;
+  if (isSse) return handleSse(req, res, context);
+  const writer = createResponseWriter(res, { ...context, audit: req.audit });
+  if (sessionId === undefined && kind === 'request' && method === 'initialize') {
+    const id = newSessionId();
+    const answer = await openSession(req, id, context);
+    if (answer.result) res.setHeader('Mcp-Session-Id', id);
+    return writer.answer(answer);
   }
   const session = await requireSession(req, context.sessions);
-  if (kind === 'request') return answerRequest(req, res, session, context);
-  if (kind === 'stream') {
-    return context.streams.open(session, createResponseWriter(res, { ...context, audit: req.audit }));
-  }
+  // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its client may come back.
+  if (kind === 'request')
+    return answerRequest(req, res, session, createLoggedOutput({ ...context, writer, session }), context);
+  if (kind === 'stream') return context.streams.open(session, writer, req.get('last-event-id'));
   if (kind === 'end') {
     await context.sessions.delete(session.id); // its end reaches `live` through the store, as on every replica
     return void res.status(204).end();
   }
+  receive(req, session, context);
+  res.status(202).end();
+}
+
+async function handleSse(req: Request, res: Response, context: Context): Promise<void> {
+  const { kind, method } = req.envelope;
+  if (kind === 'stream') return context.sse.open(req, res);
+  const connection = context.sse.find(req);
+  const output = createSseOutput(req, res, connection.writer);
+  if (kind === 'request' && method === 'initialize' && !connection.isInitialized) {
+    connection.isInitialized = true;
+    let answer: JsonRpcMessage | undefined;
+    try {
+      answer = await openSession(req, connection.id, context);
+    } finally {
+      connection.isInitialized = answer?.result !== undefined;
+    }
+    if (answer.result) context.sse.begin(connection);
+    return output.answer(answer);
+  }
+  const session = await requireSession(req, context.sessions);
+  if (kind === 'request') return answerRequest(req, res, session, output, context);
   receive(req, session, context);
   res.status(202).end();
 }

@@ -6,8 +6,8 @@ export interface LiveSession {
   readonly calls: Map<string | number, AbortController>;
   /** Questions that wait for the client, by the id we gave them. */
   readonly asks: Map<string, (answer: JsonRpcMessage) => void>;
-  /** Open GET streams, oldest first. */
-  readonly streams: Set<LiveStream>;
+  /** Streams for changes by id, oldest first: those open, and those whose client may come back. */
+  readonly streams: Map<string, LiveStream>;
   /** `logging/setLevel`, so that it also holds for calls already running. */
   minLevel: string | undefined;
   /** The last change of the record: changes wait for each other, so that none is lost. */
@@ -17,6 +17,8 @@ export interface LiveSession {
 export interface LiveStream {
   send(message: object): void;
   end(): void;
+  /** When its client went (`performance.now()`); `undefined` while it is there. */
+  leftAt?: number;
 }
 
 export interface LiveSessions {
@@ -27,6 +29,8 @@ export interface LiveSessions {
   /** Cancels the calls and ends the streams of a session. */
   end(id: string): void;
   ids(): readonly string[];
+  /** Whether a call is in flight or a stream has its client. */
+  isOpen(id: string): boolean;
 }
 
 export function createLiveSessions(): LiveSessions {
@@ -40,7 +44,7 @@ export function createLiveSessions(): LiveSessions {
       const added: LiveSession = {
         calls: new Map(),
         asks: new Map(),
-        streams: new Set(),
+        streams: new Map(),
         minLevel: undefined,
         lastUpdate: Promise.resolve(),
       };
@@ -56,9 +60,15 @@ export function createLiveSessions(): LiveSessions {
     end: (id) => {
       const live = sessions.get(id);
       for (const call of live?.calls.values() ?? []) call.abort();
-      for (const stream of live?.streams ?? []) stream.end();
+      for (const stream of live?.streams.values() ?? []) stream.end();
     },
 
     ids: () => [...sessions.keys()],
+
+    isOpen: (id) => {
+      const live = sessions.get(id);
+      if (!live) return false;
+      return live.calls.size > 0 || [...live.streams.values()].some(({ leftAt }) => leftAt === undefined);
+    },
   };
 }

@@ -1,37 +1,45 @@
 /** How a session begins, and who may use it. */
 import { randomBytes } from 'node:crypto';
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { type Caller, callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
 import { VERSIONS_2025 } from '../envelope.js';
-import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
 import type { Engine } from './engine.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-export interface OpenSessionOptions extends Omit<ResponseWriterOptions, 'audit'> {
+export interface OpenSessionOptions {
   readonly engine: Engine;
   readonly sessions: SessionStore;
   readonly maxSessionsPerCaller: number;
 }
 
-/** `initialize`: the engine answers, and what must outlive the request becomes a record. */
-export async function openSession(req: Request, res: Response, options: OpenSessionOptions): Promise<void> {
+export function newSessionId(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/**
+ * `initialize`: the engine answers, and what must outlive the request becomes the record `id`.
+ * @throws {RefusedRequest} `too_many_sessions`
+ */
+export async function openSession(
+  req: Request,
+  id: string,
+  { engine, sessions, maxSessionsPerCaller }: OpenSessionOptions,
+): Promise<JsonRpcMessage> {
   const request = withSupportedVersion(req.envelope.message as JsonRpcMessage);
   const neverCancelled = new AbortController().signal; // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
-  const answer = (await options.engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
-  if (answer.result) {
-    const session = recordOf(req.caller, request, answer.result);
-    if ((await options.sessions.create(session, options.maxSessionsPerCaller)) === 'too_many') {
-      throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': '60' } });
-    }
-    note(req, session);
-    res.setHeader('Mcp-Session-Id', session.id);
-  }
+  const answer = (await engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
   if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
-  createResponseWriter(res, { ...options, audit: req.audit }).answer(answer);
+  if (!answer.result) return answer;
+  const session = recordOf(id, req.caller, request, answer.result);
+  if ((await sessions.create(session, maxSessionsPerCaller)) === 'too_many') {
+    throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': '60' } });
+  }
+  note(req, session);
+  return answer;
 }
 
 /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
@@ -63,10 +71,10 @@ function withSupportedVersion(request: JsonRpcMessage): JsonRpcMessage {
 }
 
 /** @param request checked by the engine */
-function recordOf(caller: Caller, request: JsonRpcMessage, result: Json): SessionRecord {
+function recordOf(id: string, caller: Caller, request: JsonRpcMessage, result: Json): SessionRecord {
   const { clientInfo, capabilities } = request.params as Record<'clientInfo' | 'capabilities', Json>;
   return {
-    id: randomBytes(32).toString('base64url'),
+    id,
     owner: callerKey(caller),
     protocolVersion: String(result['protocolVersion']),
     clientInfo: { name: short(clientInfo['name']), version: short(clientInfo['version']) },

@@ -18,6 +18,8 @@ export interface ResponseWriter {
   open(): void;
   /** Sends a message that is not the answer. */
   send(message: object): void;
+  /** Sends an event as it is; one without data only gives the client an id to come back with. */
+  event(event: StreamEvent): void;
   /** Sends the answer and ends. `status` counts only while nothing was streamed. Later calls do nothing. */
   answer(message: object, status?: number): void;
   /** Ends a stream without an answer. */
@@ -26,18 +28,32 @@ export interface ResponseWriter {
   readonly closed: boolean;
   /** Calls back once, if the client goes away before the end. */
   onDisconnect(listener: () => void): void;
+  /** Calls back once, when the response is over, however it ends. */
+  onClose(listener: () => void): void;
 }
+
+export interface StreamEvent {
+  /** `message` unless said otherwise. */
+  readonly type?: string;
+  readonly id?: string;
+  readonly data: string;
+}
+
+/** Milliseconds that a client waits before it comes back for the rest of its stream. */
+const RETRY_MS = 1000;
 
 export function createResponseWriter(res: Response, options: ResponseWriterOptions): ResponseWriter {
   const { audit, keepAlive, maxBufferBytes } = options;
   let streaming = false;
   const isGone = () => res.req.socket.destroyed; // known even where a pipelined response has no socket yet
   let closed = isGone();
+  const listeners: (() => void)[] = [];
   const ping = () => write(': keep-alive\n\n');
 
   const close = () => {
     closed = true;
     keepAlive.remove(ping);
+    for (const listener of listeners.splice(0)) listener();
   };
 
   const open = () => {
@@ -63,10 +79,15 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
     res.destroy();
   };
 
+  const event = (one: StreamEvent) => {
+    open();
+    write(frame(one));
+  };
+
   const answer = (message: object, status = 200) => {
     if (closed) return;
     if (streaming) {
-      write(frame(message));
+      event({ data: JSON.stringify(message) });
       end();
       return;
     }
@@ -86,10 +107,8 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
 
   return {
     open,
-    send: (message) => {
-      open();
-      write(frame(message));
-    },
+    send: (message) => event({ data: JSON.stringify(message) }),
+    event,
     answer,
     end,
     get closed() {
@@ -101,9 +120,15 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
         if (!res.writableFinished) listener();
       });
     },
+    onClose: (listener) => {
+      if (closed) listener();
+      else listeners.push(listener);
+    },
   };
 }
 
-function frame(message: object): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`;
+/** `data` is JSON or a path: it has no line break of its own. */
+function frame({ type = 'message', id, data }: StreamEvent): string {
+  const kind = data === '' ? `retry: ${RETRY_MS}` : `event: ${type}`;
+  return `${id === undefined ? '' : `id: ${id}\n`}${kind}\ndata: ${data}\n\n`;
 }

@@ -12,7 +12,7 @@ const STREAM_CHARS = 512;
 export interface MemoryEventsOptions {
   /** What one stream keeps, its newest event in any case. */
   readonly maxStreamChars: number;
-  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
+  /** {@link EventLog.retainMs} */
   readonly retainMs: number;
 }
 
@@ -50,10 +50,12 @@ class MemoryEvents implements EventLog {
   readonly #streams = new Map<string, Stream>();
   readonly #groups = new Map<string, Group>();
   readonly #timer: NodeJS.Timeout;
+  readonly retainMs: number;
 
   constructor(private readonly options: MemoryEventsOptions) {
+    this.retainMs = options.retainMs;
     const forgetUnused = () => [...this.#streams.values()].filter(this.#isUnused).forEach(this.#drop);
-    this.#timer = setInterval(forgetUnused, Math.min(options.retainMs, 30_000)).unref();
+    this.#timer = setInterval(forgetUnused, Math.min(this.retainMs, 30_000)).unref();
   }
 
   async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader) {
@@ -151,7 +153,7 @@ class MemoryEvents implements EventLog {
   }
 
   readonly #isUnused = ({ reader, usedAt }: Stream): boolean =>
-    reader === undefined && usedAt + this.options.retainMs <= performance.now();
+    reader === undefined && usedAt + this.retainMs <= performance.now();
 
   readonly #drop = (stream: Stream): void => {
     if (!this.#streams.delete(stream.id)) return;

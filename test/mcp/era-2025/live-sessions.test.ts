@@ -7,11 +7,11 @@ test('a session is known while a call or a stream of it is open, and forgotten a
   for (let i = 0; i < 100; i++) {
     const live = sessions.findOrAdd(`session ${i}`);
     live.calls.set(1, new AbortController());
-    live.streams.add(stream);
+    live.streams.set('s', stream);
     live.calls.delete(1);
     sessions.release(`session ${i}`);
     expect(sessions.find(`session ${i}`)).toBe(live);
-    live.streams.delete(stream);
+    live.streams.delete('s');
     sessions.release(`session ${i}`);
   }
 
@@ -25,7 +25,7 @@ test('the end of a session aborts its calls and ends its streams, and those of n
     const live = sessions.findOrAdd(id);
     const call = new AbortController();
     live.calls.set(1, call);
-    live.streams.add({ send: () => {}, end: () => void ended.push(id) });
+    live.streams.set('s', { send: () => {}, end: () => void ended.push(id) });
     return call;
   });
   sessions.end('mine');

@@ -3,6 +3,7 @@ export interface RawOptions {
   readonly session?: string;
   readonly caller?: string;
   readonly version?: string;
+  readonly lastEventId?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -22,7 +23,7 @@ export function rawClient(url: string) {
   const send = (
     method: string,
     body: object | undefined,
-    { session, caller, version, signal }: RawOptions = {},
+    { session, caller, version, lastEventId, signal }: RawOptions = {},
   ) =>
     fetch(url, {
       method,
@@ -31,6 +32,7 @@ export function rawClient(url: string) {
         ...(body && { 'content-type': 'application/json' }),
         ...(session && { 'mcp-session-id': session }),
         ...(caller && { 'x-test-caller': caller }),
+        ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
         ...(version && { 'mcp-protocol-version': version }),
       },
       ...(body && { body: JSON.stringify({ jsonrpc: '2.0', ...body }) }),
@@ -52,22 +54,29 @@ export function rawClient(url: string) {
   };
 }
 
-/** The messages of an event stream, as they come. */
-export async function* messages(res: Response): AsyncGenerator<Message, void> {
+export type StreamEvent = Readonly<Partial<Record<'id' | 'event' | 'data' | 'retry', string>>>;
+
+/** The events of a stream, as they come, with the names of their fields. */
+export async function* events(res: Response): AsyncGenerator<StreamEvent, void> {
   let text = '';
   for await (const chunk of res.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     text += chunk;
     for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
+      const fields = [...text.slice(0, end).matchAll(/^(\w+): (.*)$/gm)];
       text = text.slice(end + 2);
-      if (data !== undefined) yield JSON.parse(data) as Message;
+      if (fields.length > 0) yield Object.fromEntries(fields.map(([, name, value]) => [name, value]));
     }
   }
 }
 
-export async function next(stream: AsyncGenerator<Message, void>): Promise<Message> {
+/** The messages of an event stream, as they come. */
+export async function* messages(res: Response): AsyncGenerator<Message, void> {
+  for await (const { data } of events(res)) if (data) yield JSON.parse(data) as Message;
+}
+
+export async function next<T>(stream: AsyncGenerator<T, void>): Promise<T> {
   const { value } = await stream.next();
-  return value as Message;
+  return value as T;
 }
 
 export async function all(res: Response): Promise<Message[]> {

@@ -16,6 +16,7 @@ import { type AskRequest, defineResource, defineTool, ToolError } from '../../..
 import type { AuditFacts } from '../../../src/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/refusal.js';
 import { memoryChangeBus } from '../../../src/stores/memory/change-bus.js';
+import { memoryEvents } from '../../../src/stores/memory/events.js';
 import { memorySessions } from '../../../src/stores/memory/sessions.js';
 
 const confirm: AskRequest = {
@@ -108,13 +109,15 @@ const resources = [
 interface TestServerOptions extends Partial<Era2025Options> {
   readonly idleMs?: number;
   readonly keepAliveMs?: number;
+  readonly retainMs?: number;
 }
 
-export async function startTestServer({ idleMs, keepAliveMs, ...change }: TestServerOptions = {}) {
+export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change }: TestServerOptions = {}) {
   const catalog = compileCatalog({ tools, resources, prompts: [] });
   const logger = pino({ level: 'silent' });
   const sessions = memorySessions({ idleMs: idleMs ?? 600_000 });
   const changes = memoryChangeBus();
+  const events = memoryEvents({ maxStreamChars: 1_000_000, retainMs: retainMs ?? 60_000 });
   const handlers = createHandlers({
     catalog,
     logger,
@@ -131,6 +134,8 @@ export async function startTestServer({ idleMs, keepAliveMs, ...change }: TestSe
     catalog,
     sessions,
     changes,
+    events,
+    sseMessagesPath: '/messages',
     capabilities: {
       tools: { listChanged: true },
       resources: { subscribe: true },
@@ -147,8 +152,11 @@ export async function startTestServer({ idleMs, keepAliveMs, ...change }: TestSe
   };
   const era = createEra2025(options);
   const audits: AuditFacts[] = [];
-  const app = express().use(express.json(), layers(audits), envelope({ catalog }), (req, res) =>
-    era.handle(req, res),
+  const app = express().use(
+    express.json(),
+    layers(audits),
+    envelope({ catalog, ssePaths: ['/sse', '/messages'] }),
+    (req, res) => era.handle(req, res),
   );
   app.use(errorResponse({ logger, maxDrainBytes: 1_000 }));
   const http = app.listen(0, '127.0.0.1');
@@ -161,6 +169,7 @@ export async function startTestServer({ idleMs, keepAliveMs, ...change }: TestSe
     era,
     sessions,
     changes,
+    events,
     audits,
     keepAlive,
     /** The 1.x SDK's own client, connected. */
@@ -177,7 +186,7 @@ export async function startTestServer({ idleMs, keepAliveMs, ...change }: TestSe
       await Promise.all(clients.map((client) => client.close()));
       await era.drain();
       http.closeAllConnections();
-      await sessions.close();
+      await Promise.all([sessions.close(), events.close()]);
       keepAlive.close();
       await new Promise((done) => http.close(done));
     },

@@ -1,0 +1,60 @@
+/** `npm run conformance`: the official suite, both revisions, through the whole authenticated stack. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CredentialProxy, startCredentialProxy } from '../test/conformance/credential-proxy.js';
+import { startFixtureServer } from '../test/conformance/server.js';
+import { installSuite, runSuite } from '../test/conformance/suite.js';
+
+/** Required scenarios of each revision: fewer run would be fewer shown. */
+const REQUIRED = { '2025-11-25': 30, '2026-07-28': 37 };
+
+async function conformance(folder: string, proxy: CredentialProxy): Promise<boolean> {
+  const origin = `http://localhost:${proxy.port}`;
+  const server = await startFixtureServer(origin, folder);
+  try {
+    let allGood = true;
+    for (const [revision, required] of Object.entries(REQUIRED)) {
+      const run = async (who: string, credential?: string) => {
+        proxy.forward(server.url, credential);
+        return runSuite(`${origin}/mcp`, revision, join(folder, `${revision} ${who}`));
+      };
+      for (const who of ['apiKey', 'jwt'] as const) {
+        const { exitCode, passed, failed } = await run(who, server[who]);
+        const isGood = exitCode === 0 && failed.length === 0 && passed.length === required;
+        report(isGood, `${revision} with ${who}: ${passed.length}/${required} required scenarios`, failed);
+        allGood &&= isGood;
+      }
+      const { exitCode, passed } = await run('nobody');
+      const isRefused = exitCode !== 0 && onlyRefusals(proxy.statuses());
+      const answers = [...proxy.statuses()].map(([status, times]) => `${times} × ${status}`).join(', ');
+      report(isRefused, `${revision} without a credential fails (${passed.length} pass): ${answers}`);
+      allGood &&= isRefused;
+    }
+    return allGood;
+  } finally {
+    await server.close();
+  }
+}
+
+/** The control: 401, but for what an earlier layer refuses. A single success would be a way around the credential. */
+function onlyRefusals(statuses: ReadonlyMap<number, number>): boolean {
+  return statuses.has(401) && [...statuses.keys()].every((status) => [401, 403, 405].includes(status));
+}
+
+function report(isGood: boolean, line: string, failed: readonly string[] = []): void {
+  process.stdout.write(`${isGood ? 'ok  ' : 'FAIL'} ${line}\n`);
+  for (const name of failed) process.stdout.write(`       ${name}\n`);
+}
+
+installSuite();
+const folder = await mkdtemp(join(tmpdir(), 'mcp-conformance-'));
+const proxy = await startCredentialProxy();
+try {
+  const allGood = await conformance(folder, proxy);
+  process.exitCode = allGood ? 0 : 1;
+  if (allGood) await rm(folder, { recursive: true });
+  else process.stdout.write(`The checks of every scenario: ${folder}\n`);
+} finally {
+  await proxy.close();
+}

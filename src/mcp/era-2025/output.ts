@@ -1,0 +1,91 @@
+/** Where the messages of a call go: a JSON body, or a stream that its client can read on elsewhere. */
+import type { EventLog, EventReader, EventStream, SessionRecord } from '../../stores/types.js';
+import type { Call } from '../call.js';
+import type { ResponseWriter } from '../exchange/response-writer.js';
+
+export interface Output {
+  send(message: object): void;
+  /** Sends the answer; nothing is sent after it. */
+  answer(message: object): void;
+  /** Ends without an answer. */
+  end(): void;
+  /** Whether nobody can read it any more. */
+  readonly closed: boolean;
+  /** The audit of the call, where the transport has something to do once it is written. */
+  readonly audit?: Call['audit'];
+}
+
+export interface LoggedOutputOptions {
+  readonly writer: ResponseWriter;
+  readonly session: SessionRecord;
+  readonly events: EventLog;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The log keeps the stream, and the response only reads it: so its client may go and come back. What the log cannot take
+ * goes to the response as it is. A JSON answer is not kept: its client would have no id to ask for it with.
+ */
+export function createLoggedOutput({ writer, session, events, onError }: LoggedOutputOptions): Output {
+  let stream: Promise<EventStream> | undefined;
+  const begin = async () => {
+    writer.open();
+    const begun = await events.begin(session, 'call', readInto(writer, session));
+    writer.onClose(() => begun.stop());
+    return begun;
+  };
+  const attempt = (work: (kept: EventStream) => Promise<unknown>, otherwise: () => void) =>
+    stream?.then(work).catch((error: unknown) => {
+      onError(error);
+      otherwise();
+    });
+
+  return {
+    send: (message) => {
+      if (!stream && writer.closed) return;
+      stream ??= begin();
+      const data = JSON.stringify(message);
+      void attempt(
+        (kept) => kept.append(data),
+        () => writer.send(message),
+      );
+    },
+    answer: (message) => {
+      if (!stream) return writer.answer(message);
+      const data = JSON.stringify(message);
+      void attempt(
+        (kept) => kept.end(data),
+        () => writer.answer(message),
+      );
+    },
+    end: () => {
+      if (!stream) return endEmpty(writer);
+      void attempt(
+        (kept) => kept.drop(),
+        () => writer.end(),
+      );
+    },
+    get closed() {
+      return !stream && writer.closed;
+    },
+  };
+}
+
+/** The first revision that knows an event without data; older clients take it for a broken message. */
+const PRIMED_SINCE = '2025-11-25';
+
+/** Passes what a log keeps on to a response: the same for a stream that is live and for one that is resumed. */
+export function readInto(writer: ResponseWriter, { protocolVersion }: SessionRecord): EventReader {
+  return {
+    onEvent: (event) => {
+      if (event.data !== '' || protocolVersion >= PRIMED_SINCE) writer.event(event);
+    },
+    onEnd: () => endEmpty(writer),
+  };
+}
+
+/** Also where nothing was sent, the client asked for a stream and gets the end of one. */
+function endEmpty(writer: ResponseWriter): void {
+  writer.open();
+  writer.end();
+}

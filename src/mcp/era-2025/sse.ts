@@ -1,0 +1,108 @@
+/** HTTP+SSE (MCP 2024-11-05): one GET stream brings everything to the client, whose messages come as POSTs. */
+import type { Request, Response } from 'express';
+import { callerKey } from '../../identity/caller.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionStore } from '../../stores/types.js';
+import {
+  createResponseWriter,
+  type ResponseWriter,
+  type ResponseWriterOptions,
+} from '../exchange/response-writer.js';
+import type { GetStreams } from './get-streams.js';
+import type { LiveSessions } from './live-sessions.js';
+import type { Output } from './output.js';
+import { newSessionId } from './sessions.js';
+
+export interface SseOptions extends Omit<ResponseWriterOptions, 'audit'> {
+  /** Path of the endpoint that takes the client's messages. */
+  readonly sseMessagesPath: string;
+  readonly sessions: SessionStore;
+  readonly live: LiveSessions;
+  readonly streams: Pick<GetStreams, 'take'>;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The stream of one client; its session lasts no longer. */
+export interface SseConnection {
+  readonly id: string;
+  readonly owner: string;
+  readonly writer: ResponseWriter;
+  /** Whether `initialize` is under way or done. */
+  isInitialized: boolean;
+}
+
+export interface Sse {
+  /** @throws {RefusedRequest} `too_many_streams` */
+  open(req: Request, res: Response): void;
+  /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
+  find(req: Request): SseConnection;
+  /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
+  begin(connection: SseConnection): void;
+  /** Ends every stream. */
+  close(): void;
+}
+
+export function createSse(options: SseOptions): Sse {
+  const { live, sessions } = options;
+  const connections = new Map<string, SseConnection>();
+
+  return {
+    open: (req, res) => {
+      const writer = createResponseWriter(res, { ...options, audit: req.audit });
+      const owner = callerKey(req.caller);
+      options.streams.take(owner, writer);
+      const id = newSessionId();
+      req.audit.session(id);
+      connections.set(id, { id, owner, writer, isInitialized: false });
+      writer.onClose(() => connections.delete(id));
+      writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
+    },
+
+    find: ({ envelope: { sessionId }, caller, audit }) => {
+      if (sessionId === undefined) throw new RefusedRequest('session_required');
+      audit.session(sessionId);
+      const connection = connections.get(sessionId);
+      if (connection?.owner !== callerKey(caller)) throw new RefusedRequest('session_not_found');
+      return connection;
+    },
+
+    begin: ({ id, writer }) => {
+      const { streams } = live.findOrAdd(id);
+      streams.set(id, { send: (message) => writer.send(message), end: () => writer.end() });
+      writer.onClose(() => {
+        streams.delete(id);
+        live.release(id);
+        sessions.delete(id).catch(options.onError); // its end cancels what is in flight
+      });
+    },
+
+    close: () => {
+      for (const { writer } of connections.values()) writer.end();
+    },
+  };
+}
+
+/** The answer goes to the stream; its POST is only accepted, as soon as nothing can refuse the call any more. */
+export function createSseOutput(req: Request, res: Response, writer: ResponseWriter): Output {
+  const accept = () => {
+    if (!res.headersSent) res.status(202).end();
+  };
+  const send = (message: object) => {
+    accept();
+    writer.send(message);
+  };
+  return {
+    send,
+    answer: send,
+    end: accept,
+    get closed() {
+      return writer.closed;
+    },
+    audit: {
+      received: async () => {
+        await req.audit.received();
+        accept();
+      },
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** A whole server for a test: every layer, keys of its own, the audit in a file of its own. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { loadConfig } from '../../src/config.js';
+import { newApiKey } from '../../src/identity/api-key-format.js';
+import type { Definitions } from '../../src/mcp/tool.js';
+import { startServer } from '../../src/server.js';
+
+export type AuditLine = Readonly<Record<string, unknown>>;
+
+export interface Served {
+  readonly url: URL;
+  readonly key: string;
+  /** Drains the server. @returns every audit record */
+  close(): Promise<readonly AuditLine[]>;
+}
+
+/** @param scopes what the key holds; more variables go into the environment as they are */
+export async function serve(
+  definitions: Definitions,
+  scopes: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Served> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcp-serve-'));
+  const [keysFile, auditFile] = [join(folder, 'keys.json'), join(folder, 'audit.log')];
+  const { id, key, hash } = newApiKey('dev');
+  const entry = { id, name: 'test', scopes, createdAt: new Date().toISOString(), secrets: [{ hash }] };
+  await writeFile(keysFile, JSON.stringify({ version: 1, keys: [entry] }), { mode: 0o600 });
+  const config = loadConfig({
+    PORT: '0',
+    ADMIN_PORT: '0',
+    API_KEYS_FILE: keysFile,
+    AUDIT_SINKS: `file:${auditFile}`,
+    SHUTDOWN_GRACE_MS: '5000',
+    TOOL_TIMEOUT_MS: '5000',
+    ...env,
+  });
+  const server = await startServer({ config, definitions, logger: pino({ level: 'silent' }) });
+  return {
+    url: server.url,
+    key,
+    close: async () => {
+      await server.close();
+      const lines = (await readFile(auditFile, 'utf8')).trimEnd().split('\n');
+      await rm(folder, { recursive: true });
+      return lines.filter(Boolean).map((line) => JSON.parse(line) as AuditLine);
+    },
+  };
+}
