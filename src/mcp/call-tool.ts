@@ -37,8 +37,7 @@ export async function callTool(
     const result = await runDefinition(call, options, (context) => definition.run(value, context));
     return cap(shape(tool, result, call, options), options.maxResultBytes);
   } catch (error) {
-    if (error instanceof ToolError) return failure(error.message);
-    if (error instanceof RpcError) return failure(error.message);
+    if (error instanceof ToolError || error instanceof RpcError) return failure(error.message);
     throw error;
   }
 }

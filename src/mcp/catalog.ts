@@ -10,7 +10,7 @@ export interface CompiledTool {
   readonly output: CompiledSchema | undefined;
   /** Arguments that a 2026 client mirrors in `Mcp-Param-*` headers. */
   readonly paramHeaders: readonly ParamHeader[];
-  /** The tool as `tools/list` shows it. */
+  /** The tool as `tools/list` shows it; JSON leaves out what is undefined. */
   readonly entry: object;
 }
 
@@ -40,13 +40,13 @@ const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/; // RFC 6749 §3.3, scope-token
 
 /** @throws {TypeError} naming the definition at fault, so that a mistake fails at start-up and not on a request */
 export function compileCatalog({ tools, resources, prompts }: Definitions): Catalog {
-  const compiledResources = compileEach('resource', resources, compileResource);
+  const compiledResources = [...compileEach('resource', resources, compileResource).values()];
   const all = [...tools, ...resources, ...prompts];
   return {
     tools: compileEach('tool', tools, compileTool),
     prompts: compileEach('prompt', prompts, compilePrompt),
-    resources: [...compiledResources.values()],
-    findResource: (uri) => findResource([...compiledResources.values()], uri),
+    resources: compiledResources,
+    findResource: (uri) => findResource(compiledResources, uri),
     scopes: [...new Set(all.flatMap((definition) => definition.scopes))].sort(),
   };
 }
@@ -78,11 +78,11 @@ function compileTool(definition: ToolDefinition): CompiledTool {
   const output = definition.output && compileSchema(definition.output, 'output');
   const entry = {
     name,
-    ...(title !== undefined && { title }),
+    title,
     description,
     inputSchema: input.json,
-    ...(output && { outputSchema: output.json }),
-    ...(annotations && { annotations }),
+    outputSchema: output?.json,
+    annotations,
   };
   return { definition, input, output, paramHeaders: paramHeaders(input.json), entry };
 }
@@ -90,20 +90,14 @@ function compileTool(definition: ToolDefinition): CompiledTool {
 function compileResource(definition: ResourceDefinition): CompiledResource {
   const { name, title, description, uri, mimeType } = definition;
   const template = parseUriTemplate(uri);
-  const entry = {
-    ...(template.isTemplate ? { uriTemplate: uri } : { uri }),
-    name,
-    ...(title !== undefined && { title }),
-    description,
-    ...(mimeType !== undefined && { mimeType }),
-  };
-  return { definition, template, entry };
+  const address = template.isTemplate ? { uriTemplate: uri } : { uri };
+  return { definition, template, entry: { ...address, name, title, description, mimeType } };
 }
 
 function compilePrompt(definition: PromptDefinition): CompiledPrompt {
   const { name, title, description } = definition;
-  const args = definition.arguments.map(({ complete: _, ...argument }) => argument);
-  return { definition, entry: { name, ...(title !== undefined && { title }), description, arguments: args } };
+  const args = definition.arguments.map((argument) => ({ ...argument, complete: undefined }));
+  return { definition, entry: { name, title, description, arguments: args } };
 }
 
 function findResource(

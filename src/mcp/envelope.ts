@@ -42,11 +42,11 @@ function readSessionOperation(req: Request): Envelope {
 }
 
 /** HTTP+SSE names the session in the query of its second endpoint (MCP 2024-11-05, transports). */
-function overSse(req: Request, { sessionId: _, ...read }: Envelope): Envelope {
+function overSse(req: Request, read: Envelope): Envelope {
   if (read.era === '2026')
     throw new RefusedRequest('malformed_message', { message: 'HTTP+SSE ends with revision 2025-11-25' });
   const sessionId = new URLSearchParams(req.originalUrl.split('?')[1]).get('sessionId');
-  return { ...read, isSse: true, ...(sessionId !== null && { sessionId }) };
+  return { ...read, isSse: true, sessionId: sessionId ?? '' };
 }
 
 function readPost(req: Request, catalog: Catalog): Envelope {

@@ -26,7 +26,8 @@ function kindOf(body: Readonly<Record<string, unknown>>): MessageKind {
     return 'id' in body ? 'request' : 'notification';
   }
   if (!('id' in body)) throw malformed('neither_request_nor_response');
-  if (isObject(body['result']) === isError(body['error'])) throw malformed('result_or_error');
+  const isAnswer = 'error' in body ? !('result' in body) && isError(body['error']) : isObject(body['result']);
+  if (!isAnswer) throw malformed('result_or_error');
   return 'response';
 }
 

@@ -1,4 +1,4 @@
-/** The list methods: one page each, prepared once per set of scopes. */
+/** The list methods: one page each, of what the caller may see. */
 import type { Caller } from '../identity/caller.js';
 import { type Call, INVALID_PARAMS, RpcError } from './call.js';
 import type { Handlers, HandlerOptions } from './handlers.js';
@@ -16,22 +16,16 @@ export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod>
   const { catalog, requiredScopes } = options;
   const templates = catalog.resources.filter(({ template }) => template.isTemplate);
   const fixed = catalog.resources.filter(({ template }) => !template.isTemplate);
-  const visible = (caller: Caller, { definition }: Listed) =>
-    mayList(caller, [...requiredScopes, ...definition.scopes]);
+  const shown = (listed: readonly Listed[], caller: Caller) =>
+    listed
+      .filter(({ definition }) => mayList(caller, [...requiredScopes, ...definition.scopes]))
+      .map(({ entry }) => entry);
 
   /** A list that only the caller's scopes decide. */
   const list = (key: string, listed: readonly Listed[]) => {
-    const prepared = new Map<string, Record<string, unknown>>();
     return (params: Readonly<Record<string, unknown>>, { caller }: Call) => {
       refuseCursor(params);
-      const scopes =
-        caller.method === 'jwt' ? '*' : catalog.scopes.filter((s) => caller.scopes.includes(s)).join(' ');
-      let result = prepared.get(scopes);
-      if (!result) {
-        result = { [key]: listed.filter((one) => visible(caller, one)).map(({ entry }) => entry) };
-        if (prepared.size < MAX_PREPARED) prepared.set(scopes, result);
-      }
-      return result;
+      return { [key]: shown(listed, caller) };
     };
   };
 
@@ -42,7 +36,7 @@ export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod>
 
     'resources/list': async (params, call) => {
       refuseCursor(params);
-      const resources = fixed.filter((one) => visible(call.caller, one)).map(({ entry }) => entry);
+      const resources = shown(fixed, call.caller);
       for (const template of templates) {
         const { scopes, list: concrete } = template.definition;
         // Names of documents are data: unlike the tools, a token must hold the scope to see them.
@@ -53,9 +47,6 @@ export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod>
     },
   };
 }
-
-/** Sets of scopes are as many as callers make them; a bound keeps them from filling the memory. */
-const MAX_PREPARED = 256;
 
 /** Every list is one page, so no cursor was ever given out. */
 function refuseCursor(params: Readonly<Record<string, unknown>>): void {

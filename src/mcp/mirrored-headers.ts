@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { RefusedRequest } from '../refusal.js';
 import type { CompiledTool } from './catalog.js';
 import type { Envelope } from './message.js';
-import { decodeHeaderValue, mirroredValue } from './param-headers.js';
+import { decodeHeaderValue, type Mirrored, mirroredValue } from './param-headers.js';
 
 /** Methods whose `Mcp-Name` mirrors `params.name` or `params.uri` (MCP 2026-07-28, standard request headers). */
 const NAMED_METHODS = new Set(['tools/call', 'prompts/get', 'resources/read']);
@@ -18,19 +18,18 @@ export function requireTrueHeaders(
   tool: CompiledTool | undefined,
   required: boolean,
 ): void {
-  compare('mcp-method', headers, method, required, sameText);
-  compare('mcp-name', headers, NAMED_METHODS.has(method ?? '') ? target : undefined, required, sameText);
+  compare('mcp-method', headers, method, required);
+  compare('mcp-name', headers, NAMED_METHODS.has(method ?? '') ? target : undefined, required);
   for (const { header, path } of tool?.paramHeaders ?? []) {
-    compare(header, headers, mirroredValue(message?.params?.['arguments'], path), required, sameValue);
+    compare(header, headers, mirroredValue(message?.params?.['arguments'], path), required);
   }
 }
 
 function compare(
   header: string,
   headers: IncomingHttpHeaders,
-  expected: string | undefined,
+  expected: Mirrored | undefined,
   required: boolean,
-  same: (a: string, b: string) => boolean,
 ): void {
   const sent = headers[header];
   if (sent === undefined) {
@@ -39,16 +38,13 @@ function compare(
   }
   const decoded = decodeHeaderValue(String(sent));
   if (decoded === undefined) throw mismatch(header, 'invalid_characters');
-  if (expected === undefined || !same(decoded, expected)) throw mismatch(header, 'differs_from_body');
+  if (expected === undefined || !isSame(decoded, expected)) throw mismatch(header, 'differs_from_body');
 }
 
-function sameText(a: string, b: string): boolean {
-  return a === b;
-}
-
-/** `42.0` and `42` are equal (MCP 2026-07-28, server validation, SHOULD). */
-function sameValue(a: string, b: string): boolean {
-  return a === b || (/^-?\d+(\.\d+)?$/.test(a) && /^-?\d+$/.test(b) && Number(a) === Number(b));
+/** As numbers `42.0` and `42` are equal (MCP 2026-07-28, server validation, SHOULD); as texts `007` and `7` are not. */
+function isSame(sent: string, expected: Mirrored): boolean {
+  if (sent === String(expected)) return true;
+  return typeof expected === 'number' && /^-?\d+(\.\d+)?$/.test(sent) && Number(sent) === expected;
 }
 
 function mismatch(header: string, reason: string): RefusedRequest {

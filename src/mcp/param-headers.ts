@@ -44,14 +44,17 @@ function collect(
   }
 }
 
-/** The value at the path of a mirrored argument, as its header must spell it; `undefined` when there is none. */
-export function mirroredValue(args: unknown, path: readonly string[]): string | undefined {
+/** What an argument may be for a header to mirror it. */
+export type Mirrored = string | number | boolean;
+
+/** The value at the path of a mirrored argument; `undefined` when there is none, or one that the schema will refuse. */
+export function mirroredValue(args: unknown, path: readonly string[]): Mirrored | undefined {
   let value = args;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
     value = (value as Record<string, unknown>)[key];
   }
-  return value === null || value === undefined ? undefined : String(value);
+  return ['string', 'number', 'boolean'].includes(typeof value) ? (value as Mirrored) : undefined;
 }
 
 const ENCODED = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/;

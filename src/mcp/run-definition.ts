@@ -31,10 +31,11 @@ export async function runDefinition<T>(
   run: (context: ToolContext) => Promise<T> | T,
 ): Promise<T> {
   const clock = startClock(options.timeoutMs);
-  const context = createContext(call, options, clock);
+  const signal = AbortSignal.any([call.signal, clock.signal]);
+  const context = createContext(call, options, clock, signal);
   try {
     // The race answers in time even when the handler does not listen to its signal.
-    return await Promise.race([(async () => run(context))(), clock.expired, aborted(call.signal)]);
+    return await Promise.race([(async () => run(context))(), aborted(signal)]);
   } catch (error) {
     throw toPublicError(error, call, options.logger);
   } finally {
@@ -42,13 +43,13 @@ export async function runDefinition<T>(
   }
 }
 
-function createContext(call: Call, options: RunOptions, clock: Clock): ToolContext {
+function createContext(call: Call, options: RunOptions, clock: Clock, signal: AbortSignal): ToolContext {
   return {
     caller: call.caller,
     settings: options.settings,
     services: options.services,
     requestId: call.requestId,
-    signal: AbortSignal.any([call.signal, clock.signal]),
+    signal,
     log: (level, data) => call.log(level, data),
     progress: (done, total, message) => call.progress(done, total, message),
     canAsk: (method) => call.canAsk(method),
@@ -61,65 +62,57 @@ function createContext(call: Call, options: RunOptions, clock: Clock): ToolConte
   };
 }
 
+const PUBLIC = [ToolError, RpcError, InputRequired, MissingCapability, RefusedRequest];
+
 function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
-  const isPublic =
-    error instanceof ToolError ||
-    error instanceof RpcError ||
-    error instanceof InputRequired ||
-    error instanceof MissingCapability ||
-    error instanceof RefusedRequest;
-  if (isPublic || call.signal.aborted) return error;
+  if (PUBLIC.some((kind) => error instanceof kind) || call.signal.aborted) return error;
   logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
   return new RpcError(INTERNAL_ERROR, `Internal error (request ${call.requestId})`);
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    const onAbort = () => reject(new ToolError('The call was cancelled'));
+    const onAbort = () =>
+      reject(signal.reason instanceof ToolError ? signal.reason : new ToolError('The call was cancelled'));
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });
 }
 
-interface Clock {
-  readonly signal: AbortSignal;
-  readonly expired: Promise<never>;
-  pausedWhile<T>(wait: () => Promise<T>): Promise<T>;
-  stop(): void;
-}
+type Clock = ReturnType<typeof startClock>;
 
 /** A clock that several asks may stop at once; it goes on when the last has its answer. */
-function startClock(timeoutMs: number): Clock {
+function startClock(timeoutMs: number) {
   const controller = new AbortController();
   let remainingMs = timeoutMs;
   let startedAt = 0;
   let waiting = 0;
   let timer: NodeJS.Timeout | undefined;
-  let reject: (error: Error) => void = () => {};
-  const expired = new Promise<never>((_, no) => (reject = no));
-  expired.catch(() => {}); // it may expire when nobody waits any more
 
-  const stop = () => clearTimeout(timer);
   const go = () => {
     startedAt = performance.now();
+    const expire = () => controller.abort(new ToolError('The call took too long'));
     timer = setTimeout(expire, Math.max(0, remainingMs));
   };
-  const expire = () => {
-    const error = new ToolError('The call took too long');
-    controller.abort(error);
-    reject(error);
-  };
-  const pausedWhile = async <T>(wait: () => Promise<T>): Promise<T> => {
-    if (waiting++ === 0) {
-      stop();
-      remainingMs -= performance.now() - startedAt;
-    }
-    try {
-      return await wait();
-    } finally {
-      if (--waiting === 0) go();
-    }
+  const pause = () => {
+    clearTimeout(timer);
+    remainingMs -= performance.now() - startedAt;
   };
   go();
-  return { signal: controller.signal, expired, pausedWhile, stop };
+  return {
+    signal: controller.signal,
+    async pausedWhile<T>(wait: () => Promise<T>): Promise<T> {
+      if (waiting++ === 0) pause();
+      try {
+        return await wait();
+      } finally {
+        if (--waiting === 0) go();
+      }
+    },
+    /** For good: an ask that is answered after the end starts nothing again. */
+    stop() {
+      clearTimeout(timer);
+      waiting = Number.POSITIVE_INFINITY;
+    },
+  };
 }

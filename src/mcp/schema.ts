@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 import type { Input, JsonSchema } from './tool.js';
 
-/** Checks a value. `problems` name places and rules, never values: they reach the client. */
+/** Checks a value. `problems` name places and rules, never values, and are few and short: they reach the client. */
 export type Check = (value: unknown) => { ok: true; value: unknown } | { ok: false; problems: string };
 
 export interface CompiledSchema {
@@ -22,7 +22,7 @@ export function compileSchema(schema: Input, io: 'input' | 'output'): CompiledSc
   const check: Check = (value) => {
     if (validate(value)) return { ok: true, value };
     const [error] = validate.errors ?? [];
-    return { ok: false, problems: `${error?.instancePath || '/'} ${error?.message ?? 'is not valid'}` };
+    return { ok: false, problems: problem(error?.instancePath || '/', error?.message ?? 'is not valid') };
   };
   return { json: schema, check };
 }
@@ -33,15 +33,21 @@ function compileZod(schema: z.ZodType, io: 'input' | 'output'): CompiledSchema {
   const check: Check = (value) => {
     const parsed = schema.safeParse(value);
     if (parsed.success) return { ok: true, value: parsed.data };
-    return { ok: false, problems: parsed.error.issues.map(describeIssue).join('; ') };
+    return { ok: false, problems: parsed.error.issues.slice(0, MAX_PROBLEMS).map(describeIssue).join('; ') };
   };
   return { json, check };
 }
 
+/** zod finds one for every wrong item of a list: a small request would have a large answer. */
+const MAX_PROBLEMS = 5;
+
+/** The keys of an open object are the client's own, of any length. */
+const problem = (place: string, rule: string) => `${place.slice(0, 100)} ${rule}`;
+
 /** zod's own words quote unknown keys and offered options; only the latter are ours. */
 function describeIssue(issue: z.core.$ZodIssue): string {
-  const place = `/${issue.path.map(String).join('/')}`;
-  return `${place} ${issue.code === 'unrecognized_keys' ? 'has unknown properties' : issue.message}`;
+  const rule = issue.code === 'unrecognized_keys' ? 'has unknown properties' : issue.message;
+  return problem(`/${issue.path.map(String).join('/')}`, rule);
 }
 
 /** Checks one value against a schema that was made for it alone; nothing of it is kept. */

@@ -1,5 +1,8 @@
 /** The part of RFC 6570 that resource templates use: `{name}` (one path segment) and `{+name}` (with slashes). */
 
+/** Two expressions side by side make matching quadratic: a longer URI names nothing here. */
+const MAX_URI_LENGTH = 4096;
+
 const EXPRESSION = /\{(\+?)([A-Za-z0-9_]+)\}/g;
 
 export interface UriTemplate {
@@ -8,7 +11,7 @@ export interface UriTemplate {
   match(uri: string): Record<string, string> | undefined;
 }
 
-/** @throws {TypeError} for an expression of RFC 6570 other than the two above */
+/** @throws {TypeError} for an expression of RFC 6570 other than the two above, and for a name used twice */
 export function parseUriTemplate(template: string): UriTemplate {
   const names: string[] = [];
   let pattern = '';
@@ -18,18 +21,15 @@ export function parseUriTemplate(template: string): UriTemplate {
     names.push(name);
     end = index + expression.length;
   }
-  const rest = template.slice(end);
-  if (/[{}]/.test(template.replaceAll(EXPRESSION, ''))) {
+  if (/[{}]/.test(template.replaceAll(EXPRESSION, '')) || new Set(names).size !== names.length) {
     throw new TypeError(`unsupported URI template: ${template}`);
   }
-  const regex = new RegExp(`^${pattern}${escapeRegExp(rest)}$`);
-  return { isTemplate: names.length > 0, match: (uri) => variables(regex.exec(uri), names) };
+  const regex = new RegExp(`^${pattern}${escapeRegExp(template.slice(end))}$`);
+  return { isTemplate: names.length > 0, match: (uri) => variables(regex, names, uri) };
 }
 
-function variables(
-  found: RegExpExecArray | null,
-  names: readonly string[],
-): Record<string, string> | undefined {
+function variables(regex: RegExp, names: readonly string[], uri: string): Record<string, string> | undefined {
+  const found = uri.length <= MAX_URI_LENGTH ? regex.exec(uri) : null;
   if (!found) return undefined;
   try {
     return Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(found[i + 1] ?? '')]));

@@ -59,7 +59,7 @@ export function createSse(options: SseOptions): Sse {
     },
 
     find: ({ envelope: { sessionId }, caller, audit }) => {
-      if (sessionId === undefined) throw new RefusedRequest('session_required');
+      if (!sessionId) throw new RefusedRequest('session_required');
       audit.session(sessionId);
       const connection = connections.get(sessionId);
       if (connection?.owner !== callerKey(caller)) throw new RefusedRequest('session_not_found');

@@ -172,6 +172,8 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     events,
     audits,
     keepAlive,
+    /** Cuts every connection, as a network does. */
+    cut: () => http.closeAllConnections(),
     /** The 1.x SDK's own client, connected. */
     connect: async (capabilities: object = {}, caller = 'alice') => {
       const client = new Client({ name: `client of ${caller}`, version: '1' }, { capabilities });
