@@ -163,6 +163,35 @@ describeWithRedis('while Redis is away', () => {
     await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
   });
 
+  test('a call whose process is gone ends with its last words within five seconds, a changes stream lives on', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const dying = redisEvents({ connection: here, ...options });
+    const living = redisEvents({ connection: there, ...options });
+    const record = session();
+    const ids: string[] = [];
+    const nobody: EventReader = { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} };
+    const call = await dying.begin(record, 'call', nobody, 'last words');
+    await call.append('one');
+    await dying.begin(record, 'changes', nobody);
+    await dying.close();
+
+    const startedAt = performance.now();
+    const seen: string[] = [];
+    let changesEnded = false;
+    await new Promise<void>((resolve) => {
+      const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
+      void living.resume(record, String(ids[0]), reader);
+      void living.resume(record, String(ids[2]), { onEvent: () => {}, onEnd: () => (changesEnded = true) });
+    });
+
+    expect(seen).toEqual(['one', 'last words']);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(changesEnded).toBe(false);
+    await Promise.all([living.close(), here.close(), there.close()]);
+  });
+
   async function connected(...connections: Connection[]): Promise<void> {
     for (const one of connections) {
       while (!one.healthy()) await new Promise((resolve) => setImmediate(resolve));

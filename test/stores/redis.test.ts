@@ -1,11 +1,13 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { connect, type Connection } from '../../src/stores/redis/connection.js';
-import { redisChangeBus } from '../../src/stores/redis/change-bus.js';
+import { redisBus } from '../../src/stores/redis/bus.js';
 import { redisEvents } from '../../src/stores/redis/events.js';
+import { redisOnce } from '../../src/stores/redis/once.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
 import { changeBusContract } from './changes.contract.js';
+import { onceContract } from './once.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { sessionContract } from './sessions.contract.js';
@@ -37,6 +39,7 @@ describeWithRedis('on Redis', () => {
     redisRateLimits({ connection: await emptied(), onFailure: 'strict', replicas: 1 }),
   );
   sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
-  changeBusContract(async () => redisChangeBus(await emptied()));
+  changeBusContract(async () => redisBus(await emptied(), 'changes'));
+  onceContract(async () => redisOnce(await emptied()));
   eventLogContract(async (options) => redisEvents({ connection: await emptied(), ...options }));
 });

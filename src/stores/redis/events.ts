@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
-import { APPEND, BEGIN, DROP, FORGET, RESUME, STOP, TAIL } from './events-scripts.js';
+import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL } from './events-scripts.js';
 
 /** How often a reader looks for what no message told it, and keeps its stream from expiring. */
 const TAIL_INTERVAL_MS = 1000;
+/** How long a process counts as alive after it last said so: a call of one that does not is lost. */
+const ALIVE_MS = 2000;
+const SAY_ALIVE_INTERVAL_MS = 500;
 
 export interface RedisEventsOptions {
   readonly connection: Connection;
@@ -27,6 +30,8 @@ interface Tail {
   /** Number of the last event delivered. */
   seen: number;
   catchingUp: boolean;
+  /** Whether the process of the call did not seem alive when last looked. */
+  maybeLost: boolean;
 }
 
 /** Told to the replica that holds a stream's reader. */
@@ -36,13 +41,16 @@ type Told = { readonly tail: string } & (
 );
 
 class RedisEvents implements EventLog {
+  readonly retainMs: number;
+  /** Names this process, as the reader and as the writer of streams. */
   readonly #inbox = `${PREFIX}inbox:${randomBytes(9).toString('base64url')}`;
   /** By token: what a stream's record names as its reader. */
   readonly #tails = new Map<string, Tail>();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
   readonly #unsubscribe: () => void;
 
   constructor(private readonly options: RedisEventsOptions) {
+    this.retainMs = options.retainMs;
     this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
       this.#told(JSON.parse(message) as Told);
     });
@@ -50,15 +58,29 @@ class RedisEvents implements EventLog {
     const catchUpAll = () => {
       for (const [token, tail] of this.#tails) void this.#catchUp(token, tail);
     };
-    this.#timer = setInterval(catchUpAll, interval).unref();
+    const sayAlive = () => {
+      const set = options.connection.run((client) =>
+        client.set(aliveKey(this.#inbox), '1', { PX: ALIVE_MS }),
+      );
+      set.catch(() => {}); // while Redis is away nobody can look either
+    };
+    this.#timers = [setInterval(catchUpAll, interval), setInterval(sayAlive, SAY_ALIVE_INTERVAL_MS)];
+    for (const timer of this.#timers) timer.unref();
   }
 
-  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader) {
+  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader, lastWords = '') {
     const id = `${kind}-${randomBytes(16).toString('base64url')}`;
     const token = newToken();
-    this.#tails.set(token, { session: session.id, stream: id, reader, seen: 0, catchingUp: false });
+    this.#tails.set(token, {
+      session: session.id,
+      stream: id,
+      reader,
+      seen: 0,
+      catchingUp: false,
+      maybeLost: false,
+    });
     const tail = `${this.#inbox} ${token}`;
-    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now())]);
+    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now()), lastWords]);
     this.#deliver(token, 1, '', false);
     return this.#lend(session.id, id, kind, token);
   }
@@ -68,7 +90,14 @@ class RedisEvents implements EventLog {
       /^((call|changes)-[\w-]{1,64})\.([1-9]\d{0,14})$/.exec(eventId) ?? [];
     if (id === '') return undefined;
     const token = newToken();
-    this.#tails.set(token, { session: session.id, stream: id, reader, seen: Number(seen), catchingUp: true });
+    this.#tails.set(token, {
+      session: session.id,
+      stream: id,
+      reader,
+      seen: Number(seen),
+      catchingUp: true,
+      maybeLost: false,
+    });
     const missed = await this.#run(RESUME, session.id, id, [session.owner, `${this.#inbox} ${token}`, seen]);
     if (missed === null) {
       this.#tails.delete(token);
@@ -83,7 +112,7 @@ class RedisEvents implements EventLog {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#unsubscribe();
     [...this.#tails.keys()].forEach((token) => this.#endTail(token));
   }
@@ -140,12 +169,21 @@ class RedisEvents implements EventLog {
     }
   }
 
-  #deliverRead(token: string, [over, entries]: Read): void {
+  #deliverRead(token: string, [over, entries, writer]: Read): void {
     const tail = this.#tails.get(token);
     if (tail === undefined) return;
     tail.catchingUp = false;
     for (const [id, [, data = '']] of entries) this.#deliver(token, Number.parseInt(id, 10), data, false);
     if (over === 1) this.#endTail(token);
+    else if (writer !== null && writer !== this.#inbox) void this.#endIfLost(tail, writer).catch(() => {});
+  }
+
+  /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
+  async #endIfLost(tail: Tail, writer: string): Promise<void> {
+    const alive = await this.options.connection.run((client) => client.exists(aliveKey(writer)));
+    const isLost = alive === 0 && tail.maybeLost;
+    tail.maybeLost = alive === 0;
+    if (isLost) await this.#run(LOSE, tail.session, tail.stream, []);
   }
 
   #endTail(token: string): void {
@@ -162,8 +200,17 @@ class RedisEvents implements EventLog {
   }
 }
 
-/** Whether the stream is over, and its events as `XRANGE` answers them. */
-type Read = readonly [over: number, entries: readonly (readonly [id: string, fields: readonly string[]])[]];
+/** Whether the stream is over, its events as `XRANGE` answers them, and who runs its call. */
+type Read = readonly [
+  over: number,
+  entries: readonly (readonly [id: string, fields: readonly string[]])[],
+  /** Inbox of the process that runs the call. */
+  writer: string | null,
+];
+
+function aliveKey(inbox: string): string {
+  return `${PREFIX}alive:${inbox}`;
+}
 
 function newToken(): string {
   return randomBytes(12).toString('base64url');
