@@ -45,8 +45,8 @@ function exitOnSignal(server: RunningServer, logger: Logger): void {
       process.exit(EXIT_FAILURE);
     }
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', (signal) => void onSignal(signal));
+  process.on('SIGINT', (signal) => void onSignal(signal));
 }
 
 /** After an unforeseen error nothing is known about the state; the platform starts a clean process. */

@@ -2,7 +2,7 @@
  * THE ORDER. A request walks through this list from top to bottom; what a layer refuses, no later layer sees.
  * `docs/request-lifecycle.md` says what each answers.
  */
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import express from 'express';
 import type { Config } from './config.js';
 import { callerKey } from './identity/caller.js';
@@ -121,7 +121,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   return {
     attach: (server) => {
       answerParserRefusals(server, { audit, clientAddress: addressOf });
-      server.on('request', app).on('checkContinue', app);
+      server.on('request', routed(app)).on('checkContinue', routed(app));
     },
     developmentKey: identity.developmentKey,
     drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
@@ -131,5 +131,16 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       overloadGuard.close();
       for (const verifier of identity.verifiers) verifier.close();
     },
+  };
+}
+
+/**
+ * Express itself answers a target in which it finds no path (`GET http://`), in HTML, and no layer runs.
+ * So it always gets a path; the layers read `originalUrl`, the target as it was sent.
+ */
+function routed(app: RequestListener): RequestListener {
+  return (req, res) => {
+    if (req.url?.startsWith('/') === false) Object.assign(req, { originalUrl: req.url, url: '/' });
+    app(req, res);
   };
 }

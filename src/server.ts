@@ -71,9 +71,12 @@ export async function startServer({
 
   const { server, stopReload } = await createListener(given, logger);
   const silent = silentConnections(server);
-  const config = atPort(given, await listen(server, given.HOST, given.PORT));
+  // A port that clients know opens last: what came before the pipeline would never be answered. A free one has to be known.
+  const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
+  const config = atPort(given, port);
   const pipeline = await createPipeline({ config, definitions, services, stores, audit, logger });
   pipeline.attach(server);
+  if (given.PORT !== 0) await listen(server, given.HOST, port);
 
   let accepting = true;
   const checks = { accepting: () => accepting, audit: audit.healthy, stores: stores.healthy };

@@ -209,6 +209,7 @@ refuses('host_not_allowed', 403, 'securityHeaders', {
   'two, the second evil': withHeader('Host', ['localhost:{port}', 'evil.com']),
   'absolute form with another host': { target: 'http://evil.com/mcp' },
   'absolute form with the same host': { target: 'http://127.0.0.1/mcp' },
+  'absolute form without any host': { target: 'http://', headers: { Host: 'evil.com' } },
   'none at all': withHeader('Host', null),
   'none, in HTTP/1.0': withHeader('Host', null, { httpVersion: '1.0' }),
 });

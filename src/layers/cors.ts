@@ -9,28 +9,11 @@ export interface CorsOptions {
   readonly paths: readonly string[];
 }
 
-const REQUEST_HEADERS = [
-  'Accept',
-  'Authorization',
-  'Content-Type',
-  'Last-Event-ID',
-  'MCP-Protocol-Version',
-  'Mcp-Method',
-  'Mcp-Name',
-  'Mcp-Session-Id',
-  'X-Api-Key',
-  'traceparent',
-  'tracestate',
-];
-const EXPOSED_HEADERS = [
-  'Mcp-Session-Id',
-  'MCP-Protocol-Version',
-  'WWW-Authenticate',
-  'X-Request-Id',
-  'Retry-After',
-  'RateLimit',
-  'RateLimit-Policy',
-];
+const REQUEST_HEADERS =
+  'Accept,Authorization,Content-Type,Last-Event-ID,MCP-Protocol-Version,Mcp-Method,Mcp-Name,Mcp-Session-Id,' +
+  'X-Api-Key,traceparent,tracestate';
+const EXPOSED_HEADERS =
+  'Mcp-Session-Id,MCP-Protocol-Version,WWW-Authenticate,X-Request-Id,Retry-After,RateLimit,RateLimit-Policy';
 /** How long a browser may remember a preflight, in seconds. */
 const MAX_AGE_S = 600;
 
@@ -44,7 +27,7 @@ export function cors({ allowedOrigins, paths }: CorsOptions): RequestHandler {
     done(null, {
       origin: [...allowedOrigins],
       methods: ['GET', 'POST', 'DELETE'],
-      allowedHeaders: [...REQUEST_HEADERS, ...askedParamHeaders(req)],
+      allowedHeaders: [REQUEST_HEADERS, ...askedParamHeaders(req)],
       exposedHeaders: EXPOSED_HEADERS,
       maxAge: MAX_AGE_S,
       preflightContinue: true,

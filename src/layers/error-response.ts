@@ -18,6 +18,8 @@ const RETRY_AFTER_S = '5';
 export function errorResponse({ logger, maxDrainBytes }: ErrorResponseOptions): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   return async function errorResponse(error: unknown, req, res, _next) {
+    // Node's parser gave up on the body and the request is answered: a layer that was still waiting runs into that.
+    if (res.writableEnded && req.audit.facts.decision === 'deny') return;
     const refusal = toRefusal(error);
     if (refusal.code === 'internal') logger.error({ err: error, requestId: req.requestId }, 'request failed');
     if (res.writableEnded) return;

@@ -1,4 +1,4 @@
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 
 export interface HostGuardOptions {
@@ -11,21 +11,18 @@ export function hostGuard({ allowedHosts }: HostGuardOptions): RequestHandler {
   const allowed = new Set(allowedHosts.map(requireExactHost));
 
   return function hostGuard(req, _res, next) {
-    const reason = hostProblem({ url: req.originalUrl, rawHeaders: req.rawHeaders }, allowed);
+    const reason = hostProblem(req, allowed);
     if (reason !== undefined) throw new RefusedRequest('host_not_allowed', { detail: { reason } });
     next();
   };
 }
 
-interface RequestHead {
-  readonly url: string;
-  readonly rawHeaders: readonly string[];
-}
+type RequestHead = Pick<Request, 'originalUrl' | 'rawHeaders'>;
 
 /** Why the host of a request is refused, in words for the audit; `undefined` when it is allowed. */
-export function hostProblem({ url, rawHeaders }: RequestHead, allowed: ReadonlySet<string>) {
+export function hostProblem({ originalUrl, rawHeaders }: RequestHead, allowed: ReadonlySet<string>) {
   // The authority of an absolute-form target overrides Host (RFC 9112 §3.2.2): two names, so neither is believed.
-  if (!url.startsWith('/') && url !== '*') return 'absolute_form';
+  if (!originalUrl.startsWith('/') && originalUrl !== '*') return 'absolute_form';
   // `req.headers` keeps only the first of several lines; a proxy in front may have read the last.
   const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'host');
   const [host] = hosts;

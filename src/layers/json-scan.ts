@@ -11,27 +11,27 @@ export interface JsonShape {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 export function scanJson(bytes: Uint8Array): JsonShape {
   let level = 0;
   let depth = 0;
   let members = 0;
   for (let i = 0; i < bytes.length; i += 1) {
-    const byte = bytes[i];
-    if (byte === QUOTE) {
-      i = endOfString(bytes, i);
-    } else if (byte === COLON) {
-      members += 1;
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      level += 1;
-      if (level > depth) depth = level;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      level -= 1;
+    switch (bytes[i]) {
+      case QUOTE:
+        i = endOfString(bytes, i);
+        break;
+      case 0x3a: // :
+        members += 1;
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        level += 1;
+        if (level > depth) depth = level;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        level -= 1;
     }
   }
   return { depth, members };

@@ -49,7 +49,9 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
     refused.add(socket);
     const status = statusOf(error.code ?? '');
     const response = inProgress(socket);
-    if (status === undefined || !socket.writable || response?.headersSent) socket.destroy();
+    // Behind a whole request comes rubbish: what it caused is done or doing, so no refusal may take its answer's place.
+    const isTooLate = response !== undefined && (response.headersSent || response.req.complete);
+    if (status === undefined || !socket.writable || isTooLate) socket.destroy();
     else if (response) answerInProgress(response, malformed(error.code ?? '', status));
     else refuse({}, socket, malformed(error.code ?? '', status));
   });
@@ -78,8 +80,13 @@ function responsesInProgress(server: Server): (socket: Duplex) => ServerResponse
 function answerInProgress(res: ServerResponse, refusal: RefusedRequest): void {
   const { requestId, audit } = res.req as Request;
   audit.note(denial(refusal));
-  res.writeHead(refusal.status, { 'Content-Type': 'application/json', Connection: 'close' });
-  res.end(JSON.stringify(refusal.toBody(requestId)));
+  const body = JSON.stringify(refusal.toBody(requestId));
+  res.writeHead(refusal.status, {
+    Connection: 'close',
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+  });
+  res.end(body);
 }
 
 function denial({ code, rpcCode, detail }: RefusedRequest): AuditFacts {

@@ -1,5 +1,3 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
@@ -10,19 +8,6 @@ export interface SecurityHeadersOptions {
 
 /** Headers that keep browsers from rendering, framing, sniffing or storing what an API answers. */
 export function securityHeaders({ https }: SecurityHeadersOptions): RequestHandler {
-  const headers = new Map(Object.entries(helmetHeaders(https)));
-  headers.set('Cache-Control', 'no-store');
-
-  return function securityHeaders(_req, res, next) {
-    res.removeHeader('X-Powered-By');
-    res.setHeaders(headers);
-    next();
-  };
-}
-
-/** Helmet's answer for an API never changes, so it is asked once and not on each request. */
-function helmetHeaders(https: boolean): Record<string, string> {
-  const res = new ServerResponse(new IncomingMessage(new Socket()));
   const setHeaders = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -38,6 +23,9 @@ function helmetHeaders(https: boolean): Record<string, string> {
     xPermittedCrossDomainPolicies: false,
     xXssProtection: false,
   });
-  setHeaders(res.req, res, () => {});
-  return res.getHeaders() as Record<string, string>;
+
+  return function securityHeaders(req, res, next) {
+    res.setHeader('Cache-Control', 'no-store');
+    setHeaders(req, res, next);
+  };
 }

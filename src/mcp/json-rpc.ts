@@ -39,7 +39,7 @@ function isError(error: unknown): boolean {
   return isObject(error) && Number.isSafeInteger(error['code']) && typeof error['message'] === 'string';
 }
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

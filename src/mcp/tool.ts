@@ -222,7 +222,7 @@ export interface Definitions {
 export function defineTool<I extends Input, O extends Input = Input>(
   definition: ToolDefinition<I, O>,
 ): ToolDefinition {
-  return definition as ToolDefinition;
+  return definition;
 }
 
 export function defineResource(definition: ResourceDefinition): ResourceDefinition {

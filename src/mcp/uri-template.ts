@@ -1,6 +1,6 @@
 /** The part of RFC 6570 that resource templates use: `{name}` (one path segment) and `{+name}` (with slashes). */
 
-/** Two expressions side by side make matching quadratic: a longer URI names nothing here. */
+/** Matching is at worst quadratic in the length: a longer URI names nothing here. */
 const MAX_URI_LENGTH = 4096;
 
 const EXPRESSION = /\{(\+?)([A-Za-z0-9_]+)\}/g;
@@ -11,7 +11,7 @@ export interface UriTemplate {
   match(uri: string): Record<string, string> | undefined;
 }
 
-/** @throws {TypeError} for an expression of RFC 6570 other than the two above, and for a name used twice */
+/** @throws {TypeError} for an expression of RFC 6570 other than these, a name used twice, and more than one `{+name}` or two in a segment */
 export function parseUriTemplate(template: string): UriTemplate {
   const names: string[] = [];
   let pattern = '';
@@ -21,11 +21,18 @@ export function parseUriTemplate(template: string): UriTemplate {
     names.push(name);
     end = index + expression.length;
   }
-  if (/[{}]/.test(template.replaceAll(EXPRESSION, '')) || new Set(names).size !== names.length) {
+  const isOther = /[{}]/.test(template.replaceAll(EXPRESSION, ''));
+  if (isOther || isAmbiguous(template) || new Set(names).size !== names.length) {
     throw new TypeError(`unsupported URI template: ${template}`);
   }
   const regex = new RegExp(`^${pattern}${escapeRegExp(template.slice(end))}$`);
   return { isTemplate: names.length > 0, match: (uri) => variables(regex, names, uri) };
+}
+
+/** With more wildcards that can take each other's place, a hostile URI would cost their power of its length. */
+function isAmbiguous(template: string): boolean {
+  const count = (text: string) => [...text.matchAll(EXPRESSION)].length;
+  return template.split('{+').length > 2 || template.split('/').some((segment) => count(segment) > 2);
 }
 
 function variables(regex: RegExp, names: readonly string[], uri: string): Record<string, string> | undefined {

@@ -47,7 +47,7 @@ export interface Audit {
 }
 
 /** What a client is told when its request cannot be audited. */
-export function auditUnavailable(): RefusedRequest {
+function auditUnavailable(): RefusedRequest {
   return new RefusedRequest('audit_unavailable', { headers: { 'Retry-After': RETRY_AFTER_S } });
 }
 

@@ -94,7 +94,8 @@ test('no spelling but the listed ones is ever accepted', () => {
   });
   fc.assert(
     fc.property(fc.oneof(fc.string(), near, fc.webAuthority()), (host) => {
-      const accepted = hostProblem({ url: '/mcp', rawHeaders: ['Host', host] }, allowed) === undefined;
+      const accepted =
+        hostProblem({ originalUrl: '/mcp', rawHeaders: ['Host', host] }, allowed) === undefined;
       expect(accepted).toBe(ALLOWED.includes(host));
     }),
   );

@@ -1,6 +1,7 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import type { RequestHandler } from 'express';
 import { jsonBody } from '../../src/layers/json-body.js';
 import { closed, parseRaw, rawRequest } from '../helpers/raw-http.js';
 import { serve } from './serve.js';
@@ -122,6 +123,47 @@ test('rubbish behind a request in progress ends the connection, and no answer is
   expect(Buffer.concat(rest).toString()).not.toContain('HTTP/1.1');
   expect(await audit.record()).toMatchObject({ 'http.status': 200, truncated: true });
   expect(server.listening).toBe(true);
+});
+
+test('rubbish behind a whole request that has no answer yet never becomes the answer to that request', async () => {
+  const { port, server, audit } = await serve([() => {}]);
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+  const received: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => received.push(chunk));
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(server, 'request');
+
+  socket.write('rubbish\r\n\r\n');
+  await closed(socket);
+
+  expect(received).toHaveLength(0);
+  const record = await audit.record();
+  expect(record).toMatchObject({ truncated: true });
+  expect(record).not.toHaveProperty('decision');
+  expect(audit.ended).toHaveLength(1);
+});
+
+test('a layer that still waits when the body breaks off is no failure in the log', async () => {
+  const reached = new EventEmitter();
+  const slow: RequestHandler = async (_req, res, next) => {
+    reached.emit('slow');
+    await once(reached, 'go');
+    res.setHeader('RateLimit', '1');
+    next();
+  };
+  const { port, passed, logged } = await serve([slow]);
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{');
+  await once(reached, 'slow');
+
+  socket.end();
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  reached.emit('go');
+  await closed(socket);
+
+  expect(parseRaw(answer.toString()).status).toBe(400);
+  expect(passed).toHaveLength(0);
+  expect(logged).toHaveLength(0);
 });
 
 test('a connection that is opened and reset without a word is no request: nothing is recorded', async () => {

@@ -19,7 +19,7 @@ export async function readRecords(path: string): Promise<ReadRecord[]> {
 }
 
 /** Waits for what nobody announces, such as a retry. */
-export async function until(holds: () => boolean | Promise<boolean>, timeoutMs = 8000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error('did not come true in time');

@@ -32,7 +32,7 @@ export function call2026(name: string): Change {
 }
 
 /** A request of revision 2025-11-25: no `_meta`, and none of the headers that came later. */
-export function request2025(method: string, params: Json = {}, headers: Lines = {}): Change {
+function request2025(method: string, params: Json = {}, headers: Lines = {}): Change {
   const none = { 'MCP-Protocol-Version': null, 'Mcp-Method': null, 'Mcp-Name': null };
   return { headers: { ...none, ...headers }, body: { jsonrpc: '2.0', id: ID, method, params } };
 }

@@ -5,6 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { atPort, loadConfig } from '../../src/config.js';
 import { newApiKey } from '../../src/identity/api-key-format.js';
@@ -61,6 +62,8 @@ export interface TestServer {
   readonly folder: string;
   /** The tool `wait` emits `waiting` and ends on `release`. */
   readonly events: EventEmitter;
+  /** What the operational log has at `error` and above. */
+  readonly errors: readonly string[];
   /** Settles when the operational log has this message. */
   logged(message: string): Promise<void>;
 }
@@ -97,7 +100,7 @@ export async function served<T>(
     MAX_JSON_DEPTH: '8',
     ...env,
   });
-  const { logger, logged } = recordingLog();
+  const { logger, logged, errors } = recordingLog();
   const ran: string[] = [];
   const events = new EventEmitter();
   const options = { config, logger, definitions: definitionsInto(ran, events) };
@@ -105,7 +108,7 @@ export async function served<T>(
   const port = Number(server.url.port);
   let result: T;
   try {
-    result = await use({ port, folder, events, logged });
+    result = await use({ port, folder, events, errors, logged });
   } finally {
     await server.close();
   }
@@ -184,9 +187,14 @@ function recordingLog() {
     messages.push(message);
     lines.emit(message);
   };
-  const logger: Logger = { debug: write, info: write, warn: write, error: write, fatal: write };
+  const errors: string[] = [];
+  const fail = (fields: object, message: string) => {
+    errors.push(`${message}: ${inspect(fields)}`);
+    write(fields, message);
+  };
+  const logger: Logger = { debug: write, info: write, warn: write, error: fail, fatal: fail };
   const logged = async (message: string) => {
     if (!messages.includes(message)) await once(lines, message);
   };
-  return { logger, logged };
+  return { logger, logged, errors };
 }

@@ -33,8 +33,10 @@ const COMMANDS: Record<Command['do'], (command: Command) => unknown> = {
   exit: () => process.exit(3),
 };
 
-process.on('message', async (command: Command) => {
+async function obey(command: Command): Promise<void> {
   const answer = await COMMANDS[command.do](command);
   if (process.connected) process.send?.({ answer: answer ?? null }); // an absent member would be lost on the way
-});
+}
+
+process.on('message', (command: Command) => void obey(command));
 process.send?.({ answer: 'started' });

@@ -1,0 +1,205 @@
+/** Who may import whom. A new rule, or an exception, is a line of the table with its reason. */
+import { expect, test } from '@jest/globals';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+
+/**
+ * Each part of `src`, and what it may import besides itself and Node: parts, single files, packages.
+ * `type x` allows `import type` only. The parts are folders, except for those that `partOf` names.
+ */
+const MAY_IMPORT: Readonly<Record<string, string>> = {
+  main: 'config, server, observe, tools, resources, prompts, welcome',
+  // Without layers and a pipeline it puts the same parts together itself.
+  stdio: 'config, mcp, mcp/era-2026, observe, stores, tools, resources, prompts',
+  welcome: 'type server',
+  // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
+  server: 'config, pipeline, stores, observe, tools/services, tls, type mcp/tool',
+  tls: 'type observe',
+  config: 'zod, tools/settings',
+  pipeline:
+    'express, layers, identity, mcp, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
+    'type config, type observe, type stores',
+  // A store that cannot answer is told from a bug by its class, which is a value.
+  layers: 'refusal, express, helmet, cors, stores/types, type identity, type observe',
+  // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
+  identity: 'jose, zod, refusal, type express, type stores',
+  tools: 'mcp/tool, zod',
+  // The samples share how a document's path is written.
+  resources: 'mcp/tool, zod, tools/document-path',
+  prompts: 'mcp/tool, zod, tools/document-path',
+  // The SDK for `envelope` alone: its own classifier says what belongs to which era.
+  mcp:
+    'zod, refusal, ajv, @modelcontextprotocol/server, ' +
+    'type express, type identity, type observe, type stores',
+  // `callerKey` is a value: what a session, a stream or a sealed state belongs to.
+  'mcp/era-2025':
+    'mcp, refusal, @modelcontextprotocol/sdk, identity/caller, type express, type observe, type stores',
+  'mcp/era-2026':
+    'mcp, refusal, @modelcontextprotocol/server, identity/caller, ' +
+    'type express, type observe, type stores',
+  stores: 'rate-limiter-flexible, stores/redis, type observe',
+  'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
+  // Refusal codes are the closed set of one label, and a broken audit is itself refused.
+  observe: 'pino, prom-client, refusal, type config',
+  refusal: '',
+  // What the layers put on a request.
+  'express.d': 'type identity, type mcp, type observe',
+};
+
+/** The files of `layers` that check nothing themselves; the only ones that a layer may import. */
+const LAYER_HELPERS = ['client-address', 'drain', 'json-scan', 'parse-json', 'request-path'];
+/** The only files that know an SDK: an era can change or leave without the rest. */
+const SDK_FILES = ['mcp/envelope', 'mcp/era-2025/engine', 'mcp/era-2026/engine', 'mcp/era-2026/stdio'];
+const ENTRIES = ['main', 'stdio'];
+
+interface Import {
+  readonly from: string;
+  /** A file of `src`, or the name of a package. */
+  readonly to: string;
+  readonly isPackage: boolean;
+  readonly isType: boolean;
+}
+
+/** A file's part: the longest prefix in the table that names the file or a folder of it. */
+function partOf(file: string): string {
+  if (/^config(-|$)/.test(file)) return 'config';
+  if (/^pipeline(-|$)/.test(file)) return 'pipeline';
+  const segments = file.split('/');
+  const prefixes = segments.map((_, index) => segments.slice(0, segments.length - index).join('/'));
+  return prefixes.find((prefix) => Object.hasOwn(MAY_IMPORT, prefix)) ?? file;
+}
+
+/** `import { type A }` counts as a value: it still loads the module. */
+function importsOf(from: string, source: string): readonly Import[] {
+  const code = source.replaceAll(/\/\*.*?\*\//gs, '').replaceAll(/^\s*\/\/.*$/gm, '');
+  const statements = code.matchAll(/^(?:import|export)\b( type\b)?(?:[\w\s{},*$]+\bfrom)? ?'([^']+)'/gm);
+  const calls = code.matchAll(/\b(?:import|require)\(\s*['"]([^'"]+)['"]/g);
+  return [
+    ...[...statements].map(([, type, to = '']) => resolve(from, to, type !== undefined)),
+    ...[...calls].map(([, to = '']) => resolve(from, to, false)),
+  ].filter(({ to }) => !to.startsWith('node:'));
+}
+
+function resolve(from: string, specifier: string, isType: boolean): Import {
+  if (!specifier.startsWith('.')) {
+    const to = specifier.startsWith('node:') ? specifier : (/^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '');
+    return { from, to, isPackage: true, isType };
+  }
+  const to = new URL(specifier, `file:///src/${from}`).pathname.replace(/\.js$/, '');
+  return {
+    from,
+    to: to.startsWith('/src/') ? to.slice('/src/'.length) : `..${to}`,
+    isPackage: false,
+    isType,
+  };
+}
+
+const sources = new Map(
+  readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => name.replaceAll('\\', '/'))
+    .map((name) => [name.replace(/\.ts$/, ''), readFileSync(join(SRC, name), 'utf8')] as const),
+);
+const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
+
+function isAllowed({ from, to, isPackage, isType }: Import): boolean {
+  const part = partOf(from);
+  if (!isPackage && partOf(to) === part) return true;
+  const names = isPackage ? [to] : [to, partOf(to)];
+  const allowed = (MAY_IMPORT[part] ?? '').split(', ');
+  return names.some((name) => allowed.includes(name) || (isType && allowed.includes(`type ${name}`)));
+}
+
+const written = ({ from, to, isType }: Import) => `${from} → ${isType ? 'type ' : ''}${to}`;
+
+test('every import is one that the table allows', () => {
+  expect(imports.length).toBeGreaterThan(300);
+  expect(imports.filter((one) => !isAllowed(one)).map(written)).toEqual([]);
+});
+
+test('every file belongs to a part of the table, and every part but the Redis one has files', () => {
+  const parts = new Set([...sources.keys()].map(partOf));
+  expect([...parts].filter((part) => !Object.hasOwn(MAY_IMPORT, part))).toEqual([]);
+  const isEmpty = (part: string) => !parts.has(part) && part !== 'stores/redis';
+  expect(Object.keys(MAY_IMPORT).filter(isEmpty)).toEqual([]);
+});
+
+test('no layer knows another layer', () => {
+  const between = imports.filter(({ from, to }) => partOf(from) === 'layers' && to.startsWith('layers/'));
+  const helpers = new Set(LAYER_HELPERS.map((name) => `layers/${name}`));
+  expect(between.filter(({ to }) => !helpers.has(to)).map(written)).toEqual([]);
+  expect([...helpers].filter((file) => /RequestHandler|\bnext\b/.test(sources.get(file) ?? 'next'))).toEqual(
+    [],
+  );
+});
+
+test('an SDK is known to one small file of each era, to stdio and to the classification', () => {
+  const knowing = imports.filter(({ to }) => to.startsWith('@modelcontextprotocol/')).map(({ from }) => from);
+  expect([...new Set(knowing)].sort()).toEqual([...SDK_FILES].sort());
+});
+
+test('the environment reaches the configuration and nobody else', () => {
+  const readers = [...sources].filter(([, source]) =>
+    /process\.env|\benv\b.*'node:process'/.test(source.replaceAll('loadConfig(process.env)', '')),
+  );
+  expect(readers.map(([file]) => file)).toEqual([]);
+  const callers = [...sources].filter(([, source]) => source.includes('loadConfig(process.env)'));
+  expect(callers.map(([file]) => file).sort()).toEqual(ENTRIES);
+});
+
+test('only the pipeline mounts a layer', () => {
+  const mounting = [...sources].filter(([, source]) => /\.use\(/.test(source));
+  expect(mounting.map(([file]) => file)).toEqual(['pipeline']);
+});
+
+test('no file imports itself, by whatever detour', () => {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) return void cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (done.has(file)) return;
+    for (const { to } of imports.filter((one) => one.from === file && !one.isPackage && !one.isType))
+      walk(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of sources.keys()) walk(file, []);
+  expect(cycles).toEqual([]);
+});
+
+test('every file is used by an entry, and nothing outside src is', () => {
+  const used = new Set<string>();
+  const visit = (file: string): void => {
+    if (used.has(file)) return;
+    used.add(file);
+    for (const { to, isPackage } of imports.filter(({ from }) => from === file)) if (!isPackage) visit(to);
+  };
+  ENTRIES.forEach(visit);
+  expect([...used].filter((file) => !sources.has(file))).toEqual([]);
+  expect([...sources.keys()].filter((file) => !used.has(file) && !file.endsWith('.d'))).toEqual([]);
+});
+
+test('the checks see an import however it is written', () => {
+  const source = `
+    import type { A } from '../mcp/tool.js';
+    import {
+      type B,
+      c,
+    } from './cors.js';
+    export { d } from '../../test/helpers/raw-http.js';
+    import 'redis/client';
+    // import e from 'commented';
+    const f = await import('../config-env.js');
+  `.replaceAll(/^ {4}/gm, '');
+  const seen = importsOf('layers/x', source);
+  expect(seen.map(written)).toEqual([
+    'layers/x → type mcp/tool',
+    'layers/x → layers/cors',
+    'layers/x → ../test/helpers/raw-http',
+    'layers/x → redis',
+    'layers/x → config-env',
+  ]);
+  expect(seen.filter((one) => !isAllowed(one))).toHaveLength(4); // all but the layer, which has its own test
+});

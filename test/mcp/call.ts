@@ -1,0 +1,42 @@
+import type { Call } from '../../src/mcp/call.js';
+import { compileCatalog } from '../../src/mcp/catalog.js';
+import { createHandlers, type HandlerOptions } from '../../src/mcp/handlers.js';
+import type { Definitions } from '../../src/mcp/tool.js';
+
+export function startHandlers(definitions: Partial<Definitions>, change: Partial<HandlerOptions> = {}) {
+  const logged: object[] = [];
+  const ignore = () => {};
+  const handlers = createHandlers({
+    catalog: compileCatalog({ tools: [], resources: [], prompts: [], ...definitions }),
+    logger: {
+      debug: ignore,
+      info: ignore,
+      warn: ignore,
+      error: (facts: object) => void logged.push(facts),
+      fatal: ignore,
+    },
+    requiredScopes: [],
+    settings: {} as never,
+    services: {} as never,
+    publish: ignore,
+    timeoutMs: 5_000,
+    maxResultBytes: 1_000,
+    ...change,
+  });
+  return { handlers, logged };
+}
+
+/** A call by an API key with these scopes. */
+export function callBy(scopes: readonly string[] = [], change: Partial<Call> = {}): Call {
+  return {
+    caller: { issuer: 'api-key', subject: 'k', method: 'api-key', scopes },
+    requestId: 'request-1',
+    audit: { received: async () => {} },
+    signal: new AbortController().signal,
+    log: () => {},
+    progress: () => {},
+    canAsk: () => true,
+    ask: async () => ({}),
+    ...change,
+  };
+}
