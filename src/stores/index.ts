@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { memoryBus } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
 import { memoryOnce } from './memory/once.js';
@@ -8,15 +9,15 @@ import type { Stores } from './types.js';
 export interface StoresOptions {
   /** Milliseconds after which an unused session ends. */
   readonly sessionIdleMs: number;
-  /** What is kept of one stream for a client that comes back. */
-  readonly streamMaxBytes: number;
-  /** Milliseconds for which it is kept. */
-  readonly streamRetainMs: number;
+  /** What is kept of one stream for a client that comes back; by default 1 MiB. */
+  readonly streamMaxBytes?: number;
+  /** Milliseconds for which it is kept; by default six minutes. */
+  readonly streamRetainMs?: number;
   /** Where replicas share it all; absent, it stays in this process. */
   readonly redis?: {
     readonly url: string;
     /** PEM of the authority that signed the server's certificate. */
-    readonly ca?: string;
+    readonly caFile?: string;
     readonly replicas: number;
     readonly onFailure: 'local' | 'strict';
     readonly onChange: (available: boolean, error?: unknown) => void;
@@ -24,13 +25,22 @@ export interface StoresOptions {
 }
 
 /** Opens everything the server keeps between requests: the only place that chooses where. */
-export async function openStores({ redis, ...options }: StoresOptions): Promise<Stores> {
-  if (!redis) return memoryStores(options);
+export async function openStores({ redis, sessionIdleMs, ...options }: StoresOptions): Promise<Stores> {
+  const { streamMaxBytes = 1024 * 1024, streamRetainMs = 360_000 } = options;
+  const bounds = { sessionIdleMs, streamMaxBytes, streamRetainMs };
+  if (!redis) return memoryStores(bounds);
   const { redisStores } = await import('./redis/index.js'); // its client is loaded only where it is used
-  return redisStores({ ...redis, ...options });
+  const { caFile, ...rest } = redis;
+  return redisStores({
+    ...rest,
+    ...bounds,
+    ...(caFile !== undefined && { ca: await readFile(caFile, 'utf8') }),
+  });
 }
 
-function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: StoresOptions): Stores {
+type Bounds = Required<Omit<StoresOptions, 'redis'>>;
+
+function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds): Stores {
   const stores = {
     rateLimits: memoryRateLimits(),
     sessions: memorySessions({ idleMs: sessionIdleMs }),

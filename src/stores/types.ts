@@ -84,7 +84,7 @@ export type ChangeBus = Bus<Change>;
 export interface SessionMail {
   readonly sessionId: string;
   /** JSON-RPC. */
-  readonly message: Readonly<Record<string, unknown>>;
+  readonly message: object;
 }
 
 /** Remembers what may happen once. */

@@ -15,7 +15,7 @@ import { createHandlers } from '../../../src/mcp/handlers.js';
 import { type AskRequest, defineResource, defineTool, ToolError } from '../../../src/mcp/tool.js';
 import type { AuditFacts } from '../../../src/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/refusal.js';
-import type { Change } from '../../../src/stores/types.js';
+import type { Change, SessionMail } from '../../../src/stores/types.js';
 import { memoryBus } from '../../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../../src/stores/memory/events.js';
 import { memorySessions } from '../../../src/stores/memory/sessions.js';
@@ -118,6 +118,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
   const logger = pino({ level: 'silent' });
   const sessions = memorySessions({ idleMs: idleMs ?? 600_000 });
   const changes = memoryBus<Change>();
+  const mail = memoryBus<SessionMail>();
   const events = memoryEvents({ maxStreamChars: 1_000_000, retainMs: retainMs ?? 60_000 });
   const handlers = createHandlers({
     catalog,
@@ -135,6 +136,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     catalog,
     sessions,
     changes,
+    mail,
     events,
     sseMessagesPath: '/messages',
     capabilities: {
@@ -170,6 +172,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     era,
     sessions,
     changes,
+    mail,
     events,
     audits,
     keepAlive,
