@@ -45,7 +45,7 @@ function createKey(file: string, scopes: string): string {
 /** Only what the demo sets: a variable of the shell must not change what it shows. */
 async function startServer(settings: Record<string, string>): Promise<{ server: ChildProcess; url: string }> {
   const { PATH = '', SystemRoot = '' } = process.env; // Windows opens no socket without SystemRoot
-  const server = spawn(process.execPath, ['dist/main.js'], {
+  const server = spawn(process.execPath, [...TSX, 'src/main.ts'], {
     env: { PATH, SystemRoot, PORT: '0', ADMIN_PORT: '0', LOG_LEVEL: 'warn', ...settings },
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -105,7 +105,7 @@ function expectRefusal(answer: Answer, records: readonly AuditRecord[], expected
   });
   expect(error.data).toMatchObject({ code, requestId });
   // Rejected values are spelt with `evil` wherever their grammar allows it.
-  expect(answer.received).not.toMatch(/evil|2130706433|node_modules|\.[jt]s\b|\n {4}at |pipeline-/i);
+  expect(answer.received).not.toMatch(/evil|mcp_dev_|2130706433|node_modules|\.[jt]s\b|\n {4}at |pipeline-/i);
 
   const own = records.filter((record) => record.requestId === requestId);
   // Only a running tool can find out that it has to ask, so its `received` record is written by then.
@@ -484,7 +484,8 @@ test('overloaded (503), after cors: one call too many at a time', async () => {
       socket.on('data', (chunk: Buffer) => chunks.push(chunk));
       const first = wire(port, withHeader('Connection', 'keep-alive', call2026('wait')));
       // Answers of one connection come in order: the refusal waits behind the call that it may not join.
-      socket.write(Buffer.concat([first, wire(port)]));
+      // Its path is wrong too, which nobody looks at any more.
+      socket.write(Buffer.concat([first, wire(port, { target: '/evil' })]));
       await once(events, 'waiting');
       events.emit('release');
       await closed(socket);

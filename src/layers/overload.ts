@@ -25,15 +25,19 @@ export function overload(options: OverloadOptions): OverloadGuard {
   const { maxInFlight, maxEventLoopDelayMs = 250, maxHeapShare = 0.95 } = options;
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   let strain: string | undefined;
+  let wasDelayed = false;
   let inFlight = 0;
 
   function sample(): void {
     // The histogram holds whole periods, the one that was asked for included; without samples its mean is NaN.
     const delayMs = delay.mean / 1e6 - RESOLUTION_MS;
     const heap = getHeapStatistics();
-    if (delayMs > maxEventLoopDelayMs) strain = 'event_loop';
+    const isDelayed = delayMs > maxEventLoopDelayMs;
+    // One long turn (a start, a collection) is over when it is seen; only delay that lasts is overload.
+    if (isDelayed && wasDelayed) strain = 'event_loop';
     else if (heap.used_heap_size > heap.heap_size_limit * maxHeapShare) strain = 'heap';
     else strain = undefined;
+    wasDelayed = isDelayed;
     delay.reset();
   }
 

@@ -73,6 +73,20 @@ test('a busy event loop refuses until it is idle again', async () => {
   expect((await untilStatus(url, 200)).status).toBe(200);
 });
 
+test('one long turn of the event loop, as of a start or a collection, is over when it is seen: nothing is refused', async () => {
+  const { url } = await serve([guard({ maxInFlight: 100, maxHeapShare: 1 })]);
+  const statuses = new Set<number>();
+  const askUntil = async (end: number) => {
+    while (performance.now() < end) statuses.add((await fetch(url)).status);
+  };
+  await askUntil(performance.now() + 100); // the delay of a turn is known from its second on
+  const blockedUntil = performance.now() + 2000;
+  while (performance.now() < blockedUntil);
+  await askUntil(blockedUntil + 700);
+
+  expect([...statuses]).toEqual([200]);
+});
+
 test('a full heap refuses', async () => {
   const { url, audit } = await serve([guard({ maxInFlight: 100, maxHeapShare: 0 })]);
 

@@ -2,6 +2,7 @@
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
 import { type Call, INVALID_PARAMS, RpcError } from '../call.js';
+import { isOffered } from '../capabilities.js';
 import type { Catalog } from '../catalog.js';
 import type { Handlers } from '../handlers.js';
 import type { ServerCapabilities } from './engine.js';
@@ -33,11 +34,7 @@ export function createMethods(options: MethodsOptions): ReadonlyMap<string, Meth
     ...Object.entries(options.handlers),
     ...Object.entries(recordMethods(options)),
   ];
-  const isOffered = ([method]: [string, Method]) => {
-    const [family = ''] = method.split('/');
-    return Object.hasOwn(options.capabilities, family === 'completion' ? 'completions' : family);
-  };
-  return new Map(all.filter(isOffered));
+  return new Map(all.filter(([method]) => isOffered(method, options.capabilities)));
 }
 
 function recordMethods({ catalog, sessions }: MethodsOptions): Record<string, Method> {

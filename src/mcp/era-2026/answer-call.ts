@@ -2,6 +2,7 @@
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
+import { isOffered } from '../capabilities.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
 import type { JsonRpcMessage } from '../message.js';
@@ -32,7 +33,7 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   writer.onDisconnect(() => cancelled.abort()); // closing the response is how a client cancels
 
   let failure: unknown;
-  const handler = handlerOf(message.method, options);
+  const handler = handlerOf(message.method ?? '', options);
   const send = sender(res, writer, streams);
   const handle = handler
     ? (params: Params) =>
@@ -49,14 +50,11 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   }
 }
 
-/** A method whose capability is not declared does not exist. */
 function handlerOf(
-  method: string | undefined,
+  method: string,
   { handlers, capabilities }: Era2026Options,
 ): Handlers[SharedMethod] | undefined {
-  if (method === undefined || !Object.hasOwn(handlers, method)) return undefined;
-  const [family = ''] = method.split('/');
-  const isServed = Object.hasOwn(capabilities, family === 'completion' ? 'completions' : family);
+  const isServed = Object.hasOwn(handlers, method) && isOffered(method, capabilities);
   return isServed ? handlers[method as SharedMethod] : undefined;
 }
 

@@ -10,13 +10,6 @@ import { type AskRequest, type JsonSchema, MissingCapability } from '../tool.js'
 import { hasAnswerShape, type Params, type Result } from './engine.js';
 import { type Answered, digest, purposeOf, type RequestStates, type Round } from './request-state.js';
 
-export interface Asks extends Pick<Call, 'canAsk' | 'ask'> {
-  /** Whether some question has no answer yet. */
-  open(): boolean;
-  /** The result that puts the open questions to the client. */
-  question(): Promise<Result>;
-}
-
 export interface Asking {
   readonly caller: Caller;
   readonly method: string;
@@ -29,9 +22,17 @@ export interface Asking {
 /** No other request may be answered with a question (multi round-trip requests, supported requests). */
 const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
-/** @throws {RpcError} `-32602` for a request state that is not ours, not this caller's or not this request's */
-export async function openAsks(states: RequestStates, asking: Asking): Promise<Asks> {
-  const { caller, method, params, capabilities } = asking;
+/**
+ * Runs a handler; while a question is open, whatever it made of that, the result puts the question to the client.
+ *
+ * @throws {RpcError} `-32602` for a request state that is not ours, not this caller's or not this request's
+ * @throws {RefusedRequest} {MissingCapability} and, without an open question, whatever the handler throws
+ */
+export async function runAsking(
+  states: RequestStates,
+  { caller, method, params, capabilities }: Asking,
+  run: (way: Pick<Call, 'canAsk' | 'ask'>) => Promise<Result> | Result,
+): Promise<Result> {
   const mayAsk = MAY_ASK.has(method);
   const purpose = purposeOf(caller, method, params);
   const state = mayAsk ? params['requestState'] : undefined;
@@ -40,31 +41,32 @@ export async function openAsks(states: RequestStates, asking: Asking): Promise<A
   const used = new Map<string, Answered>();
   const unanswered = new Map<string, AskRequest>();
   const canAsk = (kind: AskRequest['method']) => mayAsk && declares(capabilities, kind);
-
-  return {
-    canAsk,
-    async ask(key, request) {
-      if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
-      if (!canAsk(request.method)) throw new MissingCapability(CAPABILITY[request.method]);
-      const given = answers.get(key);
-      // A question that changed since, or an answer that does not fit, is put again.
-      if (given?.question === digest(request) && isAnswer(request, given.answer)) {
-        used.set(key, given);
-        return given.answer;
-      }
-      unanswered.set(key, request);
-      throw new InputRequired();
-    },
-    open: () => unanswered.size > 0,
-    async question() {
-      const requestState = await states.seal(purpose, {
-        number: (round?.number ?? 0) + 1,
-        asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
-        answered: Object.fromEntries(used),
-      });
-      return { resultType: 'input_required', inputRequests: Object.fromEntries(unanswered), requestState };
-    },
+  const ask = async (key: string, request: AskRequest) => {
+    if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
+    if (!canAsk(request.method)) throw new MissingCapability(CAPABILITY[request.method]);
+    const given = answers.get(key);
+    // A question that changed since, or an answer that does not fit, is put again.
+    if (given?.question === digest(request) && isAnswer(request, given.answer)) {
+      used.set(key, given);
+      return given.answer;
+    }
+    unanswered.set(key, request);
+    throw new InputRequired();
   };
+
+  try {
+    const result = await run({ canAsk, ask });
+    if (unanswered.size === 0) return result;
+  } catch (error) {
+    const mustRefuse = error instanceof MissingCapability || error instanceof RefusedRequest;
+    if (mustRefuse || unanswered.size === 0) throw error;
+  }
+  const requestState = await states.seal(purpose, {
+    number: (round?.number ?? 0) + 1,
+    asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
+    answered: Object.fromEntries(used),
+  });
+  return { resultType: 'input_required', inputRequests: Object.fromEntries(unanswered), requestState };
 }
 
 /** Answers without a valid state answer nothing that we asked, and an answer to what was not asked is not looked at. */
@@ -96,16 +98,4 @@ function declares(capabilities: Params, method: AskRequest['method']): boolean {
   if (typeof declared !== 'object' || declared === null) return false;
   // `elicitation: {}` means forms; a client that names modes must name this one (client/elicitation, capabilities).
   return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
-}
-
-/** Runs a handler; while a question is open, whatever it made of that, the result puts the question to the client. */
-export async function untilAnswered(run: () => Promise<Result>, asks: Asks): Promise<Result> {
-  try {
-    const result = await run();
-    if (!asks.open()) return result;
-  } catch (error) {
-    const mustRefuse = error instanceof MissingCapability || error instanceof RefusedRequest;
-    if (mustRefuse || !asks.open()) throw error;
-  }
-  return asks.question();
 }

@@ -1,8 +1,7 @@
 /** Lends a request's way back to the client to the handler that its method names. */
 import type { Request } from 'express';
-import type { Call } from '../call.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
-import { openAsks, untilAnswered } from './asks.js';
+import { runAsking } from './asks.js';
 import type { Params, Result } from './engine.js';
 import { requestNotifications, type Send } from './notifications.js';
 import type { RequestStates } from './request-state.js';
@@ -23,14 +22,9 @@ export async function runCall(req: Request, options: RunCallOptions): Promise<Re
   const received: Params = envelope.message?.params ?? {};
   const meta = (received['_meta'] ?? {}) as Params;
   const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
+  const notifications = requestNotifications(meta, send);
 
-  const asks = await openAsks(states, {
-    caller,
-    method: envelope.method ?? '',
-    params: received,
-    capabilities,
-  });
-  const { canAsk, ask } = asks;
-  const call: Call = { caller, requestId, audit, signal, canAsk, ask, ...requestNotifications(meta, send) };
-  return untilAnswered(async () => handler(params, call), asks);
+  return runAsking(states, { caller, method: envelope.method ?? '', params: received, capabilities }, (way) =>
+    handler(params, { caller, requestId, audit, signal, ...way, ...notifications }),
+  );
 }

@@ -13,11 +13,12 @@ import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Change, ChangeBus } from '../../stores/types.js';
 import { type Call, INTERNAL_ERROR, RpcError } from '../call.js';
+import { isOffered } from '../capabilities.js';
 import type { Catalog } from '../catalog.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
 import { serverInfo } from '../server-info.js';
 import { MissingCapability } from '../tool.js';
-import { openAsks, untilAnswered } from './asks.js';
+import { runAsking } from './asks.js';
 import type { Params, Result } from './engine.js';
 import { requestNotifications } from './notifications.js';
 import { createRequestStates, type RequestStateOptions, type RequestStates } from './request-state.js';
@@ -49,6 +50,8 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
         inputRequired: { roundTimeoutMs: options.askTimeoutMs },
       });
       for (const method of Object.keys(options.handlers) as SharedMethod[]) {
+        // The SDK throws, and the process ends, for a method whose capability is not declared.
+        if (!isOffered(method, options.capabilities)) continue;
         // The name only chooses the schema of the params.
         server.setRequestHandler(
           method as 'completion/complete',
@@ -57,7 +60,7 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
           },
         );
       }
-      tellChanges(server, options.changes);
+      tellChanges(server, options);
       return server;
     },
     { onerror: (err) => options.logger.warn({ err }, 'stdio') },
@@ -78,30 +81,21 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   const { mcpReq } = ctx;
   const audit = openTrail(request, options);
   try {
-    const asks = await openAsks(states, {
+    const { progress } = requestNotifications({ ...mcpReq._meta }, (name, body) => {
+      mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
+    });
+    const log: Call['log'] = (level, data) => void mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
+    const asking = {
       caller,
       method,
       params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
       capabilities: capabilitiesOfClient(request),
-    });
-    const { canAsk, ask } = asks;
-    const { progress } = requestNotifications({ ...mcpReq._meta }, (name, body) => {
-      mcpReq.notify({ method: name, params: body } as never).catch(() => {}); // the client has gone
-    });
-    const log: Call['log'] = (level, data) => void mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
+    };
     const { signal } = mcpReq;
-    const run = async () =>
-      options.handlers[method](params, {
-        caller,
-        requestId: audit.requestId,
-        audit,
-        signal,
-        canAsk,
-        ask,
-        progress,
-        log,
-      });
-    return await untilAnswered(run, asks);
+    const { requestId } = audit;
+    return await runAsking(states, asking, (way) =>
+      options.handlers[method](params, { caller, requestId, audit, signal, progress, log, ...way }),
+    );
   } catch (error) {
     throw toRpcError(error, audit, options.logger);
   } finally {
@@ -154,16 +148,19 @@ function publicError(error: unknown, requestId: string): RpcError {
 }
 
 /** On stdio there is one client: every change goes to it, as far as it has subscribed. */
-function tellChanges(server: Server, changes: ChangeBus): void {
+function tellChanges(server: Server, { changes, capabilities }: StdioOptions): void {
   const subscribed = new Set<string>();
-  server.setRequestHandler('resources/subscribe', ({ params }) => {
-    subscribed.add(params.uri);
-    return {};
-  });
-  server.setRequestHandler('resources/unsubscribe', ({ params }) => {
-    subscribed.delete(params.uri);
-    return {};
-  });
+  if (isOffered('resources/subscribe', capabilities)) {
+    server.setRequestHandler('resources/subscribe', ({ params }) => {
+      subscribed.add(params.uri);
+      return {};
+    });
+    server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+      subscribed.delete(params.uri);
+      return {};
+    });
+  }
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a property of the SDK's `Server`, no event target
   server.onclose = changes.subscribe((change) => {
     notify(change).catch(() => {}); // the client has gone
   });

@@ -1,0 +1,184 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { z } from 'zod';
+import { defineTool, ToolError } from '../../src/mcp/tool.js';
+import { serve, type Served } from '../helpers/serve.js';
+
+jest.setTimeout(60_000); // each run starts a process
+
+const counts = { bytes: z.int(), lines: z.int(), words: z.int() };
+const tools = [
+  // What `process` calls and prints.
+  defineTool({
+    name: 'process_files',
+    description: 'Counts',
+    scopes: [],
+    input: z.object({ paths: z.array(z.string()) }),
+    output: z.object({
+      documents: z.array(z.object({ path: z.string(), sha256: z.string(), ...counts })),
+      total: z.object(counts),
+    }),
+    run: ({ paths }, context) => {
+      const one = { bytes: 4, lines: 1, words: 2 };
+      for (const [index, path] of paths.entries()) {
+        context.log('info', { message: 'looking', path });
+        context.progress(index + 1, paths.length, 'counted');
+      }
+      const documents = paths.map((path) => ({ path, sha256: 'a'.repeat(64), ...one }));
+      return { structuredContent: { documents, total: one } };
+    },
+  }),
+  defineTool({
+    name: 'fail',
+    description: 'Fails',
+    scopes: [],
+    input: z.object({}),
+    run: () => {
+      throw new ToolError('It is Sunday');
+    },
+  }),
+  defineTool({
+    name: 'confirm',
+    description: 'Asks',
+    scopes: [],
+    input: z.object({}),
+    run: async (_input, context) => {
+      const requestedSchema = { type: 'object', properties: { sure: { type: 'boolean' } } };
+      const params = { message: 'Sure?', requestedSchema };
+      const { action } = await context.ask('sure', { method: 'elicitation/create', params });
+      return `user: ${action}`;
+    },
+  }),
+  defineTool({
+    name: 'wait',
+    description: 'Waits',
+    scopes: [],
+    input: z.object({}),
+    run: async (_input, { log, signal }) => {
+      log('notice', 'waiting');
+      await once(signal, 'abort');
+      return 'aborted';
+    },
+  }),
+  defineTool({
+    name: 'guarded',
+    description: 'Needs more',
+    scopes: ['special'],
+    input: z.object({}),
+    run: () => 'done',
+  }),
+];
+
+let server: Served;
+let url: string;
+beforeAll(async () => {
+  server = await serve({ tools, resources: [], prompts: [] }, []);
+  url = server.url.href;
+});
+afterAll(() => server.close());
+
+/** Nothing it runs in is a terminal. */
+function start(args: readonly string[]) {
+  const command = ['--import', 'tsx', 'examples/client/main.ts', ...args];
+  const client = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    client[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text));
+  }
+  const ended = once(client, 'close').then(([code]) => ({ code: code as number, ...output }));
+  return { client, ended };
+}
+const run = (...args: readonly string[]) => start(args).ended;
+
+describe.each(['2025', '2026', 'auto'])('era %s', (era) => {
+  test('prints what happens to stderr while it happens, line by line, and the result to stdout', async () => {
+    const { code, stdout, stderr } = await run(url, '--key', server.key, '--era', era, 'process', 'a', 'b');
+
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: [
+        `connected, revision ${era === '2025' ? '2025-11-25' : '2026-07-28'}`,
+        'info      looking path="a"',
+        'progress 1/2 (50%) counted',
+        'info      looking path="b"',
+        'progress 2/2 (100%) counted',
+        '',
+      ].join('\n'),
+    });
+    expect(stdout).toContain(`${'a'.repeat(64)}  b`);
+    expect(stdout).toContain('2 documents');
+  });
+});
+
+test('a credential goes as a token too, and the log level is the one asked for', async () => {
+  const { code, stdout, stderr } = await run(
+    url,
+    '--token',
+    server.key,
+    '--log-level',
+    'error',
+    'call',
+    'process_files',
+    '{"paths":["a"]}',
+  );
+
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ documents: [{ path: 'a' }] });
+  expect(stderr).not.toContain('looking');
+});
+
+test('lists what the server offers', async () => {
+  const { code, stdout } = await run(url, '--key', server.key, 'list');
+
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Tools\n {2}process_files +Counts$/m);
+});
+
+test('answers a question with --yes, and declines it where nobody can be asked', async () => {
+  const [yes, no] = [
+    await run(url, '--key', server.key, '--yes', 'call', 'confirm'),
+    await run(url, '--key', server.key, '--era', '2025', 'call', 'confirm'),
+  ];
+
+  expect([yes.code, yes.stdout]).toEqual([0, 'user: accept\n']);
+  expect([no.code, no.stdout]).toEqual([0, 'user: decline\n']);
+  expect(no.stderr).toContain('The server asks: Sure?');
+});
+
+describe('the exit code', () => {
+  test('is 1 when the tool fails, with its reason on stdout', async () => {
+    const { code, stdout } = await run(url, '--key', server.key, 'call', 'fail');
+
+    expect({ code, stdout }).toEqual({ code: 1, stdout: 'It is Sunday\n' });
+  });
+
+  test('is 2 for a command line that makes no sense, and nothing is sent', async () => {
+    const { code, stdout, stderr } = await run(url, '--key', server.key, 'call', 'fail', '[1]');
+
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('the arguments of a tool are a JSON object');
+  });
+
+  test('is 3 when the server refuses, in its own words, or is not there', async () => {
+    const [refused, guarded, absent] = [
+      await run(url, '--key', 'wrong', 'list'),
+      await run(url, '--key', server.key, 'call', 'guarded'),
+      await run('http://127.0.0.1:1/mcp', '--key', server.key, 'list'),
+    ];
+
+    expect([refused.code, guarded.code, absent.code]).toEqual([3, 3, 3]);
+    expect(refused.stderr).toContain('401 credentials_invalid');
+    expect(guarded.stderr).toContain('403 insufficient_scope');
+    expect(refused.stderr + absent.stderr).not.toContain(server.key);
+  });
+
+  const canSignal = process.platform !== 'win32';
+  (canSignal ? test : test.skip)('is 130 after Ctrl-C, which cancels the call', async () => {
+    const { client, ended } = start([url, '--key', server.key, 'call', 'wait']);
+    for (let text = ''; !text.includes('waiting'); ) text += String(await once(client.stderr, 'data'));
+    client.kill('SIGINT');
+
+    expect((await ended).code).toBe(130);
+  });
+});

@@ -1,0 +1,55 @@
+/** A server over stdio that has tools and nothing else. */
+import { compileCatalog } from '../../../../src/mcp/catalog.js';
+import { capabilitiesOf } from '../../../../src/mcp/capabilities.js';
+import { serveOverStdio } from '../../../../src/mcp/era-2026/stdio.js';
+import { createHandlers } from '../../../../src/mcp/handlers.js';
+import { defineTool } from '../../../../src/mcp/tool.js';
+import { openAudit } from '../../../../src/observe/audit.js';
+import { createLogger } from '../../../../src/observe/logger.js';
+import { memoryChangeBus } from '../../../../src/stores/memory/change-bus.js';
+
+const ask = defineTool({
+  name: 'ask',
+  description: 'Asks for a name',
+  scopes: [],
+  input: { type: 'object' },
+  async run(_input, context) {
+    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+    const params = { message: 'Who?', requestedSchema };
+    const { content } = await context.ask('who', { method: 'elicitation/create', params });
+    return `Hello ${String(content?.['name'])}`;
+  },
+});
+const fail = defineTool({
+  name: 'fail',
+  description: 'Fails',
+  scopes: [],
+  input: { type: 'object' },
+  run: () => {
+    throw new Error('password=hunter2');
+  },
+});
+
+const catalog = compileCatalog({ tools: [ask, fail], resources: [], prompts: [] });
+const logger = createLogger('silent');
+const changes = memoryChangeBus();
+serveOverStdio({
+  catalog,
+  changes,
+  logger,
+  audit: openAudit({ sinks: [{ kind: 'stderr' }], mode: 'strict', hmacKey: Buffer.alloc(32, 1) }),
+  handlers: createHandlers({
+    catalog,
+    logger,
+    settings: {} as never,
+    services: {} as never,
+    publish: changes.publish,
+    requiredScopes: [],
+    timeoutMs: 5_000,
+    maxResultBytes: 100_000,
+  }),
+  capabilities: capabilitiesOf(catalog),
+  requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60 },
+  askTimeoutMs: 5_000,
+  caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },
+});
