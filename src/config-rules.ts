@@ -146,13 +146,6 @@ export const RULES: readonly Rule[] = [
     (config) => config.LEGACY_SSE && config.REPLICAS > 1,
     'is refused when REPLICAS > 1: its streams live in one process',
   ),
-  // Not built yet: goes away with the Redis store.
-  rule(
-    'REDIS_URL',
-    [],
-    (_config, isGiven) => isGiven('REDIS_URL'),
-    'is not supported by this version, which keeps everything in one process: unset it and set REPLICAS=1',
-  ),
   rule(
     'PUBLIC_URL',
     ['LEGACY_SSE', 'PUBLIC_URL'],

@@ -93,7 +93,7 @@ export interface Eras {
 }
 
 export function createEras({ config, catalog, services, stores, logger }: ErasOptions): Eras {
-  const { sessions, changes, events } = stores;
+  const { sessions, changes, mail, events } = stores;
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
   const handlers = createHandlers({
     catalog,
@@ -120,6 +120,7 @@ export function createEras({ config, catalog, services, stores, logger }: ErasOp
       ...shared,
       sessions,
       events,
+      mail,
       sseMessagesPath: SSE_PATHS.messages,
       maxSessionsPerCaller: config.MAX_SESSIONS_PER_CALLER,
       askTimeoutMs: config.ASK_TIMEOUT_MS,

@@ -18,7 +18,7 @@ import { openAudit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
 import { createMetrics } from './observe/metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
-import { openStores } from './stores/index.js';
+import { openStores, type StoresOptions } from './stores/index.js';
 import { readTls, reloadTls } from './tls.js';
 import { openServices } from './tools/services.js';
 
@@ -67,6 +67,7 @@ export async function startServer({
     sessionIdleMs: given.SESSION_IDLE_MS,
     streamMaxBytes: given.STREAM_MAX_BUFFER_BYTES,
     streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest a call can be silent
+    ...(given.REDIS_URL !== undefined && { redis: sharedStores(given, given.REDIS_URL, logger) }),
   });
   const services = await openServices(given.settings);
 
@@ -114,6 +115,19 @@ export async function startServer({
       await audit.close();
       admin.close();
       admin.closeAllConnections();
+    },
+  };
+}
+
+function sharedStores(config: Config, url: string, logger: Logger): NonNullable<StoresOptions['redis']> {
+  return {
+    url,
+    ...(config.REDIS_CA_FILE !== undefined && { caFile: config.REDIS_CA_FILE }),
+    replicas: config.REPLICAS,
+    onFailure: config.STORE_FAILURE,
+    onChange: (available, err) => {
+      if (available) logger.info({}, 'Redis is available');
+      else logger.error({ err }, 'Redis is away');
     },
   };
 }

@@ -284,7 +284,6 @@ describe('a combination that is refused', () => {
     ['replicas without a shared store', 'REDIS_URL', { REPLICAS: '2', STATE_KEYS: stateKey }],
     ['replicas without shared keys', 'STATE_KEYS', { REPLICAS: '2' }],
     ['replicas with HTTP+SSE', 'LEGACY_SSE', { REPLICAS: '2', LEGACY_SSE: 'true', STATE_KEYS: stateKey }],
-    ['a store this version does not have', 'REDIS_URL', { REDIS_URL: 'rediss://redis.example' }],
     [
       'one path for both transports',
       'PUBLIC_URL',

@@ -1,5 +1,7 @@
-import { memoryChangeBus } from './memory/change-bus.js';
+import { readFile } from 'node:fs/promises';
+import { memoryBus } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
+import { memoryOnce } from './memory/once.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
 import { memorySessions } from './memory/sessions.js';
 import type { Stores } from './types.js';
@@ -11,22 +13,45 @@ export interface StoresOptions {
   readonly streamMaxBytes?: number;
   /** Milliseconds for which it is kept; by default six minutes. */
   readonly streamRetainMs?: number;
+  /** Where replicas share it all; absent, it stays in this process. */
+  readonly redis?: {
+    readonly url: string;
+    /** PEM of the authority that signed the server's certificate. */
+    readonly caFile?: string;
+    readonly replicas: number;
+    readonly onFailure: 'local' | 'strict';
+    readonly onChange: (available: boolean, error?: unknown) => void;
+  };
 }
 
 /** Opens everything the server keeps between requests: the only place that chooses where. */
-export async function openStores(options: StoresOptions): Promise<Stores> {
-  const rateLimits = memoryRateLimits();
-  const sessions = memorySessions({ idleMs: options.sessionIdleMs });
-  const changes = memoryChangeBus();
+export async function openStores({ redis, sessionIdleMs, ...options }: StoresOptions): Promise<Stores> {
   const { streamMaxBytes = 1024 * 1024, streamRetainMs = 360_000 } = options;
-  const events = memoryEvents({ maxStreamChars: streamMaxBytes, retainMs: streamRetainMs });
+  const bounds = { sessionIdleMs, streamMaxBytes, streamRetainMs };
+  if (!redis) return memoryStores(bounds);
+  const { redisStores } = await import('./redis/index.js'); // its client is loaded only where it is used
+  const { caFile, ...rest } = redis;
+  return redisStores({
+    ...rest,
+    ...bounds,
+    ...(caFile !== undefined && { ca: await readFile(caFile, 'utf8') }),
+  });
+}
+
+type Bounds = Required<Omit<StoresOptions, 'redis'>>;
+
+function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds): Stores {
+  const stores = {
+    rateLimits: memoryRateLimits(),
+    sessions: memorySessions({ idleMs: sessionIdleMs }),
+    changes: memoryBus() satisfies Stores['changes'],
+    mail: memoryBus() satisfies Stores['mail'],
+    once: memoryOnce(),
+    events: memoryEvents({ maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
+  };
   return {
-    rateLimits,
-    sessions,
-    changes,
-    events,
+    ...stores,
     healthy: () => true,
-    close: async () =>
-      void (await Promise.all([rateLimits.close(), sessions.close(), changes.close(), events.close()])),
+    close: async () => void (await Promise.all(Object.values(stores).map((store) => store.close()))),
   };
 }

@@ -70,10 +70,29 @@ export type Change =
   | { readonly kind: 'tools' | 'prompts' | 'resources' }
   | { readonly kind: 'resource'; readonly uri: string };
 
+/** Carries messages to every replica, this one included; at once to this one, and never twice to anyone. */
+export interface Bus<T> {
+  publish(message: T): void;
+  subscribe(listener: (message: T) => void): () => void;
+  close(): Promise<void>;
+}
+
 /** Carries changes to every open stream. */
-export interface ChangeBus {
-  publish(change: Change): void;
-  subscribe(listener: (change: Change) => void): () => void;
+export type ChangeBus = Bus<Change>;
+
+/** A message of a client that concerns a call which another replica may run: an answer, a cancellation. */
+export interface SessionMail {
+  readonly sessionId: string;
+  /** JSON-RPC. */
+  readonly message: object;
+}
+
+/** Remembers what may happen once. */
+export interface OnceStore {
+  /** Takes `key` for `ttlMs`; `false` when it is taken already. */
+  take(key: string, ttlMs: number): Promise<boolean>;
+  /** Gives it back. */
+  release(key: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -117,8 +136,16 @@ type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
 export interface EventLog {
   /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
   readonly retainMs: number;
-  /** Begins a stream, with an empty event that primes its client, and gives `reader` all of it. */
-  begin(session: StreamOwner, kind: StreamKind, reader: EventReader): Promise<EventStream>;
+  /**
+   * Begins a stream, with an empty event that primes its client, and gives `reader` all of it.
+   * @param lastWords final event of a `call` whose process dies before it has one
+   */
+  begin(
+    session: StreamOwner,
+    kind: StreamKind,
+    reader: EventReader,
+    lastWords?: string,
+  ): Promise<EventStream>;
   /**
    * Gives `reader` what came after the event `id`, then what comes. `undefined`, alike, when `id` is unknown, of
    * another session or owner, or of events no longer kept without a gap.
@@ -134,6 +161,8 @@ export interface Stores {
   readonly rateLimits: RateLimitStore;
   readonly sessions: SessionStore;
   readonly changes: ChangeBus;
+  readonly mail: Bus<SessionMail>;
+  readonly once: OnceStore;
   readonly events: EventLog;
   /** Whether the backing store answers now; shown by `/readyz`. */
   healthy(): boolean;

@@ -2,19 +2,22 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { openStores } from '../../src/stores/index.js';
-import { memoryChangeBus } from '../../src/stores/memory/change-bus.js';
+import { memoryBus } from '../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../src/stores/memory/events.js';
+import { memoryOnce } from '../../src/stores/memory/once.js';
 import { memoryRateLimits } from '../../src/stores/memory/rate-limits.js';
 import { memorySessions } from '../../src/stores/memory/sessions.js';
 import { StoreUnavailable } from '../../src/stores/types.js';
 import { changeBusContract } from './changes.contract.js';
 import { eventLogContract } from './events.contract.js';
+import { onceContract } from './once.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs) => memorySessions({ idleMs }));
-changeBusContract(async () => memoryChangeBus());
+onceContract(async () => memoryOnce());
+changeBusContract(async () => memoryBus());
 eventLogContract(async (options) => memoryEvents(options));
 
 test('a rotation through many addresses forgets the oldest keys and keeps the newest', async () => {
@@ -45,6 +48,15 @@ function heapInUse(): number {
   (runInNewContext('gc') as () => void)();
   return process.memoryUsage().heapUsed;
 }
+
+test('a full memory of what happened refuses; it forgets nothing early', async () => {
+  const once = memoryOnce({ maxKeys: 1 });
+  await once.take('a', 60_000);
+
+  await expect(once.take('b', 60_000)).rejects.toThrow(StoreUnavailable);
+  expect(await once.take('a', 60_000)).toBe(false);
+  await once.close();
+});
 
 test('sessions of one owner take bounded memory, in creation and in updates', async () => {
   const store = memorySessions({ idleMs: 60_000 });

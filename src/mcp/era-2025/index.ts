@@ -1,13 +1,13 @@
 /** MCP revisions 2024-11-05 to 2025-11-25: sessions are records, an engine lives for one request. */
 import type { Request, Response } from 'express';
-import type { ChangeBus, EventLog, SessionRecord } from '../../stores/types.js';
+import type { Bus, ChangeBus, EventLog, SessionMail, SessionRecord } from '../../stores/types.js';
 import type { Era } from '../era.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
 import { type AnswerOptions, answerRequest } from './answer-request.js';
 import { createEngine } from './engine.js';
 import { createGetStreams, type GetStreams } from './get-streams.js';
-import { createLiveSessions } from './live-sessions.js';
+import { createLiveSessions, type LiveSessions } from './live-sessions.js';
 import { createMethods, type MethodsOptions } from './methods.js';
 import { createLoggedOutput } from './output.js';
 import { newSessionId, openSession, requireSession } from './sessions.js';
@@ -19,6 +19,8 @@ export interface Era2025Options
     Pick<AnswerOptions, 'askTimeoutMs' | 'logger'> {
   readonly changes: ChangeBus;
   readonly events: EventLog;
+  /** Takes what a client sends to the replica that waits for it. */
+  readonly mail: Bus<SessionMail>;
   readonly maxSessionsPerCaller: number;
   readonly maxStreamsPerCaller: number;
   /** Path of the endpoint that takes the messages of HTTP+SSE. */
@@ -54,6 +56,7 @@ export function createEra2025(options: Era2025Options): Era {
     }
   };
   keepAlive.add(touch);
+  const stopMail = options.mail.subscribe((mail) => void receive(mail, live));
 
   const running = new Set<Promise<void>>();
   return {
@@ -68,6 +71,7 @@ export function createEra2025(options: Era2025Options): Era {
       sse.close(); // not before: its streams bring the answers
       keepAlive.remove(touch);
       stopListening();
+      stopMail();
     },
     streams: () => streams.count(),
   };
@@ -86,13 +90,19 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
   const session = await requireSession(req, context.sessions);
   // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its client may come back.
   if (kind === 'request')
-    return answerRequest(req, res, session, createLoggedOutput({ ...context, writer, session }), context);
+    return answerRequest(
+      req,
+      res,
+      session,
+      createLoggedOutput({ ...context, writer, session, id: req.envelope.id ?? 0 }),
+      context,
+    );
   if (kind === 'stream') return context.streams.open(session, writer, req.get('last-event-id'));
   if (kind === 'end') {
     await context.sessions.delete(session.id); // its end reaches `live` through the store, as on every replica
     return void res.status(204).end();
   }
-  receive(req, session, context);
+  accept(req, session, context);
   res.status(202).end();
 }
 
@@ -114,19 +124,30 @@ async function handleSse(req: Request, res: Response, context: Context): Promise
   }
   const session = await requireSession(req, context.sessions);
   if (kind === 'request') return answerRequest(req, res, session, output, context);
-  receive(req, session, context);
+  accept(req, session, context);
   res.status(202).end();
 }
 
 /** A notification, or the answer to a question of ours. What fits nothing in flight is accepted and ignored. */
-function receive(req: Request, session: SessionRecord, { live }: Context): void {
-  const { kind, id, method, message } = req.envelope;
-  const open = live.find(session.id);
-  if (kind === 'response') {
-    const settle = open?.asks.get(String(id));
-    if (!settle || typeof id !== 'string') req.audit.note({ detail: { answer: 'unknown' } });
-    else settle(message ?? { jsonrpc: '2.0' });
-  } else if (method === 'notifications/cancelled') {
-    open?.calls.get(message?.params?.['requestId'] as string)?.abort();
+function accept({ envelope, audit }: Request, session: SessionRecord, { live, mail }: Context): void {
+  if (!envelope.message) return;
+  const sent: SessionMail = { sessionId: session.id, message: envelope.message };
+  const isFound = receive(sent, live);
+  if (isFound || envelope.method === 'notifications/initialized') return;
+  mail.publish(sent); // another replica may run the call
+  audit.note({ detail: { received: 'elsewhere or unknown' } });
+}
+
+/** Gives an answer or a cancellation to the call it is for; whether that runs here. */
+function receive({ sessionId, message: sent }: SessionMail, live: LiveSessions): boolean {
+  const message = sent as JsonRpcMessage;
+  const open = live.find(sessionId);
+  if (message.method === 'notifications/cancelled') {
+    const call = open?.calls.get(message.params?.['requestId'] as string);
+    call?.abort();
+    return call !== undefined;
   }
+  const settle = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;
+  settle?.(message);
+  return settle !== undefined;
 }

@@ -1,6 +1,6 @@
 /** Where the messages of a call go: a JSON body, or a stream that its client can read on elsewhere. */
 import type { EventLog, EventReader, EventStream, SessionRecord } from '../../stores/types.js';
-import type { Call } from '../call.js';
+import { type Call, INTERNAL_ERROR } from '../call.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
 
 export interface Output {
@@ -19,6 +19,8 @@ export interface LoggedOutputOptions {
   readonly writer: ResponseWriter;
   readonly session: SessionRecord;
   readonly events: EventLog;
+  /** JSON-RPC id of the call. */
+  readonly id: string | number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -26,11 +28,11 @@ export interface LoggedOutputOptions {
  * The log keeps the stream, and the response only reads it: so its client may go and come back. What the log cannot take
  * goes to the response as it is. A JSON answer is not kept: its client would have no id to ask for it with.
  */
-export function createLoggedOutput({ writer, session, events, onError }: LoggedOutputOptions): Output {
+export function createLoggedOutput({ writer, session, events, id, onError }: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
   const begin = async () => {
     writer.open();
-    const begun = await events.begin(session, 'call', readInto(writer, session));
+    const begun = await events.begin(session, 'call', readInto(writer, session), lastWords(id));
     writer.onClose(() => begun.stop());
     return begun;
   };
@@ -62,6 +64,12 @@ export function createLoggedOutput({ writer, session, events, onError }: LoggedO
       return !stream && writer.closed;
     },
   };
+}
+
+/** What a client that comes back reads when the process that ran its call is no more. */
+function lastWords(id: string | number): string {
+  const message = 'The call was lost: the process that ran it has ended. It may be tried again.';
+  return JSON.stringify({ jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message } });
 }
 
 /** The first revision that knows an event without data; older clients take it for a broken message. */

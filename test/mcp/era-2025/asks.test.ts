@@ -95,11 +95,11 @@ describe('a question', () => {
     expect(question.id).toMatch(/^[\w-]{22}$/);
     expect(question.id).not.toBe(otherQuestion.id);
     expect((await raw.post(answer(false), { session: other })).status).toBe(202);
-    expect(server.audits.at(-1)).toMatchObject({ detail: { answer: 'unknown' } });
+    expect(server.audits.at(-1)).toMatchObject({ detail: { received: 'elsewhere or unknown' } });
     expect((await raw.post(answer(false), { session, caller: 'mallory' })).status).toBe(404);
     expect((await raw.post(answer(true), { session })).status).toBe(202);
     expect((await raw.post(answer(false), { session })).status).toBe(202);
-    expect(server.audits.at(-1)).toMatchObject({ detail: { answer: 'unknown' } });
+    expect(server.audits.at(-1)).toMatchObject({ detail: { received: 'elsewhere or unknown' } });
     expect(resultOf(await next(stream)).text).toBe('{"action":"accept","content":{"sure":true}}');
     await raw.post({ method: 'notifications/cancelled', params: { requestId: 1 } }, { session: other });
     expect(await next(otherStream)).toBeUndefined();

@@ -11,7 +11,8 @@ import { createHandlers } from '../../../src/mcp/handlers.js';
 import type { Definitions } from '../../../src/mcp/tool.js';
 import type { AuditFacts } from '../../../src/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/refusal.js';
-import { memoryChangeBus } from '../../../src/stores/memory/change-bus.js';
+import type { Change } from '../../../src/stores/types.js';
+import { memoryBus } from '../../../src/stores/memory/bus.js';
 
 export const KEY = Buffer.alloc(32, 1);
 
@@ -22,7 +23,7 @@ export async function startTestServer(
   change: Partial<Era2026Options> = {},
 ) {
   const catalog = compileCatalog({ tools: [], resources: [], prompts: [], ...definitions });
-  const changes = memoryChangeBus();
+  const changes = memoryBus<Change>();
   const logged: object[] = [];
   const ignore = () => {};
   const logger = {

@@ -6,7 +6,8 @@ import { createHandlers } from '../../../../src/mcp/handlers.js';
 import { defineTool } from '../../../../src/mcp/tool.js';
 import { openAudit } from '../../../../src/observe/audit.js';
 import { createLogger } from '../../../../src/observe/logger.js';
-import { memoryChangeBus } from '../../../../src/stores/memory/change-bus.js';
+import { memoryBus } from '../../../../src/stores/memory/bus.js';
+import type { Change } from '../../../../src/stores/types.js';
 
 const ask = defineTool({
   name: 'ask',
@@ -32,7 +33,7 @@ const fail = defineTool({
 
 const catalog = compileCatalog({ tools: [ask, fail], resources: [], prompts: [] });
 const logger = createLogger('silent');
-const changes = memoryChangeBus();
+const changes = memoryBus<Change>();
 serveOverStdio({
   catalog,
   changes,

@@ -1,0 +1,19 @@
+import type { Bus } from '../types.js';
+
+/** Carries messages within this process. */
+export function memoryBus<T>(): Bus<T> {
+  const listeners = new Set<(message: T) => void>();
+  return {
+    publish(message) {
+      for (const listener of listeners) listener(message);
+    },
+    subscribe(listener) {
+      const own = (message: T): void => listener(message); // the same listener may subscribe twice
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
+    async close() {
+      listeners.clear();
+    },
+  };
+}

@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto';
+import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
+import { type Connection, PREFIX } from './connection.js';
+import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL } from './events-scripts.js';
+
+/** How often a reader looks for what no message told it, and keeps its stream from expiring. */
+const TAIL_INTERVAL_MS = 1000;
+/** How long a process counts as alive after it last said so: a call of one that does not is lost. */
+const ALIVE_MS = 2000;
+const SAY_ALIVE_INTERVAL_MS = 500;
+
+export interface RedisEventsOptions {
+  readonly connection: Connection;
+  /** What one stream keeps, its newest event in any case. */
+  readonly maxStreamChars: number;
+  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
+  readonly retainMs: number;
+}
+
+/** Streams that every replica can read on; `events-scripts.ts` has what Redis keeps of them. */
+export function redisEvents(options: RedisEventsOptions): EventLog {
+  return new RedisEvents(options);
+}
+
+/** One reader in this process. */
+interface Tail {
+  readonly session: string;
+  readonly stream: string;
+  readonly reader: EventReader;
+  /** Number of the last event delivered. */
+  seen: number;
+  catchingUp: boolean;
+  /** Whether the process of the call did not seem alive when last looked. */
+  maybeLost: boolean;
+}
+
+/** Told to the replica that holds a stream's reader. */
+type Told = { readonly tail: string } & (
+  | { readonly n: number; readonly data: string; readonly over: boolean }
+  | { readonly end: true }
+);
+
+class RedisEvents implements EventLog {
+  readonly retainMs: number;
+  /** Names this process, as the reader and as the writer of streams. */
+  readonly #inbox = `${PREFIX}inbox:${randomBytes(9).toString('base64url')}`;
+  /** By token: what a stream's record names as its reader. */
+  readonly #tails = new Map<string, Tail>();
+  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #unsubscribe: () => void;
+
+  constructor(private readonly options: RedisEventsOptions) {
+    this.retainMs = options.retainMs;
+    this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
+      this.#told(JSON.parse(message) as Told);
+    });
+    const interval = Math.min(TAIL_INTERVAL_MS, options.retainMs / 3);
+    const catchUpAll = () => {
+      for (const [token, tail] of this.#tails) void this.#catchUp(token, tail);
+    };
+    const sayAlive = () => {
+      const set = options.connection.run((client) =>
+        client.set(aliveKey(this.#inbox), '1', { PX: ALIVE_MS }),
+      );
+      set.catch(() => {}); // while Redis is away nobody can look either
+    };
+    this.#timers = [setInterval(catchUpAll, interval), setInterval(sayAlive, SAY_ALIVE_INTERVAL_MS)];
+    for (const timer of this.#timers) timer.unref();
+  }
+
+  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader, lastWords = '') {
+    const id = `${kind}-${randomBytes(16).toString('base64url')}`;
+    const token = newToken();
+    this.#tails.set(token, {
+      session: session.id,
+      stream: id,
+      reader,
+      seen: 0,
+      catchingUp: false,
+      maybeLost: false,
+    });
+    const tail = `${this.#inbox} ${token}`;
+    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now()), lastWords]);
+    this.#deliver(token, 1, '', false);
+    return this.#lend(session.id, id, kind, token);
+  }
+
+  async resume(session: { id: string; owner: string }, eventId: string, reader: EventReader) {
+    const [, id = '', kind = '', seen = ''] =
+      /^((call|changes)-[\w-]{1,64})\.([1-9]\d{0,14})$/.exec(eventId) ?? [];
+    if (id === '') return undefined;
+    const token = newToken();
+    this.#tails.set(token, {
+      session: session.id,
+      stream: id,
+      reader,
+      seen: Number(seen),
+      catchingUp: true,
+      maybeLost: false,
+    });
+    const missed = await this.#run(RESUME, session.id, id, [session.owner, `${this.#inbox} ${token}`, seen]);
+    if (missed === null) {
+      this.#tails.delete(token);
+      return undefined;
+    }
+    this.#deliverRead(token, missed as Read);
+    return this.#lend(session.id, id, kind as StreamKind, token);
+  }
+
+  async forget(sessionId: string): Promise<void> {
+    await this.#run(FORGET, sessionId, '', []);
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#unsubscribe();
+    [...this.#tails.keys()].forEach((token) => this.#endTail(token));
+  }
+
+  #lend(session: string, id: string, kind: StreamKind, token: string): EventStream {
+    const append = async (data: string, isLast: boolean): Promise<string | undefined> => {
+      const { maxStreamChars } = this.options;
+      const limits = [String(maxStreamChars), this.#inbox];
+      const n = Number(await this.#run(APPEND, session, id, [data, isLast ? '1' : '0', ...limits]));
+      if (n === 0) return undefined;
+      const [own] = [...this.#tails].find(([, tail]) => tail.stream === id) ?? [];
+      if (own !== undefined) this.#deliver(own, n, data, isLast);
+      return `${id}.${n}`;
+    };
+    return {
+      id,
+      kind,
+      append: (data) => append(data, false),
+      end: async (data) => void (await append(data, true)),
+      drop: async () => void (await this.#run(DROP, session, id, [])),
+      stop: () => {
+        if (!this.#tails.delete(token)) return;
+        this.#run(STOP, session, id, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
+      },
+    };
+  }
+
+  #told(told: Told): void {
+    if ('end' in told) return this.#endTail(told.tail);
+    this.#deliver(told.tail, told.n, told.data, told.over);
+  }
+
+  /** In order and none twice, whatever came by message, by reply or by reading. */
+  #deliver(token: string, n: number, data: string, isLast: boolean): void {
+    const tail = this.#tails.get(token);
+    if (tail === undefined || tail.catchingUp || n <= tail.seen) return;
+    if (n > tail.seen + 1) return void this.#catchUp(token, tail);
+    tail.seen = n;
+    tail.reader.onEvent({ id: `${tail.stream}.${n}`, data });
+    if (isLast) this.#endTail(token);
+  }
+
+  /** Reads what no message told: messages get lost when the connection does. */
+  async #catchUp(token: string, tail: Tail): Promise<void> {
+    if (tail.catchingUp) return;
+    tail.catchingUp = true;
+    try {
+      const args = [`${this.#inbox} ${token}`, String(tail.seen)];
+      const read = await this.#run(TAIL, tail.session, tail.stream, args);
+      if (read === null) this.#endTail(token);
+      else this.#deliverRead(token, read as Read);
+    } catch {
+      tail.catchingUp = false; // Redis is away: the next round asks again
+    }
+  }
+
+  #deliverRead(token: string, [over, entries, writer]: Read): void {
+    const tail = this.#tails.get(token);
+    if (tail === undefined) return;
+    tail.catchingUp = false;
+    for (const [id, [, data = '']] of entries) this.#deliver(token, Number.parseInt(id, 10), data, false);
+    if (over === 1) this.#endTail(token);
+    else if (writer !== null && writer !== this.#inbox) void this.#endIfLost(tail, writer).catch(() => {});
+  }
+
+  /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
+  async #endIfLost(tail: Tail, writer: string): Promise<void> {
+    const alive = await this.options.connection.run((client) => client.exists(aliveKey(writer)));
+    const isLost = alive === 0 && tail.maybeLost;
+    tail.maybeLost = alive === 0;
+    if (isLost) await this.#run(LOSE, tail.session, tail.stream, []);
+  }
+
+  #endTail(token: string): void {
+    const tail = this.#tails.get(token);
+    this.#tails.delete(token);
+    tail?.reader.onEnd();
+  }
+
+  #run(script: string, session: string, stream: string, args: readonly string[]): Promise<unknown> {
+    const keys = [`${PREFIX}streams:{${session}}`, `${PREFIX}stream:{${session}}:${stream}`];
+    return this.options.connection.run((client) =>
+      client.eval(script, { keys, arguments: [stream, String(this.options.retainMs), ...args] }),
+    );
+  }
+}
+
+/** Whether the stream is over, its events as `XRANGE` answers them, and who runs its call. */
+type Read = readonly [
+  over: number,
+  entries: readonly (readonly [id: string, fields: readonly string[]])[],
+  /** Inbox of the process that runs the call. */
+  writer: string | null,
+];
+
+function aliveKey(inbox: string): string {
+  return `${PREFIX}alive:${inbox}`;
+}
+
+function newToken(): string {
+  return randomBytes(12).toString('base64url');
+}

@@ -1,0 +1,37 @@
+import type { Stores } from '../types.js';
+import { redisBus } from './bus.js';
+import { connect, type ConnectionOptions } from './connection.js';
+import { redisEvents } from './events.js';
+import { redisOnce } from './once.js';
+import { redisRateLimits } from './rate-limits.js';
+import { redisSessions } from './sessions.js';
+
+export interface RedisStoresOptions extends ConnectionOptions {
+  readonly replicas: number;
+  readonly onFailure: 'local' | 'strict';
+  readonly sessionIdleMs: number;
+  readonly streamMaxBytes: number;
+  readonly streamRetainMs: number;
+}
+
+/** Everything that replicas share, in one Redis or Valkey. */
+export function redisStores(options: RedisStoresOptions): Stores {
+  const { replicas, onFailure, sessionIdleMs, streamMaxBytes, streamRetainMs } = options;
+  const connection = connect(options);
+  const stores = {
+    rateLimits: redisRateLimits({ connection, onFailure, replicas }),
+    sessions: redisSessions({ connection, idleMs: sessionIdleMs }),
+    changes: redisBus(connection, 'changes') satisfies Stores['changes'],
+    mail: redisBus(connection, 'mail') satisfies Stores['mail'],
+    once: redisOnce(connection),
+    events: redisEvents({ connection, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
+  };
+  return {
+    ...stores,
+    healthy: connection.healthy,
+    close: async () => {
+      await Promise.all(Object.values(stores).map((store) => store.close()));
+      await connection.close();
+    },
+  };
+}

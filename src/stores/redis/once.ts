@@ -1,0 +1,13 @@
+import type { OnceStore } from '../types.js';
+import { type Connection, PREFIX } from './connection.js';
+
+/** What may happen once on all replicas together. */
+export function redisOnce(connection: Connection): OnceStore {
+  const name = (key: string) => `${PREFIX}once:${key}`;
+  return {
+    take: async (key, ttlMs) =>
+      (await connection.run((client) => client.set(name(key), '1', { NX: true, PX: ttlMs }))) === 'OK',
+    release: async (key) => void (await connection.run((client) => client.del(name(key)))),
+    close: async () => {},
+  };
+}

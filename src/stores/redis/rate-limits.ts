@@ -1,0 +1,54 @@
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { memoryRateLimits } from '../memory/rate-limits.js';
+import { limitersByName, take } from '../rate-limit-rules.js';
+import { type RateDecision, type RateLimit, type RateLimitStore, StoreUnavailable } from '../types.js';
+import { type Connection, PREFIX } from './connection.js';
+
+export interface RedisRateLimitsOptions {
+  readonly connection: Connection;
+  /** What a limit does while Redis is away: `local` gives each replica its share, `strict` lets nobody pass. */
+  readonly onFailure: 'local' | 'strict';
+  /** Replicas that share the limits. */
+  readonly replicas: number;
+}
+
+/** Rate limits that all replicas count together. */
+export function redisRateLimits({ connection, onFailure, replicas }: RedisRateLimitsOptions): RateLimitStore {
+  const local = memoryRateLimits();
+  return {
+    limiter: limitersByName((name, limit) => {
+      const shared = openShared(connection, name, limit);
+      const share = local.limiter(name, {
+        ...limit,
+        points: Math.max(1, Math.floor(limit.points / replicas)),
+      });
+      return {
+        async consume(key, points = 1) {
+          try {
+            return await shared(key, points);
+          } catch (error) {
+            if (onFailure === 'strict' || !(error instanceof StoreUnavailable)) throw error;
+            return share.consume(key, points);
+          }
+        },
+      };
+    }),
+    close: () => local.close(),
+  };
+}
+
+function openShared(connection: Connection, name: string, { points, windowMs }: RateLimit) {
+  const limiter = new RateLimiterRedis({
+    storeClient: connection.client,
+    useRedisPackage: true,
+    rejectIfRedisNotReady: true,
+    keyPrefix: `${PREFIX}limit:${name}`,
+    points,
+    duration: Math.ceil(windowMs / 1000), // Redis counts whole seconds here
+  });
+  return (key: string, cost: number): Promise<RateDecision> =>
+    connection.run(async () => {
+      const { isFirst: _, ...decision } = await take(limiter, key, cost);
+      return decision;
+    });
+}

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import type { SessionRecord, SessionStore } from '../types.js';
+import { type Client, type Connection, PREFIX } from './connection.js';
+
+const ENDED = `${PREFIX}ended`;
+/** How often sessions whose time may be over are looked up. */
+const WATCH_INTERVAL_MS = 500;
+
+export interface RedisSessionsOptions {
+  readonly connection: Connection;
+  /** Milliseconds after which an unused session ends. */
+  readonly idleMs: number;
+}
+
+/** Sessions that every replica can serve. A record is one hash that expires; each owner has one set of its sessions. */
+export function redisSessions(options: RedisSessionsOptions): SessionStore {
+  return new RedisSessions(options);
+}
+
+type Change = Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>;
+
+class RedisSessions implements SessionStore {
+  readonly #connection: Connection;
+  readonly #idleMs: number;
+  readonly #listeners = new Set<(id: string) => void>();
+  /** When each session that this replica served may be over: it is looked up then, and its listeners told. */
+  readonly #dueAt = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #unsubscribe: () => void;
+
+  constructor({ connection, idleMs }: RedisSessionsOptions) {
+    this.#connection = connection;
+    this.#idleMs = idleMs;
+    this.#unsubscribe = connection.subscribe(ENDED, (id) => this.#ended(id));
+    const lookUp = () => void this.#lookUpDue().catch(() => {}); // Redis is away: the next round asks again
+    this.#timer = setInterval(lookUp, Math.min(WATCH_INTERVAL_MS, idleMs / 4)).unref();
+  }
+
+  async create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'> {
+    const { logLevel: _, subscriptions: __, ...fixed } = record;
+    const { id, owner } = fixed;
+    const place = { keys: [ownerKey(owner)], arguments: [id, String(maxPerOwner), String(this.#idleMs)] };
+    const taken = await this.#connection.run((client) => client.eval(TAKE_PLACE, place));
+    if (taken !== 1) return 'too_many';
+    const fields = { record: JSON.stringify(fixed), ...fieldsOf(record) };
+    await this.#connection.run((client) =>
+      client.multi().hSet(recordKey(id), fields).pExpire(recordKey(id), this.#idleMs).exec(),
+    );
+    this.#use(id);
+    return 'created';
+  }
+
+  async get(id: string): Promise<SessionRecord | undefined> {
+    const fields = await this.#connection.run(async (client) => {
+      const [found] = await Promise.all([
+        client.hGetAll(recordKey(id)),
+        client.pExpire(recordKey(id), this.#idleMs),
+      ]);
+      return found;
+    });
+    if (fields['record'] === undefined) {
+      this.#ended(id);
+      return undefined;
+    }
+    this.#use(id);
+    const session = recordOf(fields);
+    this.#keepPlace(session);
+    return session;
+  }
+
+  async update(id: string, change: Change): Promise<boolean> {
+    const fields = Object.entries(fieldsOf(change)).flat();
+    const call = { keys: [recordKey(id)], arguments: [String(this.#idleMs), ...fields] };
+    return (await this.#connection.run((client) => client.eval(CHANGE_RECORD, call))) === 1;
+  }
+
+  async delete(id: string): Promise<boolean> {
+    const owner = await this.#connection.run((client) => client.hGet(recordKey(id), 'record'));
+    if (owner === null) return false;
+    const deleted = await this.#connection.run((client) => client.del(recordKey(id)));
+    if (deleted === 0) return false;
+    const place = ownerKey((JSON.parse(owner) as SessionRecord).owner);
+    await this.#connection.run((client) => Promise.all([client.zRem(place, id), client.publish(ENDED, id)]));
+    this.#ended(id);
+    return true;
+  }
+
+  onEnd(listener: (id: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Sessions that this replica served and that are not known to be over. */
+  async count(): Promise<number> {
+    return this.#dueAt.size;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    this.#listeners.clear();
+    this.#dueAt.clear();
+  }
+
+  #use(id: string): void {
+    this.#dueAt.delete(id); // keeps the order of the map the order of the times
+    this.#dueAt.set(id, performance.now() + this.#idleMs);
+  }
+
+  #keepPlace({ id, owner }: SessionRecord): void {
+    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#idleMs)] };
+    this.#connection.run((client) => client.eval(KEEP_PLACE, call)).catch(() => {}); // a lost one frees a place early
+  }
+
+  #ended(id: string): void {
+    if (!this.#dueAt.delete(id)) return;
+    for (const listener of this.#listeners) listener(id);
+  }
+
+  async #lookUpDue(): Promise<void> {
+    const now = performance.now();
+    const due: string[] = [];
+    for (const [id, at] of this.#dueAt) {
+      if (at > now) break;
+      due.push(id);
+    }
+    if (due.length === 0) return;
+    const left = await this.#connection.run((client: Client) =>
+      Promise.all(due.map((id) => client.pTTL(recordKey(id)))),
+    );
+    for (const [i, id] of due.entries()) {
+      const ttl = left[i] ?? -2;
+      if (ttl < 0) this.#ended(id);
+      else if (this.#dueAt.delete(id)) this.#dueAt.set(id, now + ttl);
+    }
+  }
+}
+
+/** Keys of one session share a hash tag, so that they share a slot of a cluster. */
+function recordKey(id: string): string {
+  return `${PREFIX}session:{${id}}`;
+}
+
+function ownerKey(owner: string): string {
+  return `${PREFIX}owner:{${createHash('sha256').update(owner).digest('base64url')}}`;
+}
+
+function fieldsOf({ logLevel, subscriptions }: Change): Record<string, string> {
+  return {
+    ...(logLevel !== undefined && { logLevel }),
+    ...(subscriptions !== undefined && { subscriptions: JSON.stringify(subscriptions) }),
+  };
+}
+
+function recordOf({ record = '', logLevel, subscriptions = '[]' }: Record<string, string>): SessionRecord {
+  return {
+    ...(JSON.parse(record) as SessionRecord),
+    ...(logLevel !== undefined && { logLevel }),
+    subscriptions: JSON.parse(subscriptions) as string[],
+  };
+}
+
+/** Takes a place among the owner's sessions unless all are taken; places of sessions that idled out are free. */
+const TAKE_PLACE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1`;
+
+const KEEP_PLACE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
+
+/** Changes a live record only: a change must not bring back half of an ended one. */
+const CHANGE_RECORD = `
+if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return 1`;

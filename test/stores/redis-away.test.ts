@@ -1,0 +1,200 @@
+/** What the stores do while Redis is away, and after it came back. The faults are real. */
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { connect, type Connection } from '../../src/stores/redis/connection.js';
+import { redisEvents } from '../../src/stores/redis/events.js';
+import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
+import { redisSessions } from '../../src/stores/redis/sessions.js';
+import { type EventReader, type SessionRecord, StoreUnavailable } from '../../src/stores/types.js';
+import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+
+const MAX_WAIT_MS = 500;
+const LIMIT = { points: 9, windowMs: 60_000 };
+
+describeWithRedis('while Redis is away', () => {
+  let server: RedisServer;
+  let connection: Connection;
+  let waiting: { now: boolean; resolve: () => void }[];
+
+  beforeEach(async () => {
+    server = await startRedis();
+    waiting = [];
+    connection = open();
+    await until(true);
+  });
+  afterEach(async () => {
+    await connection.close();
+    await server.stop();
+  });
+
+  function open(): Connection {
+    return connect({
+      url: server.url,
+      onChange: (now) => {
+        for (const one of waiting) if (one.now === now) one.resolve();
+      },
+    });
+  }
+
+  function until(now: boolean): Promise<void> {
+    if (connection.healthy() === now) return Promise.resolve();
+    return new Promise((resolve) => waiting.push({ now, resolve }));
+  }
+
+  const session = (): SessionRecord => ({
+    id: randomBytes(32).toString('base64url'),
+    owner: 'alice',
+    protocolVersion: '2025-11-25',
+    clientInfo: { name: 'client', version: '1' },
+    clientCapabilities: {},
+    subscriptions: [],
+  });
+
+  test('a killed Redis makes strict limits refuse, local ones share, and sessions say so; nothing is free', async () => {
+    const strict = redisRateLimits({ connection, onFailure: 'strict', replicas: 3 }).limiter('a', LIMIT);
+    const local = redisRateLimits({ connection, onFailure: 'local', replicas: 3 }).limiter('b', LIMIT);
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await server.stop();
+    await until(false);
+
+    await expect(strict.consume('k')).rejects.toThrow(StoreUnavailable);
+    const passed = [];
+    for (let i = 0; i < 9; i++) passed.push((await local.consume('k')).allowed);
+    expect(passed.filter(Boolean)).toHaveLength(3);
+    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.delete('any')).rejects.toThrow(StoreUnavailable);
+    await sessions.close();
+  });
+
+  test('a Redis that comes back is used again without a restart', async () => {
+    const limiter = redisRateLimits({ connection, onFailure: 'strict', replicas: 1 }).limiter('a', LIMIT);
+    await server.stop();
+    await until(false);
+    server = await startRedis(server.port);
+    await until(true);
+
+    expect(await limiter.consume('k')).toMatchObject({ allowed: true, remaining: 8 });
+  });
+
+  test('a Redis that is down at the start is waited for', async () => {
+    await connection.close();
+    await server.stop();
+    connection = open();
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    expect(connection.healthy()).toBe(false);
+    server = await startRedis(server.port);
+    await until(true);
+
+    expect(await sessions.get('any')).toBeUndefined();
+    await sessions.close();
+  });
+
+  test('a frozen Redis costs one deadline, then nothing, until it goes on', async () => {
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    server.process.kill('SIGSTOP');
+    const startedAt = performance.now();
+    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    expect(performance.now() - startedAt).toBeLessThan(MAX_WAIT_MS);
+    expect(connection.healthy()).toBe(false);
+    await expect(sessions.get('any')).rejects.toThrow('Redis is away');
+    server.process.kill('SIGCONT');
+    await until(true);
+
+    expect(await sessions.get('any')).toBeUndefined();
+    await sessions.close();
+  });
+
+  test.each([
+    ['out of memory', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['read-only', ['REPLICAOF', '127.0.0.1', '1']],
+  ])('a Redis that is %s refuses what must be written, and invents nothing', async (_why, command) => {
+    const limiter = redisRateLimits({ connection, onFailure: 'strict', replicas: 1 }).limiter('a', LIMIT);
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await connection.run((client) => client.sendCommand(command));
+
+    await expect(limiter.consume('k')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
+    await sessions.close();
+  });
+
+  test('in an emptied Redis a session is unknown, as if it had idled out', async () => {
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    const record = session();
+    await sessions.create(record, 10);
+    await connection.run((client) => client.flushAll());
+
+    expect(await sessions.get(record.id)).toBeUndefined();
+    await sessions.close();
+  });
+
+  test('a reader whose messages are cut off still gets every event once, in order, and the end', async () => {
+    const [here, there] = [open(), open()];
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const [writing, reading] = [
+      redisEvents({ connection: here, ...options }),
+      redisEvents({ connection: there, ...options }),
+    ];
+    await connected(here, there);
+    const record = session();
+    const first: string[] = [];
+    const stream = await writing.begin(record, 'call', {
+      onEvent: ({ id }) => void first.push(id),
+      onEnd: () => {},
+    });
+    const seen: string[] = [];
+    const ended = new Promise<void>((resolve) => {
+      const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
+      void reading.resume(record, String(first[0]), reader);
+    });
+    const sent = [];
+    for (let i = 0; i < 30; i++) {
+      if (i % 10 === 5) {
+        await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+      }
+      sent.push(String(i));
+      await stream.append(String(i));
+    }
+    await stream.end('last');
+    await ended;
+
+    expect(seen).toEqual([...sent, 'last']);
+    await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
+  });
+
+  test('a call whose process is gone ends with its last words within five seconds, a changes stream lives on', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const dying = redisEvents({ connection: here, ...options });
+    const living = redisEvents({ connection: there, ...options });
+    const record = session();
+    const ids: string[] = [];
+    const nobody: EventReader = { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} };
+    const call = await dying.begin(record, 'call', nobody, 'last words');
+    await call.append('one');
+    await dying.begin(record, 'changes', nobody);
+    await dying.close();
+
+    const startedAt = performance.now();
+    const seen: string[] = [];
+    let changesEnded = false;
+    await new Promise<void>((resolve) => {
+      const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
+      void living.resume(record, String(ids[0]), reader);
+      void living.resume(record, String(ids[2]), { onEvent: () => {}, onEnd: () => (changesEnded = true) });
+    });
+
+    expect(seen).toEqual(['one', 'last words']);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(changesEnded).toBe(false);
+    await Promise.all([living.close(), here.close(), there.close()]);
+  });
+
+  async function connected(...connections: Connection[]): Promise<void> {
+    for (const one of connections) {
+      while (!one.healthy()) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+});
