@@ -1,0 +1,46 @@
+/** Our eras without a layer in front of them, to see what the layers cost: everything a layer would have found out is a constant. */
+import type { NextFunction, Request, Response } from 'express';
+import { built } from './built.js';
+import { listen, readBody } from './http.js';
+import type { BenchServer, ServerOptions } from './options.js';
+import { definitions, loadConfig } from './ours.js';
+
+export async function startEngine(options: ServerOptions): Promise<BenchServer> {
+  const [{ createEras }, { compileCatalog }, { envelope }, { eraRouter }, { openStores }] = await Promise.all(
+    [
+      built<typeof import('../../src/pipeline-parts.js')>('pipeline-parts.js'),
+      built<typeof import('../../src/mcp/catalog.js')>('mcp/catalog.js'),
+      built<typeof import('../../src/mcp/envelope.js')>('mcp/envelope.js'),
+      built<typeof import('../../src/mcp/era-router.js')>('mcp/era-router.js'),
+      built<typeof import('../../src/stores/index.js')>('stores/index.js'),
+    ],
+  );
+  const config = await loadConfig(options);
+  const catalog = compileCatalog(definitions(options));
+  const stores = await openStores({ sessionIdleMs: 1e6, streamMaxBytes: 1e6, streamRetainMs: 1e6 });
+  const logger = console as never;
+  const { eras } = createEras({ config, catalog, stores, logger, services: {} as never });
+  const read = envelope({ catalog });
+  const route = eraRouter(eras);
+  const found = {
+    requestId: 'bench',
+    audit: { note: ignore, session: ignore, arguments: ignore, received: async () => {}, streamOpen: ignore },
+    caller: { issuer: 'bench', subject: 'bench', method: 'jwt', scopes: ['bench'] },
+  };
+
+  const port = await listen((message, answer) => {
+    const req = message as Request;
+    const res = answer as Response;
+    const next = ((error: unknown) => error !== undefined && res.destroy(error as Error)) as NextFunction;
+    readBody(message)
+      .then(async (bytes) => {
+        Object.assign(req, found, { path: '/mcp', body: JSON.parse(bytes.toString()) as unknown });
+        await read(req, res, next);
+        await route(req, res, next);
+      })
+      .catch(next);
+  });
+  return { port };
+}
+
+function ignore(): void {}
