@@ -116,6 +116,34 @@ describe('a tool', () => {
   });
 });
 
+test('what is too large to send is an error instead, from resources and prompts too', async () => {
+  const big = 'x'.repeat(2_000);
+  const { handlers } = startHandlers({
+    resources: [
+      defineResource({
+        name: 'r',
+        description: 'A resource',
+        scopes: [],
+        uri: 'test://r',
+        read: async (uri) => ({ uri, text: big }),
+      }),
+    ],
+    prompts: [
+      definePrompt({
+        name: 'p',
+        description: 'A prompt',
+        scopes: [],
+        arguments: [],
+        render: () => [{ role: 'user', content: { type: 'text', text: big } }],
+      }),
+    ],
+  });
+  const tooLarge = { code: -32603, message: 'The result is larger than 1000 bytes' };
+
+  await expect(handlers['resources/read']({ uri: 'test://r' }, callBy([]))).rejects.toMatchObject(tooLarge);
+  await expect(handlers['prompts/get']({ name: 'p' }, callBy([]))).rejects.toMatchObject(tooLarge);
+});
+
 describe('names that are not ours', () => {
   const { handlers } = startHandlers({ tools: [toolThat(() => 'done')] });
   test.each([

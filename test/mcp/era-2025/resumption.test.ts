@@ -38,10 +38,10 @@ const until = async (isReached: () => boolean) => {
 };
 
 /** Calls `wait`, reads what its stream has, and hangs up; what is left to read comes after `lastEventId`. */
-async function lostCall(name: string, options: RawOptions, id: string | number = 1) {
+async function lostCall(name: string, options: RawOptions, id: string | number = 1, args: object = {}) {
   const started = once(seen, `started ${name}`);
   const abort = new AbortController();
-  const res = await raw.post(call(id, 'wait', { name }), { ...options, signal: abort.signal });
+  const res = await raw.post(call(id, 'wait', { name, ...args }), { ...options, signal: abort.signal });
   await started;
   const stream = events(res);
   const found = [await next(stream), await next(stream)];
@@ -141,6 +141,35 @@ describe('the stream of a call', () => {
 
     expect(JSON.stringify(await next(resumed))).toContain('file:///back');
     expect(await next(resumed)).toBeUndefined();
+  });
+
+  test('takes a question and a log that came while the client was away', async () => {
+    const session = await raw.initialize({ roots: {} });
+    const asking = await lostCall('asking', { session }, 1, { then: 'ask' });
+    const logging = await lostCall('logging', { session }, 2, { then: 'log' });
+    for (const name of ['asking', 'logging']) seen.emit(`release ${name}`);
+    const resumed = messages(await raw.get({ session, lastEventId: asking.lastEventId }));
+    const { id } = await next(resumed);
+    await raw.post({ id, result: { roots: [] } }, { session });
+
+    expect(await next(resumed)).toMatchObject(released);
+    expect(await all(await raw.get({ session, lastEventId: logging.lastEventId }))).toMatchObject([
+      { params: { data: 'waited' } },
+      { ...released, id: 2 },
+    ]);
+  });
+
+  test('is no longer read for a client that has gone', async () => {
+    const { begin } = server.events;
+    const stop = jest.fn();
+    jest
+      .spyOn(server.events, 'begin')
+      .mockImplementation(async (...args) => ({ ...(await begin.apply(server.events, args)), stop }));
+    const session = await raw.initialize();
+    await lostCall('unread', { session });
+
+    expect(stop).toHaveBeenCalledTimes(1);
+    seen.emit('release unread');
   });
 
   test('has one reader: who resumes it ends the connection it was read on', async () => {
@@ -298,6 +327,20 @@ describe('the stream of changes', () => {
     expect(await next(back)).toMatchObject(changed('prompts'));
   });
 
+  test('that is resumed is the newest of its session, and gets the changes', async () => {
+    const session = await raw.initialize();
+    const abort = new AbortController();
+    const gone = events(await raw.get({ session, signal: abort.signal }));
+    const lastEventId = String((await next(gone)).id);
+    await raw.get({ session });
+    abort.abort();
+    await until(() => server.era.streams() === 1);
+    const back = messages(await raw.get({ session, lastEventId }));
+    server.changes.publish({ kind: 'tools' });
+
+    expect(await next(back)).toMatchObject(changed('tools'));
+  });
+
   test('is forgotten when its client does not come back in time, and its session then may idle out', async () => {
     const brief = await startTestServer({ retainMs: 100, idleMs: 400, keepAliveMs: 20 });
     const client = rawClient(brief.url);
@@ -323,13 +366,13 @@ test('a JSON answer, and a client that left before anything was sent, leave noth
   await raw.post({ id: 1, method: 'ping' }, { session });
   const [started, finished] = [once(seen, 'started unheard'), once(seen, 'finished unheard')];
   const abort = new AbortController();
-  const answer = raw.post(call(1, 'wait', { name: 'unheard', quiet: true }), {
-    session,
-    signal: abort.signal,
-  });
+  const args = { name: 'unheard', quiet: true, then: 'log' };
+  const answer = raw.post(call(1, 'wait', args), { session, signal: abort.signal });
   await started;
+  const closed = once(seen, 'response closed');
   abort.abort();
   await expect(answer).rejects.toThrow();
+  await closed;
   seen.emit('release unheard');
   await finished;
 

@@ -171,6 +171,15 @@ describe('an SSE stream', () => {
     expect(await message()).toEqual({ jsonrpc: '2.0', id: 2, result: {} });
   });
 
+  test('cannot be taken by another caller before it is initialized', async () => {
+    const { post, message } = await open();
+
+    expect((await post(initialize, { caller: 'mallory' })).status).toBe(404);
+    expect((await post(initialize)).status).toBe(202);
+    expect(await message()).toMatchObject({ id: 0, result: {} });
+    expect((await post({ id: 1, method: 'ping' })).status).toBe(202);
+  });
+
   test('takes no message before initialize, and initialize once', async () => {
     const { post, message } = await open();
 
@@ -179,6 +188,7 @@ describe('an SSE stream', () => {
     expect(await message()).toMatchObject({ id: 0, error: { code: -32602 } });
     const both = await Promise.all([post(initialize), post(initialize)]);
     expect(both.filter(({ status }) => status === 202)).toHaveLength(1);
+    expect(both.filter(({ status }) => status >= 500)).toEqual([]);
     expect(await message()).toMatchObject({ id: 0, result: {} });
     expect((await post(initialize)).status).toBe(400);
     expect(await server.sessions.count()).toBe(1);

@@ -70,13 +70,19 @@ const tools = [
     name: 'wait',
     description: 'Waits to be released or cancelled',
     scopes: [],
-    input: z.object({ name: z.string(), quiet: z.boolean().optional() }),
-    run: async ({ name, quiet }, { signal, ...context }) => {
+    input: z.object({
+      name: z.string(),
+      quiet: z.boolean().optional(),
+      then: z.enum(['log', 'ask']).optional(),
+    }),
+    run: async ({ name, quiet, then }, { signal, ...context }) => {
       if (!quiet) context.log('info', 'waiting');
       signal.addEventListener('abort', () => seen.emit(`cancelled ${name}`), { once: true });
       const released = once(seen, `release ${name}`, { signal });
       seen.emit(`started ${name}`);
       await released;
+      if (then === 'log') context.log('info', 'waited');
+      if (then === 'ask') await context.ask('roots', QUESTIONS.roots);
       seen.emit(`finished ${name}`);
       return 'released';
     },
@@ -216,7 +222,8 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
 }
 
 function layers(audits: AuditFacts[]) {
-  return (req: Request, _res: Response, next: NextFunction) => {
+  return (req: Request, res: Response, next: NextFunction) => {
+    res.once('close', () => seen.emit('response closed'));
     const subject = req.header('x-test-caller') ?? 'alice';
     const facts: AuditFacts = {};
     audits.push(facts);
