@@ -145,8 +145,8 @@ describe('the stream of a call', () => {
 
   test('takes a question and a log that came while the client was away', async () => {
     const session = await raw.initialize({ roots: {} });
-    const asking = await lostCall('asking', { session }, 1, { then: 'ask' });
-    const logging = await lostCall('logging', { session }, 2, { then: 'log' });
+    const asking = await lostCall('asking', { session }, 1, { last: 'ask' });
+    const logging = await lostCall('logging', { session }, 2, { last: 'log' });
     for (const name of ['asking', 'logging']) seen.emit(`release ${name}`);
     const resumed = messages(await raw.get({ session, lastEventId: asking.lastEventId }));
     const { id } = await next(resumed);
@@ -366,7 +366,7 @@ test('a JSON answer, and a client that left before anything was sent, leave noth
   await raw.post({ id: 1, method: 'ping' }, { session });
   const [started, finished] = [once(seen, 'started unheard'), once(seen, 'finished unheard')];
   const abort = new AbortController();
-  const args = { name: 'unheard', quiet: true, then: 'log' };
+  const args = { name: 'unheard', quiet: true, last: 'log' };
   const answer = raw.post(call(1, 'wait', args), { session, signal: abort.signal });
   await started;
   const closed = once(seen, 'response closed');

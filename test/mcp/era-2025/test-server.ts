@@ -73,16 +73,16 @@ const tools = [
     input: z.object({
       name: z.string(),
       quiet: z.boolean().optional(),
-      then: z.enum(['log', 'ask']).optional(),
+      last: z.enum(['log', 'ask']).optional(),
     }),
-    run: async ({ name, quiet, then }, { signal, ...context }) => {
+    run: async ({ name, quiet, last }, { signal, ...context }) => {
       if (!quiet) context.log('info', 'waiting');
       signal.addEventListener('abort', () => seen.emit(`cancelled ${name}`), { once: true });
       const released = once(seen, `release ${name}`, { signal });
       seen.emit(`started ${name}`);
       await released;
-      if (then === 'log') context.log('info', 'waited');
-      if (then === 'ask') await context.ask('roots', QUESTIONS.roots);
+      if (last === 'log') context.log('info', 'waited');
+      if (last === 'ask') await context.ask('roots', QUESTIONS.roots);
       seen.emit(`finished ${name}`);
       return 'released';
     },
