@@ -26,12 +26,11 @@ const SOURCES = [
   'scripts/new.ts',
 ];
 const TESTS = [
-  ...['context', 'documents.test', 'documents-swap.test', 'era-parity.test', 'sample-tools.test'].map(
+  ...['context', 'documents.test', 'documents-swap.test', 'era-parity.test', 'sample-tools.test', 'stdio.test'].map(
     (name) => `test/tools/${name}.ts`,
   ),
   'test/resources/documents.test.ts',
   'test/prompts/summarize-document.test.ts',
-  'test/stdio.test.ts', // it calls them
   'test/scripts/demo.test.ts',
   'test/scripts/new.test.ts',
 ];

@@ -140,7 +140,12 @@ async function createListener(config: Config, messageTypes: MessageTypes, logger
   }
   const files = { certFile, keyFile };
   const material = await readTls(files);
-  const server = https.createServer({ ...options, ...material, minVersion: 'TLSv1.2' });
+  const server = https.createServer({
+    ...options,
+    ...material,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: LIMITS.headersTimeout,
+  });
   return { server: limited(server, config), stopReload: reloadTls(server, files, material, logger) };
 }
 

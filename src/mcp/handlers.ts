@@ -1,5 +1,5 @@
 /** What each MCP method answers, in terms that both eras share. An era only translates in and out. */
-import { type Call, INVALID_PARAMS, RpcError } from './call.js';
+import { type Call, INTERNAL_ERROR, INVALID_PARAMS, RpcError } from './call.js';
 import { type CallToolOptions, callTool } from './call-tool.js';
 import type { Catalog } from './catalog.js';
 import { complete } from './complete.js';
@@ -54,7 +54,7 @@ export function createHandlers(options: HandlerOptions): Handlers {
         definition.read(uri, found.variables, context),
       );
       if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
-      return { contents: Array.isArray(contents) ? contents : [contents] };
+      return capped({ contents: Array.isArray(contents) ? contents : [contents] }, options);
     },
 
     'prompts/get': async (params, call) => {
@@ -67,11 +67,17 @@ export function createHandlers(options: HandlerOptions): Handlers {
       if (missing) throw new RpcError(INVALID_PARAMS, `Missing argument: ${missing.name}`);
       await call.audit.received();
       const messages = await runDefinition(call, options, (context) => definition.render(args, context));
-      return { description: definition.description, messages };
+      return capped({ description: definition.description, messages }, options);
     },
 
     'completion/complete': (params, call) => complete(params, call, options),
   };
+}
+
+/** A tool's result is capped where it is made; it has an error of its own. */
+function capped(result: Result, { maxResultBytes }: HandlerOptions): Result {
+  if (Buffer.byteLength(JSON.stringify(result)) <= maxResultBytes) return result;
+  throw new RpcError(INTERNAL_ERROR, `The result is larger than ${maxResultBytes} bytes`);
 }
 
 /** HTTP has refused such a call already; stdio has no layers, and no way in may miss the check. */

@@ -3,7 +3,7 @@ type Headers = Readonly<Record<string, string>>;
 const META = 'io.modelcontextprotocol/';
 const VERSION = '2026-07-28';
 
-export function post(url: URL | string, body: object, headers: Headers = {}): Promise<Response> {
+function post(url: URL | string, body: object, headers: Headers = {}): Promise<Response> {
   const accept = 'application/json, text/event-stream';
   return fetch(url, {
     method: 'POST',
@@ -39,6 +39,10 @@ export function call(
 
 export const callTool = (url: URL | string, name: string, headers: Headers = {}) =>
   call(url, 'tools/call', { name, arguments: {} }, headers);
+
+/** What every server answers, whatever its definitions. */
+export const discover = (url: URL | string, headers: Headers = {}) =>
+  call(url, 'server/discover', {}, headers);
 
 /** A session of revision 2025-11-25, and its stream. */
 export async function openStream(url: URL): Promise<Response> {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -45,6 +45,16 @@ async function trusts(port: number, { cert }: { cert: string }): Promise<boolean
     () => false,
   );
 }
+
+test('a connection that never finishes its handshake does not hold up the shutdown', async () => {
+  await install(selfSignedCertificate());
+  const server = await start({ TLS_CERT_FILE: files.certFile, TLS_KEY_FILE: files.keyFile });
+  const silent = connectTcp(Number(server.url.port), '127.0.0.1');
+  await once(silent, 'connect');
+  const cut = once(silent, 'close');
+  await server.close();
+  await cut;
+});
 
 test('with a certificate the public listener speaks HTTPS, no older than TLS 1.2, and only that', async () => {
   const pair = selfSignedCertificate();

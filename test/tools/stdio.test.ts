@@ -9,12 +9,12 @@ import { StdioClientTransport as Transport2 } from '@modelcontextprotocol/client
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as Transport1 } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ElicitRequestSchema, LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
-import { builtFile, type Running, run } from './helpers/built.js';
-import { recordsIn, until } from './observe/records.js';
+import { builtFile, type Running, run } from '../helpers/built.js';
+import { recordsIn, until } from '../observe/records.js';
 
 jest.setTimeout(60_000);
 
-const DOCUMENTS = fileURLToPath(new URL('../examples/documents', import.meta.url));
+const DOCUMENTS = fileURLToPath(new URL('../../examples/documents', import.meta.url));
 const INFO = { name: 'test', version: '1' };
 const CAPABILITIES = { elicitation: { form: {} } };
 type Level = 'debug' | 'error';
