@@ -31,7 +31,7 @@ import { ALLOWED_ORIGIN, KEYS, served, type ServedOptions, type TestServer } fro
 const TRACES = {
   nothing: () => true,
   securityHeaders: ({ headers }: Answer) => 'content-security-policy' in headers,
-  cors: ({ headers }: Answer) => 'access-control-expose-headers' in headers,
+  cors: ({ headers }: Answer) => String(headers['vary']).includes('Origin'),
   rateLimitAddress: ({ headers }: Answer) => /"address"/.test(headers['ratelimit'] ?? ''),
   authenticate: (_: Answer, record: AuditRecord) => record.caller !== undefined,
   rateLimitCaller: ({ headers }: Answer) => /"caller"/.test(headers['ratelimit'] ?? ''),
