@@ -186,6 +186,11 @@ describe('an SSE stream', () => {
     expect((await post({ id: 1, method: 'tools/list' })).status).toBe(404);
     expect((await post({ ...initialize, params: {} })).status).toBe(202);
     expect(await message()).toMatchObject({ id: 0, error: { code: -32602 } });
+    const create = server.sessions.create.bind(server.sessions);
+    server.sessions.create = async (...args) => {
+      await new Promise((done) => setTimeout(done, 20)); // a store across the network
+      return create(...args);
+    };
     const both = await Promise.all([post(initialize), post(initialize)]);
     expect(both.filter(({ status }) => status === 202)).toHaveLength(1);
     expect(both.filter(({ status }) => status >= 500)).toEqual([]);
