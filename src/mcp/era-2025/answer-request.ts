@@ -5,6 +5,7 @@ import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
 import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
+import type { PreparedLists } from '../prepared-lists.js';
 import { MissingCapability, ToolError } from '../tool.js';
 import { createAsks } from './asks.js';
 import { createClientCall } from './client-call.js';
@@ -17,6 +18,7 @@ export interface AnswerOptions {
   readonly engine: Engine;
   readonly methods: ReadonlyMap<string, Method>;
   readonly live: LiveSessions;
+  readonly lists: PreparedLists;
   readonly askTimeoutMs: number;
   readonly logger: Logger;
 }
@@ -77,6 +79,7 @@ async function answer(
   if (broken !== undefined)
     options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
   if (result.error) req.audit.note({ 'rpc.code': result.error.code });
+  options.lists.keep(req, result);
   output.answer(result);
 }
 

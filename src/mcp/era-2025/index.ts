@@ -4,6 +4,7 @@ import type { Bus, ChangeBus, EventLog, SessionMail, SessionRecord } from '../..
 import type { Era } from '../era.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
+import { createPreparedLists } from '../prepared-lists.js';
 import { type AnswerOptions, answerRequest } from './answer-request.js';
 import { createEngine } from './engine.js';
 import { createGetStreams, type GetStreams } from './get-streams.js';
@@ -42,7 +43,8 @@ export function createEra2025(options: Era2025Options): Era {
   const sse = createSse({ ...options, live, streams, onError });
   const methods = createMethods(options);
   const engine = createEngine(options.capabilities);
-  const context: Context = { ...options, live, streams, sse, methods, engine, onError };
+  const lists = createPreparedLists();
+  const context: Context = { ...options, live, streams, sse, methods, engine, lists, onError };
 
   const stopListening = sessions.onEnd((id) => {
     live.end(id);
@@ -80,7 +82,8 @@ export function createEra2025(options: Era2025Options): Era {
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
   const { kind, method, isSse, sessionId } = req.envelope;
   if (isSse) return handleSse(req, res, context);
-  const writer = createResponseWriter(res, { ...context, audit: req.audit });
+  const { keepAlive, maxBufferBytes } = context;
+  const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();
     const answer = await openSession(req, id, context);
@@ -88,6 +91,8 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
     return writer.answer(answer);
   }
   const session = await requireSession(req, context.sessions);
+  const prepared = kind === 'request' && !isIdInUse(req, context) ? context.lists.find(req) : undefined;
+  if (prepared) return writer.answerPrepared(...prepared);
   // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its client may come back.
   if (kind === 'request')
     return answerRequest(
@@ -104,6 +109,10 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
   }
   accept(req, session, context);
   res.status(202).end();
+}
+
+function isIdInUse({ envelope: { id = '', sessionId = '' } }: Request, { live }: Context): boolean {
+  return live.find(sessionId)?.calls.has(id) ?? false;
 }
 
 async function handleSse(req: Request, res: Response, context: Context): Promise<void> {

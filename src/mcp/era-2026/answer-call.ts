@@ -6,6 +6,7 @@ import { isOffered } from '../capabilities.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
 import type { JsonRpcMessage } from '../message.js';
+import type { PreparedLists } from '../prepared-lists.js';
 import { MissingCapability } from '../tool.js';
 import type { Engine, EngineAnswer, Params } from './engine.js';
 import type { Era2026Options } from './index.js';
@@ -16,6 +17,7 @@ import { runCall } from './run-call.js';
 export interface AnswerCallOptions extends Era2026Options {
   readonly engine: Engine;
   readonly states: RequestStates;
+  readonly lists: PreparedLists;
   /** The responses that stream now. */
   readonly streams: Set<Response>;
 }
@@ -26,10 +28,13 @@ const METHOD_NOT_FOUND = -32601;
 export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
   const { message, protocolVersion } = req.envelope;
   if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
-  const { engine, states, streams } = options;
+  const { engine, states, streams, lists } = options;
   const cancelled = new AbortController();
   const { signal } = cancelled;
-  const writer = createResponseWriter(res, { ...options, audit: req.audit });
+  const { keepAlive, maxBufferBytes } = options;
+  const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
+  const prepared = lists.find(req);
+  if (prepared) return writer.answerPrepared(...prepared);
   writer.onDisconnect(() => cancelled.abort()); // closing the response is how a client cancels
 
   let failure: unknown;
@@ -44,7 +49,9 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
     : undefined;
   try {
     const answer = await engine.answer({ message, protocolVersion, handle, signal });
-    if (answer) deliver(req, res, writer, toAnswer(req, answer, failure, options));
+    if (!answer) return;
+    lists.keep(req, answer.message);
+    deliver(req, res, writer, toAnswer(req, answer, failure, options));
   } finally {
     streams.delete(res);
   }

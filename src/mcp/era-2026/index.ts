@@ -10,6 +10,7 @@ import type { KeepAlive } from '../exchange/keep-alive.js';
 import type { Handlers } from '../handlers.js';
 import { answerCall } from './answer-call.js';
 import { createEngine } from './engine.js';
+import { createPreparedLists } from '../prepared-lists.js';
 import { createListeners } from './listen.js';
 import { createRequestStates, type RequestStateOptions } from './request-state.js';
 
@@ -36,6 +37,7 @@ export function createEra2026(options: Era2026Options): Era {
   const listeners = createListeners(options);
   const streams = new Set<Response>();
   const calls = new Set<Promise<void>>();
+  const context = { ...options, engine, states, streams, lists: createPreparedLists() };
 
   return {
     async handle(req, res) {
@@ -45,7 +47,7 @@ export function createEra2026(options: Era2026Options): Era {
       if (kind !== 'request') throw new RefusedRequest('malformed_message');
       if (method === 'subscriptions/listen') return listeners.listen(req, res);
 
-      const call = answerCall(req, res, { ...options, engine, states, streams });
+      const call = answerCall(req, res, context);
       calls.add(call);
       return call.finally(() => calls.delete(call));
     },

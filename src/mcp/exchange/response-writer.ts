@@ -22,6 +22,8 @@ export interface ResponseWriter {
   event(event: StreamEvent): void;
   /** Sends the answer and ends. `status` counts only while nothing was streamed. Later calls do nothing. */
   answer(message: object, status?: number): void;
+  /** Sends an answer that is there in two pieces already, while nothing was streamed. */
+  answerPrepared(start: Buffer, end: string): void;
   /** Ends a stream without an answer. */
   end(): void;
   /** Whether the response is over: answered, ended, or the client gone. */
@@ -97,6 +99,15 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
     res.end(body);
   };
 
+  const answerPrepared = (head: Buffer, tail: string) => {
+    if (closed) return;
+    close();
+    const length = head.length + Buffer.byteLength(tail);
+    res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': length });
+    res.write(head);
+    res.end(tail);
+  };
+
   const end = () => {
     if (closed) return;
     close();
@@ -110,6 +121,7 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
     send: (message) => event({ data: JSON.stringify(message) }),
     event,
     answer,
+    answerPrepared,
     end,
     get closed() {
       return closed;
