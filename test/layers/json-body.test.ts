@@ -60,6 +60,24 @@ test('a body of undeclared length is refused as soon as it is too long, not at i
   expect(await audit.record()).toMatchObject({ 'http.status': 413, bytesIn: 1024 });
 });
 
+test('a body in very many tiny pieces is refused long before they fill the memory', async () => {
+  const { port, audit, passed } = await serve([jsonBody({ maxBytes: 1_000_000, maxDepth: 8 })]);
+  const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+  socket.write('1\r\nx\r\n'.repeat(30_000));
+
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+
+  expect(parseRaw(answer.toString()).status).toBe(400);
+  expect(await audit.record()).toMatchObject({
+    reason: 'malformed_request',
+    detail: { reason: 'tiny_chunks' },
+    bytesIn: 10_001,
+  });
+  expect(passed).toHaveLength(0);
+});
+
 test.each(['', '{', '{"a":1,"a":2}', '[[[[[[[[[]]]]]]]]]'])('%p is malformed_json', async (body) => {
   const { url, passed } = await serve([layer()]);
 
