@@ -84,19 +84,28 @@ export function createSse(options: SseOptions): Sse {
 
 /** The answer goes to the stream; its POST is only accepted, as soon as nothing can refuse the call any more. */
 export function createSseOutput(req: Request, res: Response, writer: ResponseWriter): Output {
+  let isOver = false; // the stream goes on for other calls: this one must not
   const accept = () => {
     if (!res.headersSent) res.status(202).end();
   };
   const send = (message: object) => {
+    if (isOver) return;
     accept();
     writer.send(message);
   };
+  const end = () => {
+    accept();
+    isOver = true;
+  };
   return {
     send,
-    answer: send,
-    end: accept,
+    answer: (message) => {
+      send(message);
+      end();
+    },
+    end,
     get closed() {
-      return writer.closed;
+      return isOver || writer.closed;
     },
     audit: {
       received: async () => {

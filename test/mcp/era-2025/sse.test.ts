@@ -280,6 +280,19 @@ describe('a call by HTTP+SSE', () => {
     expect(await message()).toMatchObject({ id: 1, result: { content: [{ text: 'released' }] } });
   });
 
+  test('that is cancelled says nothing more on the stream of all calls', async () => {
+    const { post, message } = await open();
+    await post(initialize);
+    await message();
+    await post(wait('silenced'));
+    const late = once(seen, 'logged late silenced');
+    await post({ method: 'notifications/cancelled', params: { requestId: 1 } });
+    await late;
+    await post({ id: 2, method: 'ping' });
+
+    expect(await message()).toMatchObject({ id: 2, result: {} });
+  });
+
   test('that cannot be audited is refused', async () => {
     const { post, message } = await open('unaudited');
     const caller = 'unaudited';

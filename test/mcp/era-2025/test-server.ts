@@ -77,7 +77,14 @@ const tools = [
     }),
     run: async ({ name, quiet, last }, { signal, ...context }) => {
       if (!quiet) context.log('info', 'waiting');
-      signal.addEventListener('abort', () => seen.emit(`cancelled ${name}`), { once: true });
+      const onAbort = () => {
+        seen.emit(`cancelled ${name}`);
+        setImmediate(() => {
+          context.log('info', 'too late');
+          seen.emit(`logged late ${name}`);
+        });
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
       const released = once(seen, `release ${name}`, { signal });
       seen.emit(`started ${name}`);
       await released;
