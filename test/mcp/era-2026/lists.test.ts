@@ -35,8 +35,10 @@ test('a list is answered alike the first time and from then on, with the id of e
 });
 
 test('the list of one set of scopes is never shown to another, whoever came first', async () => {
-  const namesOf = async (caller: string) =>
-    ((await list({ caller })).answer.result?.['tools'] as { name: string }[]).map(({ name }) => name);
+  const namesOf = async (caller: string) => {
+    const { answer } = await list({ caller });
+    return (answer.result as { tools: { name: string }[] }).tools.map(({ name }) => name);
+  };
 
   for (let round = 0; round < 2; round += 1) {
     expect(await namesOf('alice docs:read')).toEqual(['open', 'closed']);
