@@ -124,3 +124,52 @@ export const agreeing = (question: Message) => ({
   id: question.id,
   result: { action: 'accept', content: { confirm: true } },
 });
+
+/** A call of revision 2026-07-28, which needs no session. */
+export function stateless(method: string, params: Readonly<Record<string, unknown>> = {}, capabilities = {}) {
+  const name = params['name'];
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
+  };
+  return {
+    body: { id: 1, method, params: { ...params, _meta } },
+    headers: {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+      ...(typeof name === 'string' && { 'mcp-name': name }),
+    },
+  };
+}
+
+/** What became of requests, and how long the slowest took. */
+export interface Tally {
+  readonly sent: number;
+  /** By HTTP status. */
+  readonly answered: Readonly<Record<string, number>>;
+  /** Without any answer. */
+  readonly lost: number;
+  readonly slowestMs: number;
+  readonly withoutRetryAfter: number;
+}
+
+/** Sends requests all at once and counts what becomes of them. */
+export async function tally(requests: readonly (() => Promise<Response>)[]): Promise<Tally> {
+  const answered: Record<string, number> = {};
+  let [lost, slowestMs, withoutRetryAfter] = [0, 0, 0];
+  const one = async (send: () => Promise<Response>) => {
+    const startedAt = performance.now();
+    try {
+      const answer = await send();
+      await answer.arrayBuffer();
+      answered[answer.status] = (answered[answer.status] ?? 0) + 1;
+      if ([429, 503].includes(answer.status) && !answer.headers.has('retry-after')) withoutRetryAfter++;
+    } catch {
+      lost++;
+    }
+    slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+  };
+  await Promise.all(requests.map(one));
+  return { sent: requests.length, answered, lost, slowestMs, withoutRetryAfter };
+}

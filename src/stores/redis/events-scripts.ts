@@ -5,23 +5,26 @@
  * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token), `writer` (inbox), `lastWords`
  * - the same with `:log`: Redis stream of the events, numbered `1-0`, `2-0`, …
  *
- * KEYS: the set, the hash. ARGV: name of the stream, milliseconds to keep it, then as each says.
+ * - `mcp:told:{session}`: position of the last change that the session was told of
+ *
+ * KEYS: the set, the hash, the position. ARGV: name of the stream, milliseconds to keep it, then as each says.
  */
 const MAX_EVENTS = 1000;
 const MAX_STREAMS = 200;
 
 const PRELUDE = `
-local set, meta, log = KEYS[1], KEYS[2], KEYS[2] .. ':log'
+local set, meta, log, told = KEYS[1], KEYS[2], KEYS[2] .. ':log', KEYS[3]
 local name, keep = ARGV[1], ARGV[2]
-local function touch() for _, key in ipairs({set, meta, log}) do redis.call('PEXPIRE', key, keep) end end
+local function touch() for _, key in ipairs({set, meta, log, told}) do redis.call('PEXPIRE', key, keep) end end
 local function tell(reader, message)
   local inbox, token = string.match(reader or '', '^(%S+) (%S+)$')
   if not inbox then return end
   message.tail = token
   redis.call('PUBLISH', inbox, cjson.encode(message))
 end
+local function keyOf(one) return (string.gsub(set, '^mcp:streams:', 'mcp:stream:')) .. ':' .. one end
 local function drop(one)
-  local key = string.gsub(set, '^mcp:streams:', 'mcp:stream:') .. ':' .. one
+  local key = keyOf(one)
   local reader = redis.call('HGET', key, 'reader')
   redis.call('DEL', key, key .. ':log')
   redis.call('ZREM', set, one)
@@ -75,7 +78,41 @@ local n = append(state[1], true, math.huge)
 tell(state[3], {n = n, data = state[1], over = true})
 return n`;
 
-/** ARGV: owner, new reader, number of the last event seen. What came after it; nil when there is a gap. */
+/** ARGV: position, data, characters to keep. */
+export const TELL = `${PRELUDE}
+local position, data = ARGV[3], ARGV[4]
+local function parts(one) return string.match(one, '^(%d+)-(%d+)$') end
+local ms, n = parts(position)
+local toldMs, toldN = parts(redis.call('GET', told) or '0-0')
+if ms then
+  ms, n, toldMs, toldN = tonumber(ms), tonumber(n), tonumber(toldMs), tonumber(toldN)
+  if ms < toldMs or (ms == toldMs and n <= toldN) then return 0 end
+  redis.call('SET', told, position)
+end
+local newest, read
+for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
+  if string.sub(one, 1, 8) == 'changes-' then
+    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader')
+    if state[1] then
+      newest = newest or one
+      if state[2] then read = one break end
+    end
+  end
+end
+if not newest then return touch() end
+meta = keyOf(read or newest)
+log = meta .. ':log'
+local added = append(data, false, tonumber(ARGV[5]))
+tell(redis.call('HGET', meta, 'reader'), {n = added, data = data, over = false})
+return added`;
+
+/** ARGV: position to begin with. */
+export const TOLD = `${PRELUDE}
+redis.call('SET', told, ARGV[3], 'NX')
+touch()
+return redis.call('GET', told)`;
+
+/** ARGV: owner, new reader, number of the last event seen, time. What came after it; nil when there is a gap. */
 export const RESUME = `${PRELUDE}
 local state = redis.call('HMGET', meta, 'owner', 'next', 'reader')
 local seen = tonumber(ARGV[5])
@@ -84,6 +121,7 @@ local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
 tell(state[3], {['end'] = true})
 redis.call('HSET', meta, 'reader', ARGV[4])
+redis.call('ZADD', set, ARGV[6], name)
 touch()
 return after(ARGV[5])`;
 
@@ -105,4 +143,5 @@ return 1`;
 
 export const FORGET = `${PRELUDE}
 for _, one in ipairs(redis.call('ZRANGE', set, 0, -1)) do drop(one) end
+redis.call('DEL', told)
 return 1`;
