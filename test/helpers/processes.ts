@@ -1,6 +1,7 @@
 /** Several real server processes on one Redis, as a deployment has them. */
 import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -83,7 +84,8 @@ export async function deploy(options: DeploymentOptions = {}): Promise<Deploymen
   };
 
   const start = async (env: Env = {}) => {
-    const [port, adminPort] = [await freePort(), await freePort()];
+    const port = Number(env['PORT'] ?? (await freePort()));
+    const adminPort = Number(env['ADMIN_PORT'] ?? (await freePort()));
     const audit = join(folder, `audit-${audits.push('')}.log`);
     audits[audits.length - 1] = audit;
     const replica = await startReplica(port, adminPort, {
@@ -147,11 +149,13 @@ async function startReplica(port: number, adminPort: number, env: Env): Promise<
   const running = run('main.js', env);
   let isOver = false;
   const ended = running.ended().finally(() => (isOver = true));
-  const probe = async (path: string) => {
-    const answer = await fetch(`http://127.0.0.1:${adminPort}${path}`, { headers: { connection: 'close' } });
-    await answer.arrayBuffer();
-    return answer.status;
-  };
+  const probe = (path: string) =>
+    new Promise<number>((resolve, reject) => {
+      const req = get({ host: '127.0.0.1', port: adminPort, path, agent: false, timeout: 2000 }, (res) => {
+        res.resume().once('end', () => resolve(res.statusCode ?? 0));
+      });
+      req.once('timeout', () => req.destroy(new Error('no answer'))).once('error', reject);
+    });
   /** The end of a start and of a fault can only be asked for. */
   const until = async (isReached: () => Promise<boolean>) => {
     while (!(await isReached().catch(() => false))) {

@@ -23,7 +23,7 @@ interface Place {
   readonly url: string;
 }
 
-export function clientOf(key: string): Client {
+export function clientOf(key: string, everyHeader: Readonly<Record<string, string>> = {}): Client {
   const send = (method: string, to: Place, body: object | undefined, sending: Sending = {}) =>
     fetch(to.url, {
       method,
@@ -33,6 +33,7 @@ export function clientOf(key: string): Client {
         ...(body && { 'content-type': 'application/json' }),
         ...(sending.session !== undefined && { 'mcp-session-id': sending.session }),
         ...(sending.lastEventId !== undefined && { 'last-event-id': sending.lastEventId }),
+        ...everyHeader,
         ...sending.headers,
       },
       ...(body && { body: JSON.stringify({ jsonrpc: '2.0', ...body }) }),

@@ -5,7 +5,8 @@ import { StoreUnavailable } from '../types.js';
 export const PREFIX = 'mcp:';
 
 /** A command may take this long. A paused server or a cut link gives no error by itself. */
-const COMMAND_DEADLINE_MS = 200;
+const COMMAND_DEADLINE_MS = 300;
+const DEADLINE_STEPS = 6;
 const PROBE_INTERVAL_MS = 500;
 const CONNECT_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
@@ -115,9 +116,12 @@ class DeadlineExceeded extends Error {}
 async function withinDeadline<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    // Where this process was the slow one, the answer may be there already: it is read before `setImmediate`.
-    const onTimeout = () => setImmediate(() => reject(new DeadlineExceeded('no answer in time')));
-    timer = setTimeout(onTimeout, COMMAND_DEADLINE_MS);
+    // In steps, between which this process reads what has come: where it is the slow one, Redis is not to blame.
+    const wait = (steps: number) => {
+      if (steps === 0) return reject(new DeadlineExceeded('no answer in time'));
+      timer = setTimeout(() => setImmediate(wait, steps - 1), COMMAND_DEADLINE_MS / DEADLINE_STEPS);
+    };
+    wait(DEADLINE_STEPS);
   });
   try {
     return await Promise.race([work, deadline]);
