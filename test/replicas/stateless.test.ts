@@ -1,0 +1,98 @@
+/** Revision 2026-07-28 on three processes: nothing is kept between two requests, and still each replica goes on. */
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
+import { body, type Client, clientOf, type Message, read, stateless } from './client.js';
+
+const CAPABILITIES = { elicitation: {} };
+
+describeWithRedis('a request of 2026-07-28 on three replicas', () => {
+  let deployment: Deployment;
+  let alice: Client, bob: Client;
+  const key = () => randomBytes(32).toString('base64url');
+  const oldKey = key();
+
+  beforeAll(async () => {
+    deployment = await deploy({ env: { STATE_KEYS: oldKey } });
+    [alice, bob] = [clientOf(deployment.alice), clientOf(deployment.bob)];
+  }, 30_000);
+  afterAll(() => deployment?.close());
+
+  async function send(client: Client, to: Replica, method: string, params: object): Promise<Message> {
+    const { body: message, headers } = stateless(method, { ...params }, CAPABILITIES);
+    return body(await client.post(to, message, { headers }));
+  }
+
+  /** Asks for a deletion, as far as its question. */
+  async function ask(to: Replica, path: string) {
+    await writeFile(join(deployment.files, path), 'text');
+    const call = { name: 'delete_document', arguments: { path } };
+    const { result } = await send(alice, to, 'tools/call', call);
+    expect(result).toMatchObject({ resultType: 'input_required' });
+    const inputResponses = { confirm: { action: 'accept', content: { confirm: true } } };
+    return { ...call, requestState: result?.['requestState'], inputResponses };
+  }
+
+  test('is answered on another replica than the one that asked, and by its own caller only', async () => {
+    const [a, b, c] = deployment.replicas as [Replica, Replica, Replica];
+    const answer = await ask(a, 'asked.txt');
+
+    expect(await send(bob, c, 'tools/call', answer)).toMatchObject({ error: { code: -32602 } });
+    expect(await send(alice, b, 'tools/call', answer)).toMatchObject({
+      result: { structuredContent: { path: 'asked.txt', deleted: true } },
+    });
+  });
+
+  test('survives the rotation of the sealing keys: what one seals, all open that know its key', async () => {
+    const [a] = deployment.replicas as [Replica];
+    const newKey = key();
+    const before = await ask(a, 'before.txt');
+    const both = await deployment.start({ STATE_KEYS: `${oldKey},${newKey}` });
+    const rotated = await deployment.start({ STATE_KEYS: `${newKey},${oldKey}` });
+    const strange = await deployment.start({ STATE_KEYS: newKey });
+    await Promise.all([both, rotated, strange].map((one) => one.until(200)));
+
+    expect(await send(alice, rotated, 'tools/call', before)).toMatchObject({
+      result: { structuredContent: { deleted: true } },
+    });
+    const after = await ask(rotated, 'after.txt');
+    expect(await send(alice, both, 'tools/call', after)).toMatchObject({
+      result: { structuredContent: { deleted: true } },
+    });
+    expect(await send(alice, strange, 'tools/call', await ask(both, 'late.txt'))).toMatchObject({
+      error: { code: -32602 },
+    });
+  });
+
+  test('that listens hears of changes on every replica, each once', async () => {
+    const [a, b, c] = deployment.replicas as [Replica, Replica, Replica];
+    const notifications = {
+      resourceSubscriptions: ['a', 'b', 'c', 'end'].map((one) => `documents:///${one}`),
+    };
+    const { body: message, headers } = stateless('subscriptions/listen', { notifications });
+    const streams = await Promise.all(
+      [a, b, c].map((to) => read((signal) => alice.post(to, message, { headers, signal }))),
+    );
+    await Promise.all(
+      streams.map(({ saw }) => saw(({ method }) => method?.endsWith('acknowledged') === true)),
+    );
+    for (const [to, path] of [
+      [a, 'a'],
+      [b, 'b'],
+      [c, 'c'],
+      [a, 'end'],
+    ] as const) {
+      await send(alice, to, 'tools/call', await ask(b, path));
+    }
+    await Promise.all(streams.map(({ saw }) => saw(({ params }) => params?.['uri'] === 'documents:///end')));
+
+    for (const stream of streams) {
+      const uris = stream.messages().flatMap(({ params }) => params?.['uri'] ?? []);
+      expect(uris).toEqual(notifications.resourceSubscriptions);
+      stream.leave();
+    }
+  });
+});
