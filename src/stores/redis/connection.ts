@@ -106,7 +106,10 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
 
     async close() {
       clearInterval(timer);
-      for (const one of [client, subscriber]) if (one.isOpen) one.destroy();
+      // What was sent last (the end of a stream, a message to others) still leaves, but not at any price.
+      const sent = [client, subscriber].filter((one) => one.isReady).map((one) => one.close());
+      await withinDeadline(Promise.allSettled(sent)).catch(() => {});
+      for (const one of [client, subscriber]) one.destroy();
     },
   };
 }
@@ -134,6 +137,7 @@ function openClient(url: string, ca: string | undefined): Client {
   const client: Client = createClient({
     url,
     disableOfflineQueue: true,
+    disableClientInfo: true, // a right less to grant
     socket: {
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectStrategy: (retries) => Math.min(50 * 2 ** Math.min(retries, 5), MAX_RECONNECT_DELAY_MS),
