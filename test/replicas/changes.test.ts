@@ -24,7 +24,7 @@ describeWithRedis('changes on three replicas', () => {
     read((signal) => alice.get(replica, { session, signal, lastEventId }));
 
   async function primed(reading: Reading): Promise<string> {
-    while (reading.lastId() === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await reading.until(() => reading.lastId() !== undefined);
     return String(reading.lastId());
   }
 

@@ -70,6 +70,8 @@ export interface Reading {
   messages(): readonly Message[];
   /** Settles with the first message that fits, also one that came before. */
   saw(fits: (message: Message) => boolean): Promise<Message>;
+  /** Settles when it is reached, looked at with every event, or when nothing more comes. */
+  until(isReached: () => boolean): Promise<void>;
   /** Settles when nothing more comes. */
   readonly ended: Promise<'ended' | 'cut'>;
   /** Goes away, as a client that loses its network. */
@@ -106,6 +108,9 @@ export async function read(open: (signal: AbortSignal) => Promise<Response>): Pr
     lastId: () => got.findLast(({ id }) => id !== undefined)?.id,
     ended,
     leave: () => leaving.abort(),
+    async until(isReached) {
+      while (!isReached() && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+    },
     async saw(fits) {
       for (;;) {
         const found = messages().find(fits);

@@ -92,7 +92,7 @@ describeWithRedis('a session on three replicas', () => {
     const session = await alice.initialize(a);
     const first = await read((signal) => alice.get(a, { session, signal }));
     const path = await document('moved.txt');
-    while (first.lastId() === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await first.until(() => first.lastId() !== undefined);
     const second = await read((signal) => alice.get(b, { session, signal, lastEventId: first.lastId() }));
     expect(await first.ended).toBe('ended');
     await deleteOn(c, session, path);
