@@ -1,4 +1,5 @@
 /** A client of one caller, that says which replica it speaks to. */
+import { once } from 'node:events';
 import { events, type Message, type StreamEvent } from '../mcp/era-2025/raw-client.js';
 
 export { all, body, events, type Message, messages, next } from '../mcp/era-2025/raw-client.js';
@@ -89,6 +90,7 @@ export async function read(open: (signal: AbortSignal) => Promise<Response>): Pr
   const readAll = async (): Promise<'ended' | 'cut'> => {
     try {
       for await (const event of events(response)) {
+        if (leaving.signal.aborted) return 'cut';
         got.push(event);
         wake();
       }
@@ -100,7 +102,9 @@ export async function read(open: (signal: AbortSignal) => Promise<Response>): Pr
       wake();
     }
   };
-  const ended = readAll();
+  // `fetch` may never say so when it is aborted just as the stream ends.
+  const left = once(leaving.signal, 'abort').then(() => 'cut' as const);
+  const ended = Promise.race([readAll(), left]);
   const messages = () => got.flatMap(({ data }) => (data ? [JSON.parse(data) as Message] : []));
   return {
     events: got,
