@@ -113,7 +113,10 @@ export async function read(open: (signal: AbortSignal) => Promise<Response>): Pr
     ended,
     leave: () => leaving.abort(),
     async until(isReached) {
-      while (!isReached() && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+      for (;;) {
+        if (isReached() || isOver) return;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
     },
     async saw(fits) {
       for (;;) {

@@ -85,7 +85,7 @@ describeWithRedis('of three replicas one that is killed', () => {
     await replacement.until(200);
     expect((await alice.call(replacement, session, 'whoami')).status).toBe(200);
     const again = await begin(replacement, session, String(cut[0]?.name));
-    await alice.post(others[0] as Replica, agreeing(await again.saw(isQuestion)), { session });
+    await alice.post(others[0], agreeing(await again.saw(isQuestion)), { session });
     await again.ended;
     expect(again.messages().at(-1)?.result?.['structuredContent']).toMatchObject({ deleted: true });
   });

@@ -23,9 +23,10 @@ describeWithRedis('three replicas whose Redis', () => {
   const start = (port?: number) =>
     startRedis(
       port,
-      ...['--appendonly', 'yes', '--appendfsync', 'always', '--dir', data],
-      ...['--enable-debug-command', 'local', ...'--user default on nopass ~* &* +@all'.split(' ')],
-      ...[...'--user admin on nopass ~* &* +@all'.split(' ')],
+      ...`--appendonly yes --appendfsync always --dir ${data}`.split(' '),
+      ...'--enable-debug-command local'.split(' '),
+      ...'--user default on nopass ~* &* +@all'.split(' '),
+      ...'--user admin on nopass ~* &* +@all'.split(' '),
     );
 
   beforeAll(async () => {

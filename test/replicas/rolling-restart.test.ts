@@ -41,7 +41,8 @@ function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
   let known = deployment.replicas.map(({ port }) => port).join();
   let stopped = false;
   const follow = async () => {
-    while (!stopped) {
+    for (;;) {
+      if (stopped) return;
       const statuses = await Promise.all(
         deployment.replicas.map((one) => one.probe('/readyz').catch(() => 0)),
       );
@@ -106,7 +107,7 @@ async function followStream(client: Client, proxy: Proxy) {
     read((signal) => client.get(proxy, { session, signal, lastEventId }));
   readings.push(await open());
   const follow = async () => {
-    while (!stopped) {
+    for (;;) {
       const current = readings.at(-1) as Reading;
       const how = await current.ended;
       if (stopped) return;

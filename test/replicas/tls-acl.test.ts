@@ -29,8 +29,8 @@ describeWithRedis('by TLS and as the documented user', () => {
     const tlsPort = await freePort();
     redis = await startRedis(
       undefined,
-      ...['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile],
-      ...['--tls-ca-cert-file', certFile, '--tls-auth-clients', 'no', '--user', 'default', 'off'],
+      ...`--tls-port ${tlsPort} --tls-cert-file ${certFile} --tls-key-file ${keyFile}`.split(' '),
+      ...`--tls-ca-cert-file ${certFile} --tls-auth-clients no --user default off`.split(' '),
       ...'--user admin on nopass ~* &* +@all'.split(' '),
       ...`--${rights.replace('SECRET', SECRET)}`.split(' '),
     );

@@ -23,7 +23,7 @@ describeWithRedis('in Redis', () => {
     folder = await mkdtemp(join(tmpdir(), 'mcp-cluster-'));
     server = await startRedis(
       undefined,
-      ...['--cluster-enabled', 'yes', '--cluster-port', String(await freePort()), '--dir', folder],
+      ...`--cluster-enabled yes --cluster-port ${await freePort()} --dir ${folder}`.split(' '),
     );
     connection = connect({ url: server.url });
     while (!connection.healthy()) {
