@@ -128,7 +128,11 @@ export function createEras({ config, catalog, services, stores, logger }: ErasOp
     '2026': createEra2026({
       ...shared,
       requiredScopes: config.REQUIRED_SCOPES,
-      requestState: { keys: config.STATE_KEYS, ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000) },
+      requestState: {
+        keys: config.STATE_KEYS,
+        ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000),
+        once: stores.once,
+      },
     }),
   };
   return { eras, close: keepAlive.close };
