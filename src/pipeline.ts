@@ -63,7 +63,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const identity = await createIdentity(config, catalog, logger);
   const { eras, close: closeEras } = createEras({ ...options, catalog });
   const { rateLimits } = stores;
-  const addressOf = clientAddress({ trustedProxies: config.TRUSTED_PROXIES });
+  const addressOf = clientAddress(config.TRUSTED_PROXIES);
 
   const { metadataPaths } = identity;
   const routes = {
@@ -87,12 +87,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   app.use(requestId());
   app.use(auditLog({ audit, clientAddress: addressOf }));
   app.use(securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }));
-  app.use(deprecation({ paths: ssePaths, successor: config.PUBLIC_URL.pathname }));
-  app.use(hostGuard({ allowedHosts: config.ALLOWED_HOSTS }));
-  app.use(originGuard({ allowedOrigins: config.ALLOWED_ORIGINS }));
-  app.use(cors({ allowedOrigins: config.ALLOWED_ORIGINS, paths: Object.keys(routes) }));
+  app.use(deprecation(ssePaths, config.PUBLIC_URL.pathname));
+  app.use(hostGuard(config.ALLOWED_HOSTS));
+  app.use(originGuard(config.ALLOWED_ORIGINS));
+  app.use(cors(config.ALLOWED_ORIGINS, Object.keys(routes)));
   app.use(overloadGuard);
-  app.use(endpoint({ routes }));
+  app.use(endpoint(routes));
   app.use(
     rateLimitAddress({
       limiter: rateLimits.limiter('address', config.RATE_LIMIT_IP),
@@ -108,7 +108,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     }),
   );
   app.use(rateLimitCaller(callerLimit));
-  app.use(negotiate({ unanswered: ssePaths.slice(1) }));
+  app.use(negotiate(ssePaths.slice(1)));
   app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
   app.use(envelope({ catalog, ssePaths }));
   app.use(

@@ -50,7 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
 };
 
 /** The files of `layers` that check nothing themselves; the only ones that a layer may import. */
-const LAYER_HELPERS = ['client-address', 'drain', 'json-scan', 'parse-json', 'request-path'];
+const LAYER_HELPERS = ['client-address', 'parse-json', 'request-path'];
 /** The only files that know an SDK: an era can change or leave without the rest. */
 const SDK_FILES = ['mcp/envelope', 'mcp/era-2025/engine', 'mcp/era-2026/engine', 'mcp/era-2026/stdio'];
 const ENTRIES = ['main', 'stdio'];

@@ -31,28 +31,23 @@ async function identify(req: Request, options: AuthenticateOptions): Promise<Cal
   try {
     const credential = options.readCredential(req);
     const verifier = options.verifiers.find((each) => each.accepts(credential));
-    if (verifier === undefined) {
-      throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
-    }
-    return await verifier.verify(credential);
+    if (verifier) return await verifier.verify(credential);
+    throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
   } catch (error) {
     if (!(error instanceof RefusedRequest) || error.status !== 401) throw error;
-    if (error.code === 'credentials_missing') throw withHeaders(error, options.challenge());
-    await countFailure(req, options.failures, error);
-    throw withHeaders(error, options.challenge('invalid_token'));
+    const isMissing = error.code === 'credentials_missing';
+    if (!isMissing) await countFailure(req, options.failures, error);
+    const headers = { ...error.headers, ...options.challenge(isMissing ? undefined : 'invalid_token') };
+    throw new RefusedRequest(error.code, { ...error.options, headers });
   }
 }
 
 /** Slows guessing. Only a failure is ever counted or limited here, so nobody can lock out a caller whose key is good. */
-async function countFailure(req: Request, failures: RateLimiter, { detail }: RefusedRequest): Promise<void> {
+async function countFailure(req: Request, failures: RateLimiter, error: RefusedRequest): Promise<void> {
   const { allowed, resetMs } = await failures.consume(addressKey(req.clientAddress));
   if (allowed) return;
   throw new RefusedRequest('rate_limited', {
-    detail: { ...detail, limit: 'auth_failures' },
+    detail: { ...error.options.detail, limit: 'auth_failures' },
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(resetMs / 1000))) },
   });
-}
-
-function withHeaders({ code, options }: RefusedRequest, headers: Readonly<Record<string, string>>) {
-  return new RefusedRequest(code, { ...options, headers: { ...options.headers, ...headers } });
 }

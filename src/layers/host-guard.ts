@@ -1,13 +1,11 @@
 import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 
-export interface HostGuardOptions {
-  /** Exact `host[:port]`, in the lower case that browsers send. */
-  readonly allowedHosts: readonly string[];
-}
-
-/** Refuses names we do not serve (DNS rebinding): `Host` is compared whole, never parsed. */
-export function hostGuard({ allowedHosts }: HostGuardOptions): RequestHandler {
+/**
+ * Refuses names we do not serve (DNS rebinding): `Host` is compared whole, never parsed.
+ * @param allowedHosts exact `host[:port]`, in the lower case that browsers send
+ */
+export function hostGuard(allowedHosts: readonly string[]): RequestHandler {
   const allowed = new Set(allowedHosts.map(requireExactHost));
 
   return function hostGuard(req, _res, next) {
@@ -17,10 +15,11 @@ export function hostGuard({ allowedHosts }: HostGuardOptions): RequestHandler {
   };
 }
 
-type RequestHead = Pick<Request, 'originalUrl' | 'rawHeaders'>;
-
-/** Why the host of a request is refused, in words for the audit; `undefined` when it is allowed. */
-export function hostProblem({ originalUrl, rawHeaders }: RequestHead, allowed: ReadonlySet<string>) {
+/** Why the host of a request is refused, in words for the audit. */
+export function hostProblem(
+  { originalUrl, rawHeaders }: Pick<Request, 'originalUrl' | 'rawHeaders'>,
+  allowed: ReadonlySet<string>,
+): string | undefined {
   // The authority of an absolute-form target overrides Host (RFC 9112 §3.2.2): two names, so neither is believed.
   if (!originalUrl.startsWith('/') && originalUrl !== '*') return 'absolute_form';
   // `req.headers` keeps only the first of several lines; a proxy in front may have read the last.

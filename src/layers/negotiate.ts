@@ -7,13 +7,11 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   GET: ['text/event-stream'],
 };
 
-export interface NegotiateOptions {
-  /** Paths whose POST gets no body, so that its client need not accept any (HTTP+SSE). */
-  readonly unanswered?: readonly string[];
-}
-
-/** Refuses a client that could not read our answer, or whose body we would not read. */
-export function negotiate({ unanswered = [] }: NegotiateOptions = {}): RequestHandler {
+/**
+ * Refuses a client that could not read our answer, or whose body we would not read.
+ * @param unanswered paths whose POST gets no body, so that its client need not accept any (HTTP+SSE)
+ */
+export function negotiate(unanswered: readonly string[] = []): RequestHandler {
   return function negotiate(req, _res, next) {
     if (!unanswered.includes(req.path)) requireAccept(req, ANSWERS[req.method] ?? []);
     if (req.method === 'POST') requireJson(req);

@@ -119,7 +119,6 @@ function deliver(
     return writer.answer(answer);
   }
   if (!res.headersSent) throw answer;
-  const { code: reason, rpcCode } = answer;
-  audit.note({ decision: 'deny', reason, 'rpc.code': rpcCode });
+  audit.note(answer.facts);
   writer.answer(answer.toBody(requestId, envelope.id));
 }
