@@ -34,9 +34,9 @@ export async function runAsking(
   run: (way: Pick<Call, 'canAsk' | 'ask'>) => Promise<Result> | Result,
 ): Promise<Result> {
   const mayAsk = MAY_ASK.has(method);
-  const purpose = purposeOf(caller, method, params);
+  const purpose = () => purposeOf(caller, method, params);
   const state = mayAsk ? params['requestState'] : undefined;
-  const round = state === undefined ? undefined : await states.open(purpose, state);
+  const round = state === undefined ? undefined : await states.open(purpose(), state);
   const answers = collectAnswers(round, params['inputResponses']);
   const used = new Map<string, Answered>();
   const unanswered = new Map<string, AskRequest>();
@@ -65,7 +65,7 @@ export async function runAsking(
     if (mustRefuse || unanswered.size === 0) throw error;
   }
   if (round) await states.giveBack(round); // no effect precedes a question
-  const requestState = await states.seal(purpose, {
+  const requestState = await states.seal(purpose(), {
     asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
     answered: Object.fromEntries(used),
   });
