@@ -37,7 +37,7 @@ const FACT_ORDER: Record<keyof AuditFacts, true> = {
   arguments: true,
   truncated: true,
 };
-const FACTS = Object.keys(FACT_ORDER) as (keyof AuditFacts)[];
+export const FACTS = Object.keys(FACT_ORDER) as (keyof AuditFacts)[];
 
 /** What identifies a line; the facts follow it. */
 export type AuditHead = Omit<AuditRecord, keyof AuditFacts>;
@@ -46,27 +46,24 @@ export type AuditHead = Omit<AuditRecord, keyof AuditFacts>;
 export function auditLine(head: AuditHead, facts: AuditFacts): string {
   let line = '';
   for (const { chars, nodes } of LIMITS) {
-    line = escapeUnsafe(JSON.stringify(boundedRecord(head, facts, new Budget(chars, nodes))));
+    line = escapeUnsafe(boundedRecord(head, facts, new Budget(chars, nodes)));
     if (Buffer.byteLength(line) < MAX_LINE_BYTES) break;
   }
   return `${line}\n`;
 }
 
-function boundedRecord(head: AuditHead, facts: AuditFacts, budget: Budget): Record<string, unknown> {
-  const record: Record<string, unknown> = {
-    schema: head.schema,
-    time: head.time,
-    seq: head.seq,
-    replica: bounded(head.replica, budget),
-    stage: head.stage,
-    requestId: bounded(head.requestId, budget),
-  };
+/** Member by member: a record to be stringified as a whole would be copied once more. */
+function boundedRecord(head: AuditHead, facts: AuditFacts, budget: Budget): string {
+  const { schema, time, seq, stage } = head;
+  const [replica, requestId] = [budget.string(head.replica), budget.string(head.requestId)];
+  let json = JSON.stringify({ schema, time, seq, replica, stage, requestId }).slice(0, -1);
   for (const name of FACTS) {
-    const value = facts[name];
-    if (value !== undefined) record[name] = bounded(value, budget);
+    const value = name === 'truncated' ? budget.cut || facts.truncated : facts[name];
+    if (value === undefined) continue;
+    const member = JSON.stringify(bounded(value, budget));
+    if (member !== undefined) json += `,"${name}":${member}`; // a function has no JSON
   }
-  if (budget.cut) record['truncated'] = true;
-  return record;
+  return `${json}}`;
 }
 
 class Budget {

@@ -1,3 +1,4 @@
+import { FACTS } from './audit-line.js';
 import type { AuditFacts, AuditStage, AuditTrail } from './audit-record.js';
 import type { Digests } from './digests.js';
 
@@ -14,8 +15,12 @@ export interface Recorder {
   ended(facts: AuditFacts): void;
 }
 
+/** Every fact has its place from the start: an object that grows key by key is slow, and each layer adds some. */
+const NO_FACTS = Object.fromEntries(FACTS.map((name) => [name, undefined])) as AuditFacts;
+
 /** The one mutable thing of a request's audit; the process-wide parts are the recorder's. */
 export class Trail implements RequestTrail {
+  readonly facts: AuditFacts;
   readonly #recorder: Recorder;
   readonly #started = performance.now();
   #streaming = false;
@@ -23,9 +28,10 @@ export class Trail implements RequestTrail {
 
   constructor(
     readonly requestId: string,
-    readonly facts: AuditFacts,
+    facts: AuditFacts,
     recorder: Recorder,
   ) {
+    this.facts = { ...NO_FACTS, ...facts };
     this.#recorder = recorder;
   }
 
