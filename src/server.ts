@@ -21,6 +21,7 @@ import { createPipeline, type Pipeline } from './pipeline.js';
 import { openStores, type StoresOptions } from './stores/index.js';
 import { readTls, reloadTls } from './tls.js';
 import { openServices } from './tools/services.js';
+import { cutUnreadAnswers } from './unread-answers.js';
 
 export interface StartOptions {
   readonly config: Config;
@@ -151,6 +152,8 @@ async function createListener(config: Config, messageTypes: MessageTypes, logger
 
 function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config): S {
   server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = 0; // Node drops what comes after 2,000, unseen by the guards; their size is limited
+  cutUnreadAnswers(server);
   return server;
 }
 

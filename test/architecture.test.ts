@@ -16,8 +16,9 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   stdio: 'config, mcp, mcp/era-2026, observe, stores, tools, resources, prompts',
   welcome: 'type server',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
-  server: 'config, pipeline, stores, observe, tools/services, tls, type mcp/tool',
+  server: 'config, pipeline, stores, observe, tools/services, tls, unread-answers, type mcp/tool',
   tls: 'type observe',
+  'unread-answers': '',
   config: 'zod, tools/settings',
   pipeline:
     'express, layers, identity, mcp, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
