@@ -82,7 +82,7 @@ export function createEra2025(options: Era2025Options): Era {
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
   const { kind, method, isSse, sessionId } = req.envelope;
   if (isSse) return handleSse(req, res, context);
-  const { keepAlive, maxBufferBytes } = context;
+  const { keepAlive, maxBufferBytes, events, onError } = context;
   const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();
@@ -99,7 +99,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
       req,
       res,
       session,
-      createLoggedOutput({ ...context, writer, session, id: req.envelope.id ?? 0 }),
+      createLoggedOutput({ events, onError, writer, session, id: req.envelope.id ?? 0 }),
       context,
     );
   if (kind === 'stream') return context.streams.open(session, writer, req.get('last-event-id'));
