@@ -61,9 +61,9 @@ async function openFile(path: string): Promise<Output> {
   }
   return {
     async write(data) {
-      const { bytesWritten } = await file.write(data);
+      const [{ bytesWritten }, { nlink }] = await Promise.all([file.write(data), file.stat()]);
       // Deleted under us: the write succeeds, and nobody will ever read it.
-      if ((await file.stat()).nlink === 0) throw new Error('audit file was deleted');
+      if (nlink === 0) throw new Error('audit file was deleted');
       return bytesWritten;
     },
     close: () => file.close(),
