@@ -117,7 +117,10 @@ export type StreamKind = 'call' | 'changes';
 export interface EventStream {
   readonly id: string;
   readonly kind: StreamKind;
-  /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
+  /**
+   * Adds an event, in the order of the calls. Its id; `undefined` once the stream is over, and for changes that go to
+   * another stream of the session.
+   */
   append(data: string): Promise<string | undefined>;
   /** Adds the final event. What it ended can still be read for a while. */
   end(data: string): Promise<void>;

@@ -2,7 +2,8 @@
  * What Redis keeps of a stream, and each step on it as one script. All keys of a session share its hash tag.
  *
  * - `mcp:streams:{session}`: sorted set of the session's streams by their beginning
- * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token), `writer` (inbox), `lastWords`
+ * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token); of a call `writer`
+ *   (inbox) and `lastWords`; of changes `holder` (inbox of the process that has the client, or had it last)
  * - the same with `:log`: Redis stream of the events, numbered `1-0`, `2-0`, …
  *
  * KEYS: the set, the hash. ARGV: name of the stream, milliseconds to keep it, then as each says.
@@ -27,6 +28,21 @@ local function drop(one)
   redis.call('ZREM', set, one)
   tell(reader, {['end'] = true})
 end
+local function isHolder(inbox)
+  local holder = redis.call('HGET', meta, 'holder')
+  return not holder or holder == inbox
+end
+local function isChosen()
+  if redis.call('HEXISTS', meta, 'holder') == 0 then return true end
+  local chosen
+  for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
+    if string.sub(one, 1, 8) == 'changes-' then
+      chosen = chosen or one
+      if redis.call('HEXISTS', string.sub(meta, 1, -1 - #name) .. one, 'reader') == 1 then return one == name end
+    end
+  end
+  return chosen == name
+end
 local function after(seen)
   local over = redis.call('HGET', meta, 'over') and 1 or 0
   return {over, redis.call('XRANGE', log, '(' .. seen .. '-0', '+'), redis.call('HGET', meta, 'writer')}
@@ -49,20 +65,23 @@ end`;
 /** ARGV: owner, reader, time, last words (empty: the stream outlives its process). */
 export const BEGIN = `${PRELUDE}
 redis.call('HSET', meta, 'owner', ARGV[3], 'reader', ARGV[4], 'next', 2, 'chars', 0)
-if ARGV[6] ~= '' then
-  redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', string.match(ARGV[4], '^%S+'))
-end
+local inbox = string.match(ARGV[4], '^%S+')
+if ARGV[6] ~= '' then redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', inbox) end
+if string.sub(name, 1, 8) == 'changes-' then redis.call('HSET', meta, 'holder', inbox) end
 redis.call('XADD', log, '1-0', 'd', '')
 redis.call('ZADD', set, ARGV[5], name)
 for _, oldest in ipairs(redis.call('ZRANGE', set, 0, -1 - ${MAX_STREAMS})) do drop(oldest) end
 touch()
 return 1`;
 
-/** ARGV: data, whether it is the last, characters to keep, the inbox of who appends. Its number; 0 once over. */
+/**
+ * ARGV: data, whether it is the last, characters to keep, the inbox of who appends. Its number; 0 once over, and for
+ * changes that go to another stream: of a session's, the newest with a client (MCP 2025-11-25, multiple connections).
+ */
 export const APPEND = `${PRELUDE}
 local data, last, own = ARGV[3], ARGV[4] == '1', ARGV[6]
 local state = redis.call('HMGET', meta, 'owner', 'over', 'reader')
-if not state[1] or state[2] then return 0 end
+if not state[1] or state[2] or not isHolder(own) or not isChosen() then return 0 end
 local n = append(data, last, tonumber(ARGV[5]))
 if state[3] and string.sub(state[3], 1, #own) ~= own then tell(state[3], {n = n, data = data, over = last}) end
 return n`;
@@ -75,7 +94,7 @@ local n = append(state[1], true, math.huge)
 tell(state[3], {n = n, data = state[1], over = true})
 return n`;
 
-/** ARGV: owner, new reader, number of the last event seen. What came after it; nil when there is a gap. */
+/** ARGV: owner, new reader, number of the last event seen, time. What came after it; nil when there is a gap. */
 export const RESUME = `${PRELUDE}
 local state = redis.call('HMGET', meta, 'owner', 'next', 'reader')
 local seen = tonumber(ARGV[5])
@@ -84,6 +103,10 @@ local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
 tell(state[3], {['end'] = true})
 redis.call('HSET', meta, 'reader', ARGV[4])
+if redis.call('HEXISTS', meta, 'holder') == 1 then
+  redis.call('HSET', meta, 'holder', string.match(ARGV[4], '^%S+'))
+  redis.call('ZADD', set, ARGV[6], name)
+end
 touch()
 return after(ARGV[5])`;
 
@@ -99,8 +122,9 @@ if redis.call('HGET', meta, 'reader') == ARGV[3] then redis.call('HDEL', meta, '
 touch()
 return 1`;
 
+/** ARGV: the inbox of who drops it. */
 export const DROP = `${PRELUDE}
-drop(name)
+if isHolder(ARGV[3]) then drop(name) end
 return 1`;
 
 export const FORGET = `${PRELUDE}

@@ -98,7 +98,12 @@ class RedisEvents implements EventLog {
       catchingUp: true,
       maybeLost: false,
     });
-    const missed = await this.#run(RESUME, session.id, id, [session.owner, `${this.#inbox} ${token}`, seen]);
+    const missed = await this.#run(RESUME, session.id, id, [
+      session.owner,
+      `${this.#inbox} ${token}`,
+      seen,
+      String(Date.now()),
+    ]);
     if (missed === null) {
       this.#tails.delete(token);
       return undefined;
@@ -132,7 +137,7 @@ class RedisEvents implements EventLog {
       kind,
       append: (data) => append(data, false),
       end: async (data) => void (await append(data, true)),
-      drop: async () => void (await this.#run(DROP, session, id, [])),
+      drop: async () => void (await this.#run(DROP, session, id, [this.#inbox])),
       stop: () => {
         if (!this.#tails.delete(token)) return;
         this.#run(STOP, session, id, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
