@@ -1,6 +1,6 @@
-import { FACTS } from './audit-line.js';
+import { createHmac } from 'node:crypto';
+import { NO_FACTS } from './audit-line.js';
 import type { AuditFacts, AuditStage, AuditTrail } from './audit-record.js';
-import type { Digests } from './digests.js';
 
 export interface RequestTrail extends AuditTrail {
   /** Writes `completed`, or `stream-close` after a `stream-open`. Only the first call counts. */
@@ -9,14 +9,10 @@ export interface RequestTrail extends AuditTrail {
 
 /** Where a trail writes its records. */
 export interface Recorder {
-  readonly digests: Digests;
+  readonly hmacKey: Buffer;
   write(stage: AuditStage, trail: RequestTrail): void;
   received(trail: RequestTrail): Promise<void>;
-  ended(facts: AuditFacts): void;
 }
-
-/** Every fact has its place from the start: an object that grows key by key is slow, and each layer adds some. */
-const NO_FACTS = Object.fromEntries(FACTS.map((name) => [name, undefined])) as AuditFacts;
 
 /** The one mutable thing of a request's audit; the process-wide parts are the recorder's. */
 export class Trail implements RequestTrail {
@@ -31,7 +27,8 @@ export class Trail implements RequestTrail {
     facts: AuditFacts,
     recorder: Recorder,
   ) {
-    this.facts = { ...NO_FACTS, ...facts };
+    // Every fact has its place from the start: an object that grows key by key is slow, and each layer adds some.
+    this.facts = { ...NO_FACTS, ...facts } as AuditFacts;
     this.#recorder = recorder;
   }
 
@@ -40,13 +37,14 @@ export class Trail implements RequestTrail {
   }
 
   session(id: string): void {
-    this.facts['mcp.session'] = this.#recorder.digests.session(id);
+    this.facts['mcp.session'] = this.#digest('session', id);
   }
 
   arguments(args: unknown, safe: readonly string[] = []): void {
-    const digest = this.#recorder.digests.arguments(args);
+    const json = canonicalJson(args);
     const values = safeValues(args, safe);
-    this.facts.arguments = values === undefined ? digest : { ...digest, values };
+    const digest = this.#digest('arguments', json);
+    this.facts.arguments = { digest, bytes: Buffer.byteLength(json), ...(values && { values }) };
   }
 
   received(): Promise<void> {
@@ -65,8 +63,31 @@ export class Trail implements RequestTrail {
     const durationMs = Math.round((performance.now() - this.#started) * 10) / 10;
     this.note({ durationMs, ...facts });
     this.#recorder.write(this.#streaming ? 'stream-close' : 'completed', this);
-    this.#recorder.ended(this.facts);
   }
+
+  /**
+   * Keyed: without the key nobody can test a guess of a session id or of an argument against the audit. The kind stands
+   * before the text, so that no argument can have the digest of a session. 128 bits (22 characters) are enough to
+   * compare by, and too few to be taken for a key.
+   */
+  #digest(kind: string, text: string): string {
+    const hmac = createHmac('sha256', this.#recorder.hmacKey).update(`${kind}\0${text}`).digest();
+    return hmac.subarray(0, 16).toString('base64url');
+  }
+}
+
+/** Equal for equal JSON, whatever the order of its keys. */
+function canonicalJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, sortedKeys) ?? '';
+  } catch {
+    return ''; // a cycle, or nested too deep: nothing that came as JSON
+  }
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Own members only: a name such as `constructor` must not find what the client did not send. */

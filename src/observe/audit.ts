@@ -3,16 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RefusedRequest } from '../refusal.js';
 import { auditLine } from './audit-line.js';
 import type { AuditFacts, AuditStage } from './audit-record.js';
-import { type AuditSink, openOutput } from './audit-sinks.js';
-import { type Recorder, type RequestTrail, Trail } from './audit-trail.js';
-import { createDigests } from './digests.js';
+import type { AuditSink } from './audit-sinks.js';
+import { type RequestTrail, Trail } from './audit-trail.js';
 import { LineWriter } from './line-writer.js';
 import type { Metrics } from './metrics.js';
 
 /** How long a tool waits for its record in `strict` mode, and a shutdown for the last ones. */
 const WRITE_DEADLINE_MS = 1000;
 const FLUSH_DEADLINE_MS = 5000;
-const RETRY_AFTER_S = '5';
 
 export interface AuditOptions {
   /** Each takes every record; one that works is enough. */
@@ -32,7 +30,7 @@ export interface AuditOptions {
 export interface Audit {
   /** Begins the audit of one request. */
   trail(requestId: string, facts: AuditFacts): RequestTrail;
-  /** Whether a new request can be audited; if not, it must be refused with {@link auditUnavailable}. */
+  /** Whether a new request can be audited; if not, it must be refused. */
   accepting(): boolean;
   /** Whether a sink takes records now; shown by `/readyz`. */
   healthy(): boolean;
@@ -46,25 +44,15 @@ export interface Audit {
   close(): Promise<void>;
 }
 
-/** What a client is told when its request cannot be audited. */
-function auditUnavailable(): RefusedRequest {
-  return new RefusedRequest('audit_unavailable', { headers: { 'Retry-After': RETRY_AFTER_S } });
-}
-
 export function openAudit(options: AuditOptions): Audit {
   const { sinks, mode, hmacKey, replica = hostname(), metrics } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
-  const recorder: Recorder = {
-    digests: createDigests(hmacKey),
-    write,
-    received,
-    ended: (facts) => metrics?.request(facts),
-  };
-  const writers = sinks.map((sink) => openWriter(sink, options));
+  const recorder = { hmacKey, write, received };
+  const writers = sinks.map((sink) => new LineWriter(sink, options));
   let seq = 0;
 
   const audit: Audit = {
-    trail: (requestId, facts) => new Trail(requestId, { ...facts }, recorder),
+    trail: (requestId, facts) => new Trail(requestId, facts, recorder),
     accepting: () => writers.some((w) => w.hasRoom() && (mode === 'batch' || w.healthy())),
     healthy: () => writers.some((w) => w.healthy()),
     queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),
@@ -82,29 +70,21 @@ export function openAudit(options: AuditOptions): Audit {
     const text = auditLine({ schema: 1, time, seq: seq++, replica, stage, requestId }, facts);
     const line = { text, bytes: Buffer.byteLength(text), written };
     for (const writer of writers) writer.push(line);
+    if (stage === 'completed' || stage === 'stream-close') metrics?.request(facts);
   }
 
   async function received(trail: RequestTrail): Promise<void> {
-    if (!audit.accepting()) throw auditUnavailable();
+    if (!audit.accepting()) throw new RefusedRequest('audit_unavailable');
     if (mode === 'batch') return write('received', trail);
     await new Promise<void>((resolve, reject) => {
-      const deadline = setTimeout(() => reject(auditUnavailable()), WRITE_DEADLINE_MS);
+      const refuse = () => reject(new RefusedRequest('audit_unavailable'));
+      const deadline = setTimeout(refuse, WRITE_DEADLINE_MS);
       write('received', trail, () => {
         clearTimeout(deadline);
         resolve();
       });
     });
   }
-}
-
-function openWriter(sink: AuditSink, { onProblem, metrics }: AuditOptions): LineWriter {
-  const name = sink.kind === 'file' ? sink.path : sink.kind;
-  return new LineWriter({
-    open: () => openOutput(sink),
-    report: (event, fields) => onProblem?.(`audit sink ${event}`, { sink: name, ...fields }),
-    onDrop: metrics?.auditDropped,
-    onWrite: metrics?.auditWritten,
-  });
 }
 
 async function withinDeadline(work: readonly Promise<void>[]): Promise<void> {
