@@ -37,6 +37,20 @@ test('a client that does not read its answers is cut off, and those that wait be
   await Promise.all(closed);
 });
 
+test('also when it has taken an earlier answer on the connection', async () => {
+  const gone = new Promise((resolve) => {
+    let first: http.ServerResponse | undefined;
+    void serve((_req, res) => {
+      if (first === undefined) return void (first = res);
+      res.end(LARGE); // waits for its turn
+      first.end('first');
+      res.req.socket.once('close', resolve);
+    }).then(() => client.pause().write(GET + GET));
+  });
+
+  await gone;
+});
+
 test('a client that reads slowly is not cut off while it reads', async () => {
   await serve((_req, res) => void res.end(LARGE));
   client.write(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
