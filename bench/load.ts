@@ -43,12 +43,12 @@ export async function drive({ port, exchanges, maxMs, maxRequests = Infinity }: 
 }
 
 /** One exchange on a connection of its own; the whole response, head and body, as text. */
-export async function send(port: number, { request }: Pick<Exchange, 'request'>): Promise<string> {
+export async function send(port: number, exchange: Pick<Exchange, 'request'>): Promise<string> {
   const socket = await open(port);
-  socket.write(request);
+  socket.write(exchange.request);
   const answer = await readAnswers(socket).next();
   socket.destroy();
-  return answer;
+  return (await isPutOff(answer)) ? send(port, exchange) : answer;
 }
 
 export async function open(port: number): Promise<Socket> {
