@@ -12,8 +12,16 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
  * @param unanswered paths whose POST gets no body, so that its client need not accept any (HTTP+SSE)
  */
 export function negotiate(unanswered: readonly string[] = []): RequestHandler {
+  /** The last good `Accept` of each method: nearly every request repeats it, and to parse it costs as much as a layer. */
+  const good = new Map<string, string>();
+
   return function negotiate(req, _res, next) {
-    if (!unanswered.includes(req.path)) requireAccept(req, ANSWERS[req.method] ?? []);
+    const { accept = '' } = req.headers;
+    const types = unanswered.includes(req.path) ? [] : (ANSWERS[req.method] ?? []);
+    if (types.length > 0 && (accept === '' || good.get(req.method) !== accept)) {
+      requireAccept(req, types);
+      good.set(req.method, accept);
+    }
     if (req.method === 'POST') requireJson(req);
     next();
   };
