@@ -1,4 +1,4 @@
-import type { AuditFacts, AuditRecord } from './audit-record.js';
+import { AuditFacts, type AuditHead } from './audit-record.js';
 
 /** Container runtimes split longer lines, and a split record is two broken ones. */
 const MAX_LINE_BYTES = 16_000;
@@ -12,35 +12,7 @@ const LIMITS = [
   { chars: 32, nodes: 16 },
 ] as const;
 
-/** The order of the facts in a line, all of them, so that the compiler misses none. */
-export const NO_FACTS: Readonly<Record<keyof AuditFacts, undefined>> = {
-  clientRequestId: undefined,
-  traceId: undefined,
-  'client.address': undefined,
-  'http.method': undefined,
-  'http.path': undefined,
-  'http.status': undefined,
-  'mcp.era': undefined,
-  'mcp.protocol.version': undefined,
-  'mcp.method.name': undefined,
-  'gen_ai.tool.name': undefined,
-  'mcp.resource.uri': undefined,
-  'mcp.session': undefined,
-  decision: undefined,
-  reason: undefined,
-  'rpc.code': undefined,
-  durationMs: undefined,
-  bytesIn: undefined,
-  bytesOut: undefined,
-  caller: undefined,
-  detail: undefined,
-  arguments: undefined,
-  truncated: undefined,
-};
-const FACTS = Object.keys(NO_FACTS) as (keyof AuditFacts)[];
-
-/** What identifies a line; the facts follow it. */
-export type AuditHead = Omit<AuditRecord, keyof AuditFacts>;
+const FACTS = Object.keys(new AuditFacts()) as (keyof AuditFacts)[];
 
 /** One JSON object and a newline, whatever the values: bounded, escaped, and marked `truncated` when something was cut. */
 export function auditLine(head: AuditHead, facts: AuditFacts): string {

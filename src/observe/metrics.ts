@@ -44,28 +44,23 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     buckets: DURATION_BUCKETS,
     registers,
   });
-  const refusals = new Counter({
-    name: 'mcp_server_refusals_total',
-    help: 'Refused requests by refusal code',
-    labelNames: ['code'],
-    registers,
-  });
-  const sseRequests = new Counter({
-    name: 'mcp_legacy_sse_requests_total',
-    help: 'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
-    registers,
-  });
   const auditWrites = new Histogram({
     name: 'mcp_server_audit_write_duration_seconds',
     help: 'Duration of one grouped audit write',
     buckets: WRITE_BUCKETS,
     registers,
   });
-  const auditDrops = new Counter({
-    name: 'mcp_server_audit_dropped_total',
-    help: 'Audit records that a sink lost because its queue was full',
-    registers,
-  });
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  const refusals = counter('mcp_server_refusals_total', 'Refused requests by refusal code', ['code']);
+  const sseRequests = counter(
+    'mcp_legacy_sse_requests_total',
+    'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
+  );
+  const auditDrops = counter(
+    'mcp_server_audit_dropped_total',
+    'Audit records that a sink lost because its queue was full',
+  );
 
   return {
     /** Counts a request that is over, by what its audit knows. */
