@@ -5,7 +5,6 @@
 import type { RequestListener, Server } from 'node:http';
 import express from 'express';
 import type { Config } from './config.js';
-import { callerKey } from './identity/caller.js';
 import { readCredential } from './identity/credential.js';
 import { auditLog } from './layers/audit-log.js';
 import { authenticate } from './layers/authenticate.js';
@@ -76,7 +75,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const callerLimit = {
     limiter: rateLimits.limiter('caller', config.RATE_LIMIT_CALLER),
     windowMs: config.RATE_LIMIT_CALLER.windowMs,
-    callerKey,
   };
 
   const app = express();

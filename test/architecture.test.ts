@@ -23,8 +23,8 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   pipeline:
     'express, layers, identity, mcp, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
     'type config, type observe, type stores',
-  // A store that cannot answer is told from a bug by its class, which is a value.
-  layers: 'refusal, express, helmet, cors, stores/types, type identity, type observe',
+  // Values: the class by which a store that cannot answer is told from a bug, and `callerKey`, whose limit it is.
+  layers: 'refusal, express, helmet, cors, stores/types, identity/caller, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, type express, type stores',
   tools: 'mcp/tool, zod',

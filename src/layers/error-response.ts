@@ -35,16 +35,10 @@ function toRefusal(error: unknown): RefusedRequest {
   return new RefusedRequest(error instanceof StoreUnavailable ? 'store_unavailable' : 'internal');
 }
 
-async function send(
-  req: Request,
-  res: Response,
-  refusal: RefusedRequest,
-  maxDrainBytes: number,
-): Promise<void> {
-  const { envelope } = req as Partial<Request>; // refused before there is one
-  const body = JSON.stringify(
-    refusal.toBody(req.requestId, envelope?.kind === 'request' ? envelope.id : undefined),
-  );
+async function send(req: Request, res: Response, refusal: RefusedRequest, maxDrainBytes: number) {
+  const { envelope } = req as Partial<Request>; // none when refused before it
+  const id = envelope?.kind === 'request' ? envelope.id : undefined;
+  const body = JSON.stringify(refusal.toBody(req.requestId, id));
   res.statusCode = refusal.status;
   res.setHeaders(new Map(Object.entries(refusal.headers)));
   if (refusal.status === 503 && !res.hasHeader('Retry-After')) res.setHeader('Retry-After', RETRY_AFTER_S);

@@ -88,14 +88,10 @@ function answerInProgress(res: ServerResponse, refusal: RefusedRequest): void {
 }
 
 function rawAnswer(status: number, requestId: string, body: string): string {
-  const headers = {
-    ...headersFor(body),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Request-Id': requestId,
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`;
+  const own = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', 'X-Request-Id': requestId };
+  const headers = Object.entries({ ...headersFor(body), ...own });
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers.map((header) => header.join(': '))];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
 function headersFor(body: string) {

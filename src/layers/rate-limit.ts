@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Caller } from '../identity/caller.js';
+import { callerKey } from '../identity/caller.js';
 import { RefusedRequest } from '../refusal.js';
 import type { RateLimiter } from '../stores/types.js';
 import { addressKey } from './client-address.js';
@@ -8,11 +8,6 @@ export interface RateLimitOptions {
   readonly limiter: RateLimiter;
   /** Length of the limiter's window, for the `RateLimit-Policy` header. */
   readonly windowMs: number;
-}
-
-export interface CallerLimitOptions extends RateLimitOptions {
-  /** The key a caller is limited under. */
-  readonly callerKey: (caller: Caller) => string;
 }
 
 /** Limits what one address may send, before we know who sends it. */
@@ -24,7 +19,7 @@ export function rateLimitAddress(options: RateLimitOptions): RequestHandler {
 }
 
 /** Limits what one caller may send, from whatever addresses. */
-export function rateLimitCaller(options: CallerLimitOptions): RequestHandler {
+export function rateLimitCaller(options: RateLimitOptions): RequestHandler {
   const spend = spendFromCaller(options);
   return async function rateLimitCaller(req, res, next) {
     await spend(req, res, 1);
@@ -33,9 +28,9 @@ export function rateLimitCaller(options: CallerLimitOptions): RequestHandler {
 }
 
 /** Takes points from the caller's limit, for what costs more than one. */
-export function spendFromCaller(options: CallerLimitOptions) {
+export function spendFromCaller(options: RateLimitOptions) {
   return (req: Request, res: Response, points: number) =>
-    take('caller', options, res, options.callerKey(req.caller), points);
+    take('caller', options, res, callerKey(req.caller), points);
 }
 
 /** Says what is left, too (draft-ietf-httpapi-ratelimit-headers, structured fields; `w` and `t` in seconds). */
