@@ -42,7 +42,8 @@ export interface StdioOptions {
 export function serveOverStdio(options: StdioOptions): { close(): Promise<void> } {
   const states = createRequestStates(options.requestState);
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
-  return serveStdio(
+  const running = new Set<Promise<Result>>();
+  const connection = serveStdio(
     ({ era }) => {
       const server = new Server(serverInfo, {
         capabilities: options.capabilities,
@@ -56,7 +57,9 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
         server.setRequestHandler(
           method as 'completion/complete',
           async ({ params = {} }: { params?: Params }, ctx) => {
-            return (await answer({ method, params, era, server, ctx }, options, states)) as never;
+            const answered = answer({ method, params, era, server, ctx }, options, states);
+            running.add(answered);
+            return (await answered.finally(() => running.delete(answered))) as never;
           },
         );
       }
@@ -65,6 +68,12 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
     },
     { onerror: (err) => options.logger.warn({ err }, 'stdio') },
   );
+  return {
+    async close() {
+      await connection.close(); // cancels what runs
+      await Promise.allSettled(running); // its end belongs in the audit
+    },
+  };
 }
 
 interface StdioRequest {
