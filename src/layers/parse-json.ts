@@ -69,15 +69,10 @@ function countMembers(value: unknown): number {
     return members;
   }
   for (const [key, member] of Object.entries(value)) {
-    if (reachesPrototype(key, member)) throw malformed('prototype_key');
+    // By these a careless merge would change every object of the process.
+    const isConstructor = key === 'constructor' && Object.hasOwn(Object(member), 'prototype');
+    if (isConstructor || key === '__proto__') throw malformed('prototype_key');
     members += 1 + countMembers(member);
   }
   return members;
-}
-
-/** Keys by which a careless merge would change every object of the process. */
-function reachesPrototype(key: string, member: unknown): boolean {
-  if (key === '__proto__') return true;
-  if (key !== 'constructor' || typeof member !== 'object' || member === null) return false;
-  return Object.hasOwn(member, 'prototype');
 }

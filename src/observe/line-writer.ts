@@ -24,9 +24,9 @@ export class LineWriter {
   readonly #onEmpty: (() => void)[] = [];
   #queuedBytes = 0;
   #output: Output | undefined;
-  #failing = false;
+  /** None while the output works. */
+  #retryMs = 0;
   #dropped = 0;
-  #retryMs = FIRST_RETRY_MS;
   #writingSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #scheduled = false;
@@ -43,7 +43,12 @@ export class LineWriter {
 
   /** Queues a line; drops it when the queue is full. */
   push(line: Line): void {
-    if (this.#closed || this.#queuedBytes + line.bytes > MAX_QUEUED_BYTES) return this.#drop();
+    if (this.#closed || this.#queuedBytes + line.bytes > MAX_QUEUED_BYTES) {
+      this.options.metrics?.auditDropped();
+      if (this.#dropped === 0) this.#report('dropping'); // once, until it has recovered
+      this.#dropped += 1;
+      return;
+    }
     this.#lines.push(line);
     this.#queuedBytes += line.bytes;
     this.#schedule();
@@ -52,7 +57,7 @@ export class LineWriter {
   /** Whether the output takes lines now. */
   healthy(): boolean {
     const stalled = this.#writingSince !== undefined && performance.now() - this.#writingSince > STALLED_MS;
-    return !this.#closed && !this.#failing && !stalled;
+    return !this.#closed && this.#retryMs === 0 && !stalled;
   }
 
   /** Whether lines of new requests may be queued. */
@@ -86,12 +91,6 @@ export class LineWriter {
     await this.#closeOutput();
   }
 
-  #drop(): void {
-    this.options.metrics?.auditDropped();
-    if (this.#dropped === 0) this.#report('dropping'); // once, until it has recovered
-    this.#dropped += 1;
-  }
-
   #schedule(): void {
     if (this.#closed || this.#scheduled) return;
     this.#scheduled = true;
@@ -101,7 +100,7 @@ export class LineWriter {
         return this.#writeGroup();
       });
     };
-    if (this.#failing) this.#timer = setTimeout(run, this.#retryMs).unref();
+    if (this.#retryMs > 0) this.#timer = setTimeout(run, this.#retryMs).unref();
     else setImmediate(run);
   }
 
@@ -118,17 +117,18 @@ export class LineWriter {
         if (bytes === 0) throw new Error('audit output took nothing');
         taken += bytes;
       }
-      if (this.#failing || this.#dropped > 0) this.#report('recovered', { dropped: this.#dropped });
-      this.#failing = false;
-      this.#dropped = 0;
+      if (this.#retryMs > 0 || this.#dropped > 0) this.#report('recovered', { dropped: this.#dropped });
+      this.#retryMs = this.#dropped = 0;
       if (taken > 0) this.options.metrics?.auditWritten((performance.now() - started) / 1000);
     } catch (error) {
-      await this.#failed(error);
+      if (this.#retryMs === 0 && !this.#closed) this.#report('failing', { error });
+      this.#retryMs = Math.min(this.#retryMs * 2 || FIRST_RETRY_MS, MAX_RETRY_MS);
+      await this.#closeOutput();
     }
     this.#writingSince = undefined;
     this.#take(taken);
     if (this.#closed) return this.#closeOutput(); // closed while it was being opened
-    if (this.#lines.length > 0 || this.#failing) this.#schedule();
+    if (this.#lines.length > 0 || this.#retryMs > 0) this.#schedule();
   }
 
   /** Takes away the lines that lie wholly within the first `bytes`: the rest of a torn one must come again in full. */
@@ -143,13 +143,6 @@ export class LineWriter {
     }
     this.#lines.splice(0, count);
     if (this.#lines.length === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
-  }
-
-  async #failed(error: unknown): Promise<void> {
-    if (!this.#failing && !this.#closed) this.#report('failing', { error });
-    this.#retryMs = this.#failing ? Math.min(this.#retryMs * 2, MAX_RETRY_MS) : FIRST_RETRY_MS;
-    this.#failing = true;
-    await this.#closeOutput();
   }
 
   async #closeOutput(): Promise<void> {
