@@ -25,11 +25,16 @@ export async function drive({ port, exchanges, maxMs, maxRequests = Infinity }: 
   const isOver = () => requests >= maxRequests || performance.now() - startedAt >= maxMs;
   let requests = 0;
   const work = async (exchange: Exchange, socket: Socket) => {
-    const answers = readAnswers(socket);
+    let answers = readAnswers(socket);
     while (!isOver()) {
       socket.write(exchange.request);
       const answer = await answers.next();
-      if (await isPutOff(answer)) continue;
+      if (await isPutOff(answer)) {
+        socket = await open(port); // such an answer closes its connection
+        connections.push(socket);
+        answers = readAnswers(socket);
+        continue;
+      }
       requireAnswer(answer, exchange);
       requests += 1;
     }
