@@ -10,6 +10,7 @@ declare global {
       audit: AuditTrail; // auditLog
       clientAddress: string; // auditLog (from the trusted proxies)
       caller: Caller; // authenticate
+      isStillAllowed: () => Promise<boolean>; // authenticate
       body: unknown; // jsonBody
       envelope: Envelope; // envelope
     }

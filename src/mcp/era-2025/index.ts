@@ -83,7 +83,12 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
   const { kind, method, isSse, sessionId } = req.envelope;
   if (isSse) return handleSse(req, res, context);
   const { keepAlive, maxBufferBytes, events, onError } = context;
-  const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
+  const writer = createResponseWriter(res, {
+    keepAlive,
+    maxBufferBytes,
+    audit: req.audit,
+    ...(kind === 'stream' && { isStillAllowed: req.isStillAllowed }), // a call was allowed when it began
+  });
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();
     const answer = await openSession(req, id, context);
