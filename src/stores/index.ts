@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { memoryBus } from './memory/bus.js';
+import { memoryBus, memoryChanges } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
 import { memoryOnce } from './memory/once.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
@@ -44,7 +44,7 @@ function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds)
   const stores = {
     rateLimits: memoryRateLimits(),
     sessions: memorySessions({ idleMs: sessionIdleMs }),
-    changes: memoryBus() satisfies Stores['changes'],
+    changes: memoryChanges(),
     mail: memoryBus() satisfies Stores['mail'],
     once: memoryOnce(),
     events: memoryEvents({ maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),

@@ -77,8 +77,15 @@ export interface Bus<T> {
   close(): Promise<void>;
 }
 
-/** Carries changes to every open stream. */
-export type ChangeBus = Bus<Change>;
+/** Carries changes to every open stream, and keeps the newest for sessions whose streams no replica holds. */
+export interface ChangeBus extends Omit<Bus<Change>, 'subscribe'> {
+  /** @param listener also gets the position of the change in the order of all; empty where that is not known */
+  subscribe(listener: (change: Change, position: string) => void): () => void;
+  /** Position of the newest change. */
+  end(): Promise<string>;
+  /** What came after a position and is still kept, in order. */
+  since(position: string): Promise<readonly { readonly change: Change; readonly position: string }[]>;
+}
 
 /** A message of a client that concerns a call which another replica may run: an answer, a cancellation. */
 export interface SessionMail {
@@ -117,10 +124,7 @@ export type StreamKind = 'call' | 'changes';
 export interface EventStream {
   readonly id: string;
   readonly kind: StreamKind;
-  /**
-   * Adds an event, in the order of the calls. Its id; `undefined` once the stream is over, and for changes that go to
-   * another stream of the session.
-   */
+  /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
   append(data: string): Promise<string | undefined>;
   /** Adds the final event. What it ended can still be read for a while. */
   end(data: string): Promise<void>;
@@ -154,6 +158,13 @@ export interface EventLog {
    * another session or owner, or of events no longer kept without a gap.
    */
   resume(session: StreamOwner, id: string, reader: EventReader): Promise<EventStream | undefined>;
+  /**
+   * Adds an event to the newest stream of changes of a session, sooner to one with a reader; not if the session was
+   * told of this position or a later one, since several replicas may hold its streams.
+   */
+  tell(sessionId: string, position: string, data: string): Promise<void>;
+  /** Up to which position a session was told; `end` when it only begins to listen. */
+  toldUpTo(sessionId: string, end: string): Promise<string>;
   /** Forgets every stream of a session. */
   forget(sessionId: string): Promise<void>;
   close(): Promise<void>;

@@ -55,7 +55,8 @@ async function ready(child: ChildProcess): Promise<void> {
   throw new Error('redis-server did not start');
 }
 
-async function freePort(): Promise<number> {
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;

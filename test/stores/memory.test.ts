@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { openStores } from '../../src/stores/index.js';
-import { memoryBus } from '../../src/stores/memory/bus.js';
+import { memoryChanges } from '../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../src/stores/memory/events.js';
 import { memoryOnce } from '../../src/stores/memory/once.js';
 import { memoryRateLimits } from '../../src/stores/memory/rate-limits.js';
@@ -17,7 +17,7 @@ import { sessionContract } from './sessions.contract.js';
 rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs) => memorySessions({ idleMs }));
 onceContract(async () => memoryOnce());
-changeBusContract(async () => memoryBus());
+changeBusContract(async () => memoryChanges());
 eventLogContract(async (options) => memoryEvents(options));
 
 test('a rotation through many addresses forgets the oldest keys and keeps the newest', async () => {

@@ -163,39 +163,6 @@ describeWithRedis('while Redis is away', () => {
     await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
   });
 
-  test('a change goes to one stream of its session, and a process that lost the stream has no part in it', async () => {
-    const [here, there] = [open(), open()];
-    await connected(here, there);
-    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
-    const first = redisEvents({ connection: here, ...options });
-    const second = redisEvents({ connection: there, ...options });
-    const record = session();
-    const seen: Record<string, string[]> = { old: [], young: [], resumed: [] };
-    const ids: string[] = [];
-    const reader = (name: string): EventReader => ({
-      onEvent: ({ id, data }) => {
-        ids.push(id);
-        seen[name]?.push(data);
-      },
-      onEnd: () => {},
-    });
-    const old = await first.begin(record, 'changes', reader('old'));
-    const young = await second.begin(record, 'changes', reader('young'));
-    expect(await old.append('a')).toBeUndefined();
-    expect(await young.append('a')).toBeDefined();
-    young.stop();
-    expect(await old.append('b')).toBeDefined();
-    expect(await young.append('b')).toBeUndefined();
-
-    const resumed = await second.resume(record, String(ids[0]), reader('resumed'));
-    expect(await old.append('c')).toBeUndefined();
-    expect(await resumed?.append('c')).toBeDefined();
-    await old.drop();
-    expect(await resumed?.append('d')).toBeDefined();
-    expect(seen).toEqual({ old: ['', 'b'], young: ['', 'a'], resumed: ['b', 'c', 'd'] });
-    await Promise.all([first.close(), second.close(), here.close(), there.close()]);
-  });
-
   test('a call whose process is gone ends with its last words within five seconds, a changes stream lives on', async () => {
     const [here, there] = [open(), open()];
     await connected(here, there);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { connect, type Connection } from '../../src/stores/redis/connection.js';
-import { redisBus } from '../../src/stores/redis/bus.js';
+import { redisChanges } from '../../src/stores/redis/changes.js';
 import { redisEvents } from '../../src/stores/redis/events.js';
 import { redisOnce } from '../../src/stores/redis/once.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
@@ -39,7 +39,7 @@ describeWithRedis('on Redis', () => {
     redisRateLimits({ connection: await emptied(), onFailure: 'strict', replicas: 1 }),
   );
   sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
-  changeBusContract(async () => redisBus(await emptied(), 'changes'));
+  changeBusContract(async () => redisChanges(await emptied(), 60_000));
   onceContract(async () => redisOnce(await emptied()));
   eventLogContract(async (options) => redisEvents({ connection: await emptied(), ...options }));
 });

@@ -42,9 +42,29 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
   const open = new Map<string, number>();
   const writers = new Set<ResponseWriter>();
   let closed = false;
-  const unsubscribe = options.changes.subscribe((change) => {
-    for (const id of live.ids()) deliver(change, id, options).catch(onError);
+  const inTurn = (id: string, tell: () => Promise<void>) => {
+    const session = live.find(id);
+    if (!session?.streams.size) return;
+    session.lastTold = session.lastTold
+      .then(() => (session.isBehind ? catchUp(id, '0-0') : tell()))
+      .then(
+        () => (session.isBehind = false),
+        (error: unknown) => {
+          session.isBehind = true;
+          onError(error);
+        },
+      );
+  };
+  const unsubscribe = options.changes.subscribe((change, position) => {
+    for (const id of live.ids()) inTurn(id, () => deliver(change, position, id, options));
   });
+  /** What was published while no replica held a stream of the session. */
+  const catchUp = async (id: string, end: string) => {
+    const told = await events.toldUpTo(id, end);
+    for (const { change, position } of await options.changes.since(told)) {
+      await deliver(change, position, id, options);
+    }
+  };
 
   const take = (owner: string, writer: ResponseWriter) => {
     if (closed) throw new RefusedRequest('overloaded', { headers: { 'Retry-After': '1' } });
@@ -64,11 +84,11 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
   const register = (session: SessionRecord, stream: EventStream, writer: ResponseWriter) => {
     const { streams } = live.findOrAdd(session.id);
     const entry: LiveStream = {
-      send: (message) => void stream.append(JSON.stringify(message)).catch(onError),
+      send: (message, position) => events.tell(session.id, position, JSON.stringify(message)),
       end: () => {
         streams.delete(stream.id);
         live.release(session.id);
-        stream.drop().catch(onError);
+        writer.end(); // the log keeps the stream: its client may be reading it elsewhere
       },
     };
     streams.delete(stream.id);
@@ -82,11 +102,15 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
     open: async (session, writer, lastEventId) => {
       take(session.owner, writer);
       const reader = readInto(writer, session);
+      const end = await options.changes.end();
       const stream = await (lastEventId === undefined
         ? events.begin(session, 'changes', reader)
         : events.resume(session, lastEventId, reader));
       if (!stream) throw new RefusedRequest('malformed_message', { message: UNKNOWN_EVENT });
-      if (stream.kind === 'changes') register(session, stream, writer);
+      if (stream.kind === 'changes') {
+        register(session, stream, writer);
+        inTurn(session.id, () => catchUp(session.id, end));
+      }
       writers.add(writer);
       writer.open();
       writer.onClose(() => {
@@ -99,6 +123,7 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
     take,
 
     sweep: (sessionId) => {
+      if (live.find(sessionId)?.isBehind) inTurn(sessionId, () => Promise.resolve());
       const since = performance.now() - events.retainMs;
       for (const stream of live.find(sessionId)?.streams.values() ?? [])
         if (stream.leftAt !== undefined && stream.leftAt <= since) stream.end();
@@ -117,7 +142,12 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
 const UNKNOWN_EVENT = 'Unknown Last-Event-ID, or its stream is no longer kept: open a new stream without it';
 
 /** Each message goes to one stream of the session (MCP 2025-11-25, transports, multiple connections): the newest. */
-async function deliver(change: Change, id: string, { sessions, live }: GetStreamsOptions): Promise<void> {
+async function deliver(
+  change: Change,
+  position: string,
+  id: string,
+  { sessions, live }: GetStreamsOptions,
+): Promise<void> {
   const streams = live.find(id)?.streams;
   if (!streams?.size) return;
   if (change.kind === 'resource') {
@@ -125,7 +155,10 @@ async function deliver(change: Change, id: string, { sessions, live }: GetStream
     if (!session?.subscriptions.includes(change.uri)) return;
   }
   const all = [...streams.values()];
-  (all.findLast(({ leftAt }) => leftAt === undefined) ?? all.at(-1))?.send(notificationOf(change));
+  await (all.findLast(({ leftAt }) => leftAt === undefined) ?? all.at(-1))?.send(
+    notificationOf(change),
+    position,
+  );
 }
 
 function notificationOf(change: Change): object {

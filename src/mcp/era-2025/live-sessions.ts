@@ -12,10 +12,15 @@ export interface LiveSession {
   minLevel: string | undefined;
   /** The last change of the record: changes wait for each other, so that none is lost. */
   lastUpdate: Promise<unknown>;
+  /** The last change passed on: changes keep their order, whatever each waits for. */
+  lastTold: Promise<unknown>;
+  /** Whether one could not be passed on, so that the log must be read for it. */
+  isBehind: boolean;
 }
 
 export interface LiveStream {
-  send(message: object): void;
+  /** @param position of the change that it tells of */
+  send(message: object, position: string): void | Promise<void>;
   end(): void;
   /** When its client went (`performance.now()`); `undefined` while it is there. */
   leftAt?: number;
@@ -45,6 +50,8 @@ export function createLiveSessions(): LiveSessions {
         streams: new Map(),
         minLevel: undefined,
         lastUpdate: Promise.resolve(),
+        lastTold: Promise.resolve(),
+        isBehind: false,
       };
       sessions.set(id, added);
       return added;

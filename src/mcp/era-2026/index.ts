@@ -2,7 +2,7 @@
 import type { Response } from 'express';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { ChangeBus } from '../../stores/types.js';
+import type { Bus, Change } from '../../stores/types.js';
 import type { Catalog } from '../catalog.js';
 import { VERSIONS_2026 } from '../envelope.js';
 import type { Era } from '../era.js';
@@ -19,7 +19,7 @@ export interface Era2026Options {
   readonly catalog: Catalog;
   /** Scopes every call needs. */
   readonly requiredScopes: readonly string[];
-  readonly changes: ChangeBus;
+  readonly changes: Bus<Change>;
   /** MCP `ServerCapabilities`; a method whose capability is missing here is answered as unknown. */
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly requestState: RequestStateOptions;

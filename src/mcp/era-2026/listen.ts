@@ -2,7 +2,7 @@
 import type { Request, Response } from 'express';
 import { callerKey, type Caller } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { Change, ChangeBus } from '../../stores/types.js';
+import type { Bus, Change } from '../../stores/types.js';
 import { INVALID_PARAMS } from '../call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import { missingScopes } from '../scopes.js';
@@ -67,7 +67,7 @@ export function createListeners(options: Era2026Options): Listeners {
 
 /** Sends the changes that pass the filter, the acknowledgment first. Returns how to end the stream cleanly. */
 function follow(
-  changes: ChangeBus,
+  changes: Bus<Change>,
   writer: ResponseWriter,
   id: string | number,
   notifications: SubscriptionFilter,

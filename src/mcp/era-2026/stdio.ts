@@ -11,7 +11,7 @@ import type { Audit } from '../../observe/audit.js';
 import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { Change, ChangeBus } from '../../stores/types.js';
+import type { Bus, Change } from '../../stores/types.js';
 import { type Call, INTERNAL_ERROR, RpcError } from '../call.js';
 import { isOffered } from '../capabilities.js';
 import type { Catalog } from '../catalog.js';
@@ -28,7 +28,7 @@ export interface StdioOptions {
   readonly catalog: Catalog;
   /** MCP `ServerCapabilities`. */
   readonly capabilities: Readonly<Record<string, unknown>>;
-  readonly changes: ChangeBus;
+  readonly changes: Bus<Change>;
   readonly requestState: RequestStateOptions;
   /** How long a 2025 client has for an answer, in milliseconds. */
   readonly askTimeoutMs: number;

@@ -1,4 +1,4 @@
-import type { Bus } from '../types.js';
+import type { Bus, Change, ChangeBus } from '../types.js';
 
 /** Carries messages within this process. */
 export function memoryBus<T>(): Bus<T> {
@@ -15,5 +15,16 @@ export function memoryBus<T>(): Bus<T> {
     async close() {
       listeners.clear();
     },
+  };
+}
+
+/** No streams are elsewhere than in this process: nothing has to wait for them. */
+export function memoryChanges(): ChangeBus {
+  const { subscribe, ...bus } = memoryBus<Change>();
+  return {
+    ...bus,
+    subscribe: (listener) => subscribe((change) => listener(change, '')),
+    end: async () => '',
+    since: async () => [],
   };
 }

@@ -93,8 +93,26 @@ class MemoryEvents implements EventLog {
     stream.reader?.onEnd();
     for (const event of stream.events.slice(stream.events.length - missed)) reader.onEvent(event);
     if (stream.isOver) reader.onEnd();
-    else stream.reader = reader;
+    else {
+      stream.reader = reader;
+      for (const { streams } of stream.groups) {
+        streams.delete(stream); // it is the newest again
+        streams.add(stream);
+      }
+    }
     return this.#lend(stream, reader);
+  }
+
+  async tell(sessionId: string, _position: string, data: string): Promise<void> {
+    const streams = [...(this.#groups.get(`session ${sessionId}`)?.streams ?? [])].filter(
+      ({ kind }) => kind === 'changes',
+    );
+    const newest = streams.findLast(({ reader }) => reader !== undefined) ?? streams.at(-1);
+    if (newest) this.#append(newest, data);
+  }
+
+  async toldUpTo(_sessionId: string, end: string): Promise<string> {
+    return end;
   }
 
   async forget(sessionId: string): Promise<void> {

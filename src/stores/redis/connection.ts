@@ -28,6 +28,8 @@ export interface Connection {
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
   /** Listens to a channel; the subscription outlives reconnections. Returns the way to stop. */
   subscribe(channel: string, listener: (message: string) => void): () => void;
+  /** Calls back whenever the subscriptions work again, also for the first time: messages may have been missed. */
+  onSubscribed(listener: () => void): () => void;
   healthy(): boolean;
   close(): Promise<void>;
 }
@@ -38,6 +40,8 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
   const subscriber = openClient(url, ca);
   let available = false;
   let lastError: unknown;
+  let isNewlySubscribed = false;
+  const onSubscribed = new Set<() => void>();
 
   const setAvailable = (now: boolean, error?: unknown) => {
     if (now === available) return;
@@ -51,15 +55,23 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
   // After a command that had no answer nothing else is tried: only the probe waits for Redis to come back.
   const probe = async () => {
     try {
-      await withinDeadline(Promise.all([client.ping(), subscriber.ping()]));
+      // A write: one that is full, or only a replica, answers a ping.
+      const write = client.set(`${PREFIX}probe`, '', { PX: PROBE_INTERVAL_MS });
+      await withinDeadline(Promise.all([write, subscriber.ping()]));
       setAvailable(true);
+      if (!isNewlySubscribed) return;
+      isNewlySubscribed = false;
+      for (const listener of onSubscribed) listener();
     } catch (error) {
       setAvailable(false, lastError ?? error);
     }
   };
   const timer = setInterval(() => void probe(), PROBE_INTERVAL_MS).unref();
   client.on('ready', () => void probe());
-  subscriber.on('ready', () => void probe());
+  subscriber.on('ready', () => {
+    isNewlySubscribed = true;
+    void probe();
+  });
 
   return {
     client,
@@ -84,6 +96,11 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
       };
     },
 
+    onSubscribed(listener) {
+      onSubscribed.add(listener);
+      return () => void onSubscribed.delete(listener);
+    },
+
     healthy: () => available,
 
     async close() {
@@ -98,7 +115,9 @@ class DeadlineExceeded extends Error {}
 async function withinDeadline<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new DeadlineExceeded('no answer in time')), COMMAND_DEADLINE_MS);
+    // Where this process was the slow one, the answer may be there already: it is read before `setImmediate`.
+    const onTimeout = () => setImmediate(() => reject(new DeadlineExceeded('no answer in time')));
+    timer = setTimeout(onTimeout, COMMAND_DEADLINE_MS);
   });
   try {
     return await Promise.race([work, deadline]);

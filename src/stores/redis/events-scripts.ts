@@ -2,46 +2,33 @@
  * What Redis keeps of a stream, and each step on it as one script. All keys of a session share its hash tag.
  *
  * - `mcp:streams:{session}`: sorted set of the session's streams by their beginning
- * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token); of a call `writer`
- *   (inbox) and `lastWords`; of changes `holder` (inbox of the process that has the client, or had it last)
+ * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token), `writer` (inbox), `lastWords`
  * - the same with `:log`: Redis stream of the events, numbered `1-0`, `2-0`, …
  *
- * KEYS: the set, the hash. ARGV: name of the stream, milliseconds to keep it, then as each says.
+ * - `mcp:told:{session}`: position of the last change that the session was told of
+ *
+ * KEYS: the set, the hash, the position. ARGV: name of the stream, milliseconds to keep it, then as each says.
  */
 const MAX_EVENTS = 1000;
 const MAX_STREAMS = 200;
 
 const PRELUDE = `
-local set, meta, log = KEYS[1], KEYS[2], KEYS[2] .. ':log'
+local set, meta, log, told = KEYS[1], KEYS[2], KEYS[2] .. ':log', KEYS[3]
 local name, keep = ARGV[1], ARGV[2]
-local function touch() for _, key in ipairs({set, meta, log}) do redis.call('PEXPIRE', key, keep) end end
+local function touch() for _, key in ipairs({set, meta, log, told}) do redis.call('PEXPIRE', key, keep) end end
 local function tell(reader, message)
   local inbox, token = string.match(reader or '', '^(%S+) (%S+)$')
   if not inbox then return end
   message.tail = token
   redis.call('PUBLISH', inbox, cjson.encode(message))
 end
+local function keyOf(one) return (string.gsub(set, '^mcp:streams:', 'mcp:stream:')) .. ':' .. one end
 local function drop(one)
-  local key = string.gsub(set, '^mcp:streams:', 'mcp:stream:') .. ':' .. one
+  local key = keyOf(one)
   local reader = redis.call('HGET', key, 'reader')
   redis.call('DEL', key, key .. ':log')
   redis.call('ZREM', set, one)
   tell(reader, {['end'] = true})
-end
-local function isHolder(inbox)
-  local holder = redis.call('HGET', meta, 'holder')
-  return not holder or holder == inbox
-end
-local function isChosen()
-  if redis.call('HEXISTS', meta, 'holder') == 0 then return true end
-  local chosen
-  for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
-    if string.sub(one, 1, 8) == 'changes-' then
-      chosen = chosen or one
-      if redis.call('HEXISTS', string.sub(meta, 1, -1 - #name) .. one, 'reader') == 1 then return one == name end
-    end
-  end
-  return chosen == name
 end
 local function after(seen)
   local over = redis.call('HGET', meta, 'over') and 1 or 0
@@ -65,23 +52,20 @@ end`;
 /** ARGV: owner, reader, time, last words (empty: the stream outlives its process). */
 export const BEGIN = `${PRELUDE}
 redis.call('HSET', meta, 'owner', ARGV[3], 'reader', ARGV[4], 'next', 2, 'chars', 0)
-local inbox = string.match(ARGV[4], '^%S+')
-if ARGV[6] ~= '' then redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', inbox) end
-if string.sub(name, 1, 8) == 'changes-' then redis.call('HSET', meta, 'holder', inbox) end
+if ARGV[6] ~= '' then
+  redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', string.match(ARGV[4], '^%S+'))
+end
 redis.call('XADD', log, '1-0', 'd', '')
 redis.call('ZADD', set, ARGV[5], name)
 for _, oldest in ipairs(redis.call('ZRANGE', set, 0, -1 - ${MAX_STREAMS})) do drop(oldest) end
 touch()
 return 1`;
 
-/**
- * ARGV: data, whether it is the last, characters to keep, the inbox of who appends. Its number; 0 once over, and for
- * changes that go to another stream: of a session's, the newest with a client (MCP 2025-11-25, multiple connections).
- */
+/** ARGV: data, whether it is the last, characters to keep, the inbox of who appends. Its number; 0 once over. */
 export const APPEND = `${PRELUDE}
 local data, last, own = ARGV[3], ARGV[4] == '1', ARGV[6]
 local state = redis.call('HMGET', meta, 'owner', 'over', 'reader')
-if not state[1] or state[2] or not isHolder(own) or not isChosen() then return 0 end
+if not state[1] or state[2] then return 0 end
 local n = append(data, last, tonumber(ARGV[5]))
 if state[3] and string.sub(state[3], 1, #own) ~= own then tell(state[3], {n = n, data = data, over = last}) end
 return n`;
@@ -94,6 +78,40 @@ local n = append(state[1], true, math.huge)
 tell(state[3], {n = n, data = state[1], over = true})
 return n`;
 
+/** ARGV: position, data, characters to keep. */
+export const TELL = `${PRELUDE}
+local position, data = ARGV[3], ARGV[4]
+local function parts(one) return string.match(one, '^(%d+)-(%d+)$') end
+local ms, n = parts(position)
+local toldMs, toldN = parts(redis.call('GET', told) or '0-0')
+if ms then
+  ms, n, toldMs, toldN = tonumber(ms), tonumber(n), tonumber(toldMs), tonumber(toldN)
+  if ms < toldMs or (ms == toldMs and n <= toldN) then return 0 end
+  redis.call('SET', told, position)
+end
+local newest, read
+for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
+  if string.sub(one, 1, 8) == 'changes-' then
+    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader')
+    if state[1] then
+      newest = newest or one
+      if state[2] then read = one break end
+    end
+  end
+end
+if not newest then return touch() end
+meta = keyOf(read or newest)
+log = meta .. ':log'
+local added = append(data, false, tonumber(ARGV[5]))
+tell(redis.call('HGET', meta, 'reader'), {n = added, data = data, over = false})
+return added`;
+
+/** ARGV: position to begin with. */
+export const TOLD = `${PRELUDE}
+redis.call('SET', told, ARGV[3], 'NX')
+touch()
+return redis.call('GET', told)`;
+
 /** ARGV: owner, new reader, number of the last event seen, time. What came after it; nil when there is a gap. */
 export const RESUME = `${PRELUDE}
 local state = redis.call('HMGET', meta, 'owner', 'next', 'reader')
@@ -103,10 +121,7 @@ local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
 tell(state[3], {['end'] = true})
 redis.call('HSET', meta, 'reader', ARGV[4])
-if redis.call('HEXISTS', meta, 'holder') == 1 then
-  redis.call('HSET', meta, 'holder', string.match(ARGV[4], '^%S+'))
-  redis.call('ZADD', set, ARGV[6], name)
-end
+redis.call('ZADD', set, ARGV[6], name)
 touch()
 return after(ARGV[5])`;
 
@@ -122,11 +137,11 @@ if redis.call('HGET', meta, 'reader') == ARGV[3] then redis.call('HDEL', meta, '
 touch()
 return 1`;
 
-/** ARGV: the inbox of who drops it. */
 export const DROP = `${PRELUDE}
-if isHolder(ARGV[3]) then drop(name) end
+drop(name)
 return 1`;
 
 export const FORGET = `${PRELUDE}
 for _, one in ipairs(redis.call('ZRANGE', set, 0, -1)) do drop(one) end
+redis.call('DEL', told)
 return 1`;

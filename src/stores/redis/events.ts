@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
-import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL } from './events-scripts.js';
+import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL, TELL, TOLD } from './events-scripts.js';
 
 /** How often a reader looks for what no message told it, and keeps its stream from expiring. */
 const TAIL_INTERVAL_MS = 1000;
@@ -98,18 +98,22 @@ class RedisEvents implements EventLog {
       catchingUp: true,
       maybeLost: false,
     });
-    const missed = await this.#run(RESUME, session.id, id, [
-      session.owner,
-      `${this.#inbox} ${token}`,
-      seen,
-      String(Date.now()),
-    ]);
+    const args = [session.owner, `${this.#inbox} ${token}`, seen, String(Date.now())];
+    const missed = await this.#run(RESUME, session.id, id, args);
     if (missed === null) {
       this.#tails.delete(token);
       return undefined;
     }
     this.#deliverRead(token, missed as Read);
     return this.#lend(session.id, id, kind as StreamKind, token);
+  }
+
+  async tell(sessionId: string, position: string, data: string): Promise<void> {
+    await this.#run(TELL, sessionId, '', [position, data, String(this.options.maxStreamChars)]);
+  }
+
+  async toldUpTo(sessionId: string, end: string): Promise<string> {
+    return String(await this.#run(TOLD, sessionId, '', [end]));
   }
 
   async forget(sessionId: string): Promise<void> {
@@ -137,7 +141,7 @@ class RedisEvents implements EventLog {
       kind,
       append: (data) => append(data, false),
       end: async (data) => void (await append(data, true)),
-      drop: async () => void (await this.#run(DROP, session, id, [this.#inbox])),
+      drop: async () => void (await this.#run(DROP, session, id, [])),
       stop: () => {
         if (!this.#tails.delete(token)) return;
         this.#run(STOP, session, id, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
@@ -198,7 +202,8 @@ class RedisEvents implements EventLog {
   }
 
   #run(script: string, session: string, stream: string, args: readonly string[]): Promise<unknown> {
-    const keys = [`${PREFIX}streams:{${session}}`, `${PREFIX}stream:{${session}}:${stream}`];
+    const tag = `{${session}}`;
+    const keys = [`${PREFIX}streams:${tag}`, `${PREFIX}stream:${tag}:${stream}`, `${PREFIX}told:${tag}`];
     return this.options.connection.run((client) =>
       client.eval(script, { keys, arguments: [stream, String(this.options.retainMs), ...args] }),
     );

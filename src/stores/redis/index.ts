@@ -1,5 +1,6 @@
 import type { Stores } from '../types.js';
 import { redisBus } from './bus.js';
+import { redisChanges } from './changes.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
 import { redisOnce } from './once.js';
@@ -21,7 +22,7 @@ export function redisStores(options: RedisStoresOptions): Stores {
   const stores = {
     rateLimits: redisRateLimits({ connection, onFailure, replicas }),
     sessions: redisSessions({ connection, idleMs: sessionIdleMs }),
-    changes: redisBus(connection, 'changes') satisfies Stores['changes'],
+    changes: redisChanges(connection, streamRetainMs),
     mail: redisBus(connection, 'mail') satisfies Stores['mail'],
     once: redisOnce(connection),
     events: redisEvents({ connection, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),

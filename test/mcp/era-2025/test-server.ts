@@ -15,8 +15,8 @@ import { createHandlers } from '../../../src/mcp/handlers.js';
 import { type AskRequest, defineResource, defineTool, ToolError } from '../../../src/mcp/tool.js';
 import type { AuditFacts } from '../../../src/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/refusal.js';
-import type { Change, SessionMail } from '../../../src/stores/types.js';
-import { memoryBus } from '../../../src/stores/memory/bus.js';
+import type { SessionMail } from '../../../src/stores/types.js';
+import { memoryBus, memoryChanges } from '../../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../../src/stores/memory/events.js';
 import { memorySessions } from '../../../src/stores/memory/sessions.js';
 
@@ -146,7 +146,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
   const catalog = compileCatalog({ tools, resources, prompts: [] });
   const logger = pino({ level: 'silent' });
   const sessions = memorySessions({ idleMs: idleMs ?? 600_000 });
-  const changes = memoryBus<Change>();
+  const changes = memoryChanges();
   const mail = memoryBus<SessionMail>();
   const events = memoryEvents({ maxStreamChars: 1_000_000, retainMs: retainMs ?? 60_000 });
   const handlers = createHandlers({
