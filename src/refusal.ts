@@ -73,10 +73,13 @@ export class RefusedRequest extends Error {
     this.headers = options.headers ?? {};
   }
 
+  get detail() {
+    return this.options.detail;
+  }
+
   /** What the audit notes of it. */
   get facts() {
-    const { code: reason, rpcCode, options } = this;
-    const { detail } = options;
+    const { code: reason, rpcCode, detail } = this;
     return { decision: 'deny', reason, 'rpc.code': rpcCode, ...(detail && { detail }) } as const;
   }
 

@@ -66,7 +66,7 @@ async function countFailure(req: Request, failures: RateLimiter, error: RefusedR
   const { allowed, resetMs } = await failures.consume(addressKey(req.clientAddress));
   if (allowed) return;
   throw new RefusedRequest('rate_limited', {
-    detail: { ...error.options.detail, limit: 'auth_failures' },
+    detail: { ...error.detail, limit: 'auth_failures' },
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(resetMs / 1000))) },
   });
 }

@@ -12,7 +12,7 @@ function reasonFor(text: string | Buffer): unknown {
     return undefined;
   } catch (error) {
     if (!(error instanceof RefusedRequest) || error.code !== 'malformed_json') throw error;
-    return error.options.detail?.['reason'];
+    return error.detail?.['reason'];
   }
 }
 
