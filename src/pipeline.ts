@@ -23,6 +23,7 @@ import { rateLimitAddress, rateLimitCaller, spendFromCaller } from './layers/rat
 import { requestId } from './layers/request-id.js';
 import { securityHeaders } from './layers/security-headers.js';
 import { authorize } from './mcp/authorize.js';
+import { lookUpSession } from './mcp/era-2025/sessions.js';
 import { compileCatalog } from './mcp/catalog.js';
 import { envelope } from './mcp/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
@@ -105,7 +106,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
     }),
   );
-  app.use(rateLimitCaller(callerLimit));
+  app.use(rateLimitCaller(callerLimit, lookUpSession(stores.sessions)));
   app.use(negotiate(ssePaths.slice(1)));
   app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
   app.use(envelope({ catalog, ssePaths }));

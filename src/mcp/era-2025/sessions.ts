@@ -43,12 +43,22 @@ export async function openSession(
   return answer;
 }
 
+/** Begins to look for the session that a request names, for {@link requireSession} to wait for. */
+export function lookUpSession(sessions: SessionStore): (req: Request) => void {
+  return (req) => {
+    const id = req.headers['mcp-session-id'];
+    if (typeof id !== 'string') return;
+    req.session = sessions.get(id);
+    req.session.catch(() => {}); // thrown where it is waited for
+  };
+}
+
 /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
 export async function requireSession(req: Request, sessions: SessionStore): Promise<SessionRecord> {
   const { sessionId, protocolVersion, method } = req.envelope;
   if (sessionId === undefined) throw new RefusedRequest('session_required');
   req.audit.session(sessionId);
-  const session = await sessions.get(sessionId);
+  const session = await (req.session ?? sessions.get(sessionId));
   if (session?.owner !== callerKey(req.caller)) throw new RefusedRequest('session_not_found');
   req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {
