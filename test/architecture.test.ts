@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   observe: 'pino, prom-client, refusal, type config',
   refusal: '',
   // What the layers put on a request.
-  'express.d': 'type identity, type mcp, type observe',
+  'express.d': 'type identity, type mcp, type observe, type stores',
 };
 
 /** The files of `layers` that check nothing themselves; the only ones that a layer may import. */
