@@ -158,7 +158,7 @@ function receive({ sessionId, message: sent }: SessionMail, live: LiveSessions):
   const open = live.find(sessionId);
   if (message.method === 'notifications/cancelled') {
     const call = open?.calls.get(message.params?.['requestId'] as string);
-    call?.abort();
+    call?.cancel();
     return call !== undefined;
   }
   const settle = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;

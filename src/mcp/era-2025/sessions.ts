@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { type Caller, callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
+import { Cancellation } from '../call.js';
 import { VERSIONS_2025 } from '../envelope.js';
 import type { JsonRpcMessage } from '../message.js';
 import type { Engine } from './engine.js';
@@ -30,7 +31,7 @@ export async function openSession(
   { engine, sessions, maxSessionsPerCaller }: OpenSessionOptions,
 ): Promise<JsonRpcMessage> {
   const request = withSupportedVersion(req.envelope.message as JsonRpcMessage);
-  const neverCancelled = new AbortController().signal; // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
+  const neverCancelled = new Cancellation(); // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
   const answer = (await engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
   if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
   if (!answer.result) return answer;

@@ -12,7 +12,7 @@ import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
-import { type Call, INTERNAL_ERROR, RpcError } from '../call.js';
+import { type Call, Cancellation, INTERNAL_ERROR, RpcError } from '../call.js';
 import { isOffered } from '../capabilities.js';
 import type { Catalog } from '../catalog.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
@@ -101,9 +101,10 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
       params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
       capabilities: capabilitiesOfClient(request),
     };
-    const { signal } = mcpReq;
+    const cancellation = new Cancellation();
+    mcpReq.signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
     return await runAsking(states, asking, (way) =>
-      options.handlers[method](params, { caller, requestId, audit, signal, progress, log, ...way }),
+      options.handlers[method](params, { caller, requestId, audit, cancellation, progress, log, ...way }),
     );
   } catch (error) {
     const shown = toRpcError(error, requestId, options.logger);
