@@ -25,11 +25,16 @@ export async function drive({ port, exchanges, maxMs, maxRequests = Infinity }: 
   const isOver = () => requests >= maxRequests || performance.now() - startedAt >= maxMs;
   let requests = 0;
   const work = async (exchange: Exchange, socket: Socket) => {
-    const answers = readAnswers(socket);
+    let answers = readAnswers(socket);
     while (!isOver()) {
       socket.write(exchange.request);
       const answer = await answers.next();
-      if (await isPutOff(answer)) continue;
+      if (await isPutOff(answer)) {
+        socket = await open(port); // such an answer closes its connection
+        connections.push(socket);
+        answers = readAnswers(socket);
+        continue;
+      }
       requireAnswer(answer, exchange);
       requests += 1;
     }
@@ -43,12 +48,12 @@ export async function drive({ port, exchanges, maxMs, maxRequests = Infinity }: 
 }
 
 /** One exchange on a connection of its own; the whole response, head and body, as text. */
-export async function send(port: number, { request }: Pick<Exchange, 'request'>): Promise<string> {
+export async function send(port: number, exchange: Pick<Exchange, 'request'>): Promise<string> {
   const socket = await open(port);
-  socket.write(request);
+  socket.write(exchange.request);
   const answer = await readAnswers(socket).next();
   socket.destroy();
-  return answer;
+  return (await isPutOff(answer)) ? send(port, exchange) : answer;
 }
 
 export async function open(port: number): Promise<Socket> {

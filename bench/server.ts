@@ -1,5 +1,5 @@
 /** A server of the bench, in a process of its own. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Question, Usage } from './servers/child.js';
@@ -8,38 +8,36 @@ import type { ServerOptions } from './servers/options.js';
 const CHILD = fileURLToPath(new URL('servers/child.ts', import.meta.url));
 
 export interface Server {
-  readonly options: ServerOptions;
   readonly port: number;
   ask(question: 'cpu' | 'memory'): Promise<Usage>;
   layers(): Promise<Readonly<Record<string, number>>>;
   close(): Promise<void>;
 }
 
-export async function startServer(options: ServerOptions, execArgv: readonly string[] = []): Promise<Server> {
-  const child = fork(CHILD, { execArgv: ['--expose-gc', '--import', 'tsx', ...execArgv] });
-  const port = (await ask(child, { start: options })) as number;
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const child = fork(CHILD, { execArgv: ['--expose-gc', '--import', 'tsx'] });
+  const exited = once(child, 'exit');
+  const died = exited.then(() => Promise.reject(new Error('a server of the bench has died')));
+  died.catch(() => {}); // in the end it may
+
+  /** One question at a time. */
+  const ask = async (question: Question): Promise<unknown> => {
+    const answered = once(child, 'message');
+    child.send(question);
+    const [{ value, error }] = (await Promise.race([answered, died])) as [
+      { value?: unknown; error?: string },
+    ];
+    if (error !== undefined) throw new Error(error);
+    return value;
+  };
+
   return {
-    options,
-    port,
-    ask: async (question) => (await ask(child, question)) as Usage,
-    layers: async () => (await ask(child, 'layers')) as Readonly<Record<string, number>>,
+    port: (await ask({ start: options })) as number,
+    ask: async (question) => (await ask(question)) as Usage,
+    layers: async () => (await ask('layers')) as Readonly<Record<string, number>>,
     close: async () => {
-      const exited = once(child, 'exit');
       child.disconnect();
       await exited;
     },
   };
-}
-
-/** One question at a time. */
-async function ask(child: ChildProcess, question: Question): Promise<unknown> {
-  const answered = once(child, 'message');
-  const exited = once(child, 'exit').then(() => Promise.reject(new Error('a server of the bench has died')));
-  exited.catch(() => {}); // it does, in the end
-  child.send(question);
-  const [{ value, error }] = (await Promise.race([answered, exited])) as [
-    { value?: unknown; error?: string },
-  ];
-  if (error !== undefined) throw new Error(error);
-  return value;
 }

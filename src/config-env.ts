@@ -9,8 +9,19 @@ export interface Problem {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+export function readTexts(env: Environment, names: readonly string[], secrets: ReadonlySet<string>) {
+  const texts: Record<string, string> = {};
+  const problems: Problem[] = [];
+  for (const name of names) {
+    const text = readText(env, name, secrets.has(name));
+    if (typeof text === 'object') problems.push(text);
+    else if (text !== undefined) texts[name] = text;
+  }
+  return { texts, problems };
+}
+
 /** An empty variable counts as one that is not set: that is how many deployment tools write "no value". */
-export function readText(env: Environment, name: string, secret: boolean): string | Problem | undefined {
+function readText(env: Environment, name: string, secret: boolean): string | Problem | undefined {
   const text = env[name]?.trim() || undefined;
   const path = secret ? env[`${name}_FILE`]?.trim() : undefined;
   if (!path) return text;

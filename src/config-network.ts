@@ -4,17 +4,14 @@ import { parsed } from './config-values.js';
 
 /** Whether a bind address or the host name of a URL cannot be reached from another machine. */
 export function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host === '::1' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'))
-  );
+  return ['localhost', '::1', '[::1]'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** An address to listen on; IPv6 without brackets, as `server.listen` wants it. */
-export const bindAddress = () =>
-  parsed(
-    (text) => (isIP(text) || (isHostname(text) && !text.startsWith('[')) ? text : undefined),
-    'must be an IP address (IPv6 without brackets) or a host name, without a port',
-  );
+export const bindAddress = parsed(
+  (text) => (isIP(text) || (isHostname(text) && !text.startsWith('[')) ? text : undefined),
+  'must be an IP address (IPv6 without brackets) or a host name, without a port',
+);
 
 /** Only what URL parsing leaves as it is: `127.1`, `2130706433` and user info never become an allowed host. */
 function isHostname(text: string): boolean {

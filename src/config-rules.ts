@@ -42,13 +42,7 @@ function rule<K extends Name>(
 const isExposed = (config: Pick<Config, 'NODE_ENV' | 'HOST'>) =>
   config.NODE_ENV === 'production' || !isLoopback(config.HOST);
 
-const JWT = [
-  'JWT_ISSUERS',
-  'JWT_JWKS_URL',
-  'JWT_AUDIENCE',
-  'JWT_ALGORITHMS',
-  'JWT_CLOCK_TOLERANCE_S',
-] as const;
+const JWT = ['ISSUERS', 'JWKS_URL', 'AUDIENCE', 'ALGORITHMS', 'CLOCK_TOLERANCE_S'] as const;
 
 export const RULES: readonly Rule[] = [
   rule(
@@ -89,9 +83,9 @@ export const RULES: readonly Rule[] = [
   ),
   ...JWT.map((name) =>
     rule(
-      name,
+      `JWT_${name}`,
       ['AUTH'],
-      (config, isGiven) => isGiven(name) && !config.AUTH.includes('jwt'),
+      (config, isGiven) => isGiven(`JWT_${name}`) && !config.AUTH.includes('jwt'),
       'has no effect without jwt in AUTH: add jwt to AUTH, or unset it',
     ),
   ),

@@ -17,10 +17,6 @@ const variable = <T extends Text>(meaning: string, form: T, text: string) =>
 const optional = <T extends Text>(meaning: string, form: T, computed: string = '') =>
   form.optional().meta({ description: meaning, default: computed });
 
-/** A variable that must never be shown, and may come as `NAME_FILE`. */
-const secret = <T extends Text>(meaning: string, form: T, computed: string = '') =>
-  form.optional().meta({ description: meaning, default: computed, secret: true });
-
 /** Verified with a public key (RFC 7518 §3.1, RFC 8037): with a shared secret, or `none`, every reader could sign. */
 const ASYMMETRIC = 'ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512'.split(' ');
 const publicUrl = parsed(
@@ -46,19 +42,19 @@ const listeners = {
     oneOf('development', 'production', 'test'),
     'development',
   ),
-  HOST: variable('Public listener: address', network.bindAddress(), '127.0.0.1'),
+  HOST: variable('Public listener: address', network.bindAddress, '127.0.0.1'),
   PORT: variable('Public listener: port; 0 takes a free one', integer(0, 65_535), '3000'),
   PUBLIC_URL: optional(
     'Canonical resource URI: endpoint path, audience, metadata and challenges',
     publicUrl,
     'http://HOST:PORT/mcp (https with TLS_CERT_FILE)',
   ),
-  TLS_CERT_FILE: optional('HTTPS in process: PEM certificate chain', readableFile()),
-  TLS_KEY_FILE: optional('HTTPS in process: PEM private key', readableFile()),
+  TLS_CERT_FILE: optional('HTTPS in process: PEM certificate chain', readableFile),
+  TLS_KEY_FILE: optional('HTTPS in process: PEM private key', readableFile),
   MAX_CONNECTIONS: variable('Open connections of all callers together', integer(1), '10000'),
   ADMIN_HOST: variable(
     'Admin listener (`/livez`, `/readyz`, `/metrics`), never public',
-    network.bindAddress(),
+    network.bindAddress,
     '127.0.0.1',
   ),
   ADMIN_PORT: variable('Admin listener: port; 0 takes a free one', integer(0, 65_535), '9464'),
@@ -106,7 +102,7 @@ const authentication = {
     'ES256,EdDSA,PS256,RS256',
   ),
   JWT_CLOCK_TOLERANCE_S: variable('Seconds that clocks may differ', integer(0, 300), '5'),
-  API_KEYS_FILE: optional('JSON of hashed keys (`npm run key`); re-read when it changes', readableFile()),
+  API_KEYS_FILE: optional('JSON of hashed keys (`npm run key`); re-read when it changes', readableFile),
   REQUIRED_SCOPES: scopes.default([]).describe('Scopes that every call needs, space-separated'),
 };
 
@@ -139,8 +135,10 @@ const limits = {
 };
 
 const state = {
-  REDIS_URL: secret('Shared stores: redis:// or rediss:// URL', redisUrl),
-  REDIS_CA_FILE: optional('PEM certificates that a rediss:// server is checked against', readableFile()),
+  REDIS_URL: redisUrl
+    .optional()
+    .meta({ description: 'Shared stores: redis:// or rediss:// URL', secret: true }),
+  REDIS_CA_FILE: optional('PEM certificates that a rediss:// server is checked against', readableFile),
   REPLICAS: variable('Number of processes that share the stores', integer(1), '1'),
   STORE_FAILURE: variable(
     'When Redis is away: `local` divides limits by REPLICAS, `strict` answers 503',
@@ -155,7 +153,7 @@ const state = {
       default: 'random per process',
       secret: true,
     }),
-  LEGACY_SSE: variable('HTTP+SSE for clients of revision 2024-11-05', value.boolean(), 'false'),
+  LEGACY_SSE: variable('HTTP+SSE for clients of revision 2024-11-05', value.boolean, 'false'),
 };
 
 const operation = {
@@ -189,6 +187,23 @@ const operation = {
   ),
   SHUTDOWN_GRACE_MS: variable('Time for the calls in flight to end', milliseconds(0), '65000'),
 };
+
+/**
+ * What the documents, the doctor and the `NAME_FILE` forms need to know; `describe` and `meta` count at any depth.
+ * The default is as one would write it, or words for a computed one; empty when there is none. A secret is never
+ * shown, and may come as `NAME_FILE`.
+ */
+export function describe(form: z.ZodType): { meaning: string; default: string; secret: boolean } {
+  const { innerType, defaultValue } = form.def as { innerType?: z.ZodType; defaultValue?: unknown };
+  const inner = innerType ? describe(innerType) : { meaning: '', default: '', secret: false };
+  const { description, default: words = defaultValue, secret } = form.meta() ?? {};
+  const isPlain = typeof words === 'string' || typeof words === 'number' || typeof words === 'boolean';
+  return {
+    meaning: description ?? inner.meaning,
+    default: isPlain ? String(words) : inner.default,
+    secret: secret === true || inner.secret,
+  };
+}
 
 /** Titles and variables, as the documents show them. */
 export const SECTIONS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {

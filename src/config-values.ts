@@ -5,19 +5,14 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-/** Points per window. */
-interface RateLimit {
-  readonly points: number;
-  readonly windowMs: number;
-}
-
 type AuditSink = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string };
+type Parse<T> = (text: string) => T | undefined;
 
 /** `setTimeout` fires at once when asked for more: a huge time-out would end every call immediately. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 /** The variable's text through `parse`, which answers `undefined` for what it does not accept. */
-export function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
+export function parsed<T>(parse: Parse<T>, expected: string) {
   return z.string().transform((text, context) => {
     const value = parse(text);
     if (value !== undefined) return value;
@@ -27,49 +22,47 @@ export function parsed<T>(parse: (text: string) => T | undefined, expected: stri
 }
 
 /** A comma list without empty or repeated entries. */
-export function list<T>(parse: (text: string) => T | undefined, expected: string) {
+export function list<T>(parse: Parse<T>, expected: string) {
   return parsed(everyItem(parse), `must be a comma list; each entry ${expected}`);
 }
 
 /** The same, or the word `none` for an empty one: leaving it empty by accident is not enough. */
-export function listOrNone<T>(parse: (text: string) => T | undefined, expected: string) {
-  const items = everyItem(parse);
-  const expectation = `must be none or a comma list; each entry ${expected}`;
-  return parsed((text): readonly T[] | undefined => (text === 'none' ? [] : items(text)), expectation);
+export function listOrNone<T>(parse: Parse<T>, expected: string) {
+  const items: Parse<readonly T[]> = (text) => (text === 'none' ? [] : everyItem(parse)(text));
+  return parsed(items, `must be none or a comma list; each entry ${expected}`);
 }
 
-function everyItem<T>(parse: (text: string) => T | undefined) {
-  return (text: string): readonly T[] | undefined => {
+function everyItem<T>(parse: Parse<T>): Parse<readonly T[]> {
+  return (text) => {
     const items = [...new Set(text.split(',').map((item) => item.trim()))].map(parse);
     return items.includes(undefined) ? undefined : (items as T[]);
   };
 }
 
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER) {
-  const parse = (text: string) => (/^\d{1,16}$/.test(text) ? Number(text) : undefined);
-  const within = (value: number | undefined) =>
-    value !== undefined && value >= min && value <= max ? value : undefined;
-  return parsed((text) => within(parse(text)), `must be a whole number from ${min} to ${max}`);
+  const parse = (text: string) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : undefined;
+  };
+  return parsed(parse, `must be a whole number from ${min} to ${max}`);
 }
 
 export const milliseconds = (min: number = 1) => integer(min, MAX_TIMER_MS);
 
 export function oneOf<const T extends string>(...values: readonly T[]) {
-  return parsed(oneWord(...values), `must be one of ${values.join(', ')}`);
+  return z.enum(values, `must be one of ${values.join(', ')}`);
 }
 
-export const oneWord = <const T extends string>(...values: readonly T[]) => {
-  return (text: string): T | undefined => values.find((value) => value === text);
-};
+export function oneWord<const T extends string>(...values: readonly T[]): Parse<T> {
+  return (text) => values.find((value) => value === text);
+}
 
-export const boolean = () => oneOf('true', 'false').transform((text) => text === 'true');
+export const boolean = oneOf('true', 'false').transform((text) => text === 'true');
 
 /** A file this process can read, by its path. */
-export const readableFile = () =>
-  parsed(
-    (path) => (readOrUndefined(path) === undefined ? undefined : path),
-    'must name a file that this process can read',
-  );
+export const readableFile = z
+  .string()
+  .refine((path) => readOrUndefined(path) !== undefined, 'must name a file that this process can read');
 
 export function readOrUndefined(path: string): string | undefined {
   try {
@@ -81,7 +74,7 @@ export function readOrUndefined(path: string): string | undefined {
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-export function parseRateLimit(text: string): RateLimit | undefined {
+export function parseRateLimit(text: string): { points: number; windowMs: number } | undefined {
   const [, points, amount, unit] = /^([1-9]\d{0,8})\/([1-9]\d{0,8})(ms|s|m|h)$/.exec(text) ?? [];
   if (unit === undefined) return undefined;
   const windowMs = Number(amount) * UNITS[unit as keyof typeof UNITS];

@@ -4,10 +4,9 @@
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
-import { describe } from './config-describe.js';
-import { misspelled, type Problem, readText } from './config-env.js';
+import { misspelled, type Problem, readTexts } from './config-env.js';
 import { brokenRules, defaultHosts, defaultPublicUrl } from './config-rules.js';
-import { type Config, type Parsed, type Settings, Variables } from './config-schema.js';
+import { type Config, describe, type Parsed, type Settings, Variables } from './config-schema.js';
 import { toolSettings } from './tools/settings.js';
 
 export { isLoopback } from './config-network.js';
@@ -23,10 +22,9 @@ export class ConfigError extends Error {
 }
 
 const FORMS = { ...Variables.shape, ...toolSettings.shape };
-const SECRETS = new Set(
-  Object.entries(FORMS).flatMap(([name, form]) => (describe(form).secret ? [name] : [])),
-);
-const KNOWN = new Set([...Object.keys(FORMS), ...[...SECRETS].map((name) => `${name}_FILE`)]);
+const NAMES = Object.keys(FORMS) as (keyof typeof FORMS)[];
+const SECRETS: ReadonlySet<string> = new Set(NAMES.filter((name) => describe(FORMS[name]).secret));
+const KNOWN = new Set([...NAMES, ...[...SECRETS].map((name) => `${name}_FILE`)]);
 
 /** @throws {ConfigError} naming every variable at fault and the fix. */
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
@@ -37,7 +35,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
 
 /** For the doctor, which shows the rest beside what is wrong: an invalid variable has its default here. */
 export function readConfig(env: NodeJS.ProcessEnv): { config: Config; problems: readonly Problem[] } {
-  const { texts, problems: unread } = readTexts(env);
+  const { texts, problems: unread } = readTexts(env, NAMES, SECRETS);
   const ours = parseAll(Variables, texts);
   const settings = parseAll(toolSettings, texts);
   const config = complete({ ...(ours.values as Parsed), settings: unprintable(settings.values as Settings) });
@@ -47,17 +45,6 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: Config; problems: 
   const broken = brokenRules(config, (name) => texts[name] !== undefined, isInvalid);
   const problems = [...misspelled(env, KNOWN), ...unread, ...ours.problems, ...settings.problems, ...broken];
   return { config, problems };
-}
-
-function readTexts(env: NodeJS.ProcessEnv): { texts: Record<string, string>; problems: readonly Problem[] } {
-  const texts: Record<string, string> = {};
-  const problems: Problem[] = [];
-  for (const name of Object.keys(FORMS)) {
-    const text = readText(env, name, SECRETS.has(name));
-    if (typeof text === 'object') problems.push(text);
-    else if (text !== undefined) texts[name] = text;
-  }
-  return { texts, problems };
 }
 
 /** Every problem at once, and the values that stand when the variables at fault are left out. */
@@ -86,28 +73,21 @@ function complete(given: Parsed & { readonly settings: Settings }): Config {
 
 /** The configuration once `PORT=0` has become a real port: what was derived from the port follows it. */
 export function atPort(config: Config, port: number): Config {
-  const { PUBLIC_URL, ALLOWED_HOSTS, JWT_AUDIENCE, ...rest } = config;
-  const isDerived = {
-    url: PUBLIC_URL.href === defaultPublicUrl(config).href,
-    hosts: isDeepStrictEqual(ALLOWED_HOSTS, defaultHosts(config)),
-    audience: isDeepStrictEqual(JWT_AUDIENCE, [PUBLIC_URL.href]),
-  };
+  const { PUBLIC_URL, ALLOWED_HOSTS, JWT_AUDIENCE } = config;
+  const unlessEqual = <T>(value: T, derived: T) => (isDeepStrictEqual(value, derived) ? undefined : value);
   return complete({
-    ...rest,
+    ...config,
     PORT: port,
-    PUBLIC_URL: isDerived.url ? undefined : PUBLIC_URL,
-    ALLOWED_HOSTS: isDerived.hosts ? undefined : ALLOWED_HOSTS,
-    JWT_AUDIENCE: isDerived.audience ? undefined : JWT_AUDIENCE,
+    PUBLIC_URL: PUBLIC_URL.href === defaultPublicUrl(config).href ? undefined : PUBLIC_URL,
+    ALLOWED_HOSTS: unlessEqual(ALLOWED_HOSTS, defaultHosts(config)),
+    JWT_AUDIENCE: unlessEqual(JWT_AUDIENCE, [PUBLIC_URL.href]),
   });
 }
 
 /** What may be shown of the configuration, or of the tools' settings. */
 export function redacted(values: object): Record<string, unknown> {
-  const shown = Object.entries(values).map(([name, value]) => [
-    name,
-    SECRETS.has(name) ? '[redacted]' : value,
-  ]);
-  return Object.fromEntries(shown);
+  const show = ([name, value]: [string, unknown]) => [name, SECRETS.has(name) ? '[redacted]' : value];
+  return Object.fromEntries(Object.entries(values).map(show));
 }
 
 /** Secrets stay out of JSON and `inspect`, should someone log the configuration. */

@@ -1,5 +1,6 @@
 import type { Caller } from './identity/caller.js';
 import type { Envelope } from './mcp/message.js';
+import type { SessionRecord } from './stores/types.js';
 import type { AuditTrail } from './observe/audit-record.js';
 
 /** What the layers add to a request: one line each, written once, by the layer named beside it. */
@@ -10,6 +11,8 @@ declare global {
       audit: AuditTrail; // auditLog
       clientAddress: string; // auditLog (from the trusted proxies)
       caller: Caller; // authenticate
+      isStillAllowed: () => Promise<boolean>; // authenticate
+      session?: Promise<SessionRecord | undefined>; // rateLimitCaller, where a session is named
       body: unknown; // jsonBody
       envelope: Envelope; // envelope
     }

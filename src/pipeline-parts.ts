@@ -4,9 +4,8 @@ import type { Config } from './config.js';
 import { apiKeyVerifier } from './identity/api-key.js';
 import { developmentKey } from './identity/api-key-entry.js';
 import type { Caller } from './identity/caller.js';
-import { type Challenge, challenge } from './identity/challenge.js';
+import { type Challenge, challenge, resourceMetadata } from './identity/challenge.js';
 import { jwtVerifier } from './identity/jwt.js';
-import { resourceMetadata } from './identity/resource-metadata.js';
 import type { Verifier } from './identity/verifier.js';
 import { capabilitiesOf } from './mcp/capabilities.js';
 import type { Catalog } from './mcp/catalog.js';
@@ -53,9 +52,9 @@ export async function createIdentity(config: Config, catalog: Catalog, logger: L
     ...(keys?.developmentKey !== undefined && { developmentKey: keys.developmentKey }),
     metadata: resourceMetadata({
       resource: PUBLIC_URL.href,
-      issuers: config.JWT_ISSUERS,
-      scopes,
-      name: serverInfo.name,
+      authorization_servers: config.JWT_ISSUERS,
+      scopes_supported: scopes,
+      resource_name: serverInfo.name,
     }),
     metadataPaths: takesTokens ? [...new Set([WELL_KNOWN, ownPath])] : [],
   };
@@ -128,7 +127,11 @@ export function createEras({ config, catalog, services, stores, logger }: ErasOp
     '2026': createEra2026({
       ...shared,
       requiredScopes: config.REQUIRED_SCOPES,
-      requestState: { keys: config.STATE_KEYS, ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000) },
+      requestState: {
+        keys: config.STATE_KEYS,
+        ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000),
+        once: stores.once,
+      },
     }),
   };
   return { eras, close: keepAlive.close };

@@ -5,7 +5,6 @@
 import type { RequestListener, Server } from 'node:http';
 import express from 'express';
 import type { Config } from './config.js';
-import { callerKey } from './identity/caller.js';
 import { readCredential } from './identity/credential.js';
 import { auditLog } from './layers/audit-log.js';
 import { authenticate } from './layers/authenticate.js';
@@ -24,6 +23,7 @@ import { rateLimitAddress, rateLimitCaller, spendFromCaller } from './layers/rat
 import { requestId } from './layers/request-id.js';
 import { securityHeaders } from './layers/security-headers.js';
 import { authorize } from './mcp/authorize.js';
+import { lookUpSession } from './mcp/era-2025/sessions.js';
 import { compileCatalog } from './mcp/catalog.js';
 import { envelope } from './mcp/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
@@ -63,7 +63,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const identity = await createIdentity(config, catalog, logger);
   const { eras, close: closeEras } = createEras({ ...options, catalog });
   const { rateLimits } = stores;
-  const addressOf = clientAddress({ trustedProxies: config.TRUSTED_PROXIES });
+  const addressOf = clientAddress(config.TRUSTED_PROXIES);
 
   const { metadataPaths } = identity;
   const routes = {
@@ -76,7 +76,6 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const callerLimit = {
     limiter: rateLimits.limiter('caller', config.RATE_LIMIT_CALLER),
     windowMs: config.RATE_LIMIT_CALLER.windowMs,
-    callerKey,
   };
 
   const app = express();
@@ -87,12 +86,12 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   app.use(requestId());
   app.use(auditLog({ audit, clientAddress: addressOf }));
   app.use(securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }));
-  app.use(deprecation({ paths: ssePaths, successor: config.PUBLIC_URL.pathname }));
-  app.use(hostGuard({ allowedHosts: config.ALLOWED_HOSTS }));
-  app.use(originGuard({ allowedOrigins: config.ALLOWED_ORIGINS }));
-  app.use(cors({ allowedOrigins: config.ALLOWED_ORIGINS, paths: Object.keys(routes) }));
+  app.use(deprecation(ssePaths, config.PUBLIC_URL.pathname));
+  app.use(hostGuard(config.ALLOWED_HOSTS));
+  app.use(originGuard(config.ALLOWED_ORIGINS));
+  app.use(cors(config.ALLOWED_ORIGINS, Object.keys(routes)));
   app.use(overloadGuard);
-  app.use(endpoint({ routes }));
+  app.use(endpoint(routes));
   app.use(
     rateLimitAddress({
       limiter: rateLimits.limiter('address', config.RATE_LIMIT_IP),
@@ -107,8 +106,8 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
       failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
     }),
   );
-  app.use(rateLimitCaller(callerLimit));
-  app.use(negotiate({ unanswered: ssePaths.slice(1) }));
+  app.use(rateLimitCaller(callerLimit, lookUpSession(stores.sessions)));
+  app.use(negotiate(ssePaths.slice(1)));
   app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
   app.use(envelope({ catalog, ssePaths }));
   app.use(

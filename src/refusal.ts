@@ -73,12 +73,19 @@ export class RefusedRequest extends Error {
     this.headers = options.headers ?? {};
   }
 
-  get detail(): Readonly<Record<string, unknown>> {
-    return this.options.detail ?? {};
+  get detail() {
+    return this.options.detail;
+  }
+
+  /** What the audit notes of it. */
+  get facts() {
+    const { code: reason, rpcCode, detail } = this;
+    return { decision: 'deny', reason, 'rpc.code': rpcCode, ...(detail && { detail }) } as const;
   }
 
   /** The JSON-RPC error object sent to the client (JSON-RPC 2.0 §5.1). */
-  toBody(requestId: string, id: string | number | null = this.options.id ?? null): object {
+  toBody(requestId: string, knownId?: string | number): object {
+    const id = this.options.id ?? knownId ?? null;
     const data = { ...this.options.data, code: this.code, requestId };
     return { jsonrpc: '2.0', id, error: { code: this.rpcCode, message: this.message, data } };
   }

@@ -21,6 +21,7 @@ import { createPipeline, type Pipeline } from './pipeline.js';
 import { openStores, type StoresOptions } from './stores/index.js';
 import { readTls, reloadTls } from './tls.js';
 import { openServices } from './tools/services.js';
+import { cutUnreadAnswers } from './unread-answers.js';
 
 export interface StartOptions {
   readonly config: Config;
@@ -38,6 +39,9 @@ export interface RunningServer {
   /** Resolves when everything is drained and flushed, or the grace is over. */
   close(): Promise<void>;
 }
+
+/** How long the sockets cut at the end of the grace may take to close. */
+const CUT_MS = 500;
 
 /** Slow headers, slow bodies and idle connections end on their own (Slowloris). */
 const LIMITS = {
@@ -151,6 +155,8 @@ async function createListener(config: Config, messageTypes: MessageTypes, logger
 
 function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config): S {
   server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = 0; // Node drops what comes after 2,000, unseen by the guards; their size is limited
+  cutUnreadAnswers(server);
   return server;
 }
 
@@ -200,4 +206,7 @@ async function drain(
   ]);
   graceOver.abort();
   server.closeAllConnections();
+  // What was cut writes its last record when its socket closes, and the audit closes next.
+  await Promise.race([closed, sleep(CUT_MS)]);
+  await sleep(0);
 }

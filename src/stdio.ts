@@ -43,7 +43,11 @@ async function main(): Promise<void> {
       maxResultBytes: config.MAX_RESULT_BYTES,
     }),
     capabilities: capabilitiesOf(catalog),
-    requestState: { keys: config.STATE_KEYS, ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000) },
+    requestState: {
+      keys: config.STATE_KEYS,
+      ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000),
+      once: stores.once,
+    },
     askTimeoutMs: config.ASK_TIMEOUT_MS,
     caller: {
       issuer: 'stdio',

@@ -16,14 +16,15 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   stdio: 'config, mcp, mcp/era-2026, observe, stores, tools, resources, prompts',
   welcome: 'type server',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
-  server: 'config, pipeline, stores, observe, tools/services, tls, type mcp/tool',
+  server: 'config, pipeline, stores, observe, tools/services, tls, unread-answers, type mcp/tool',
   tls: 'type observe',
+  'unread-answers': '',
   config: 'zod, tools/settings',
   pipeline:
     'express, layers, identity, mcp, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
     'type config, type observe, type stores',
-  // A store that cannot answer is told from a bug by its class, which is a value.
-  layers: 'refusal, express, helmet, cors, stores/types, type identity, type observe',
+  // Values: the class by which a store that cannot answer is told from a bug, and `callerKey`, whose limit it is.
+  layers: 'refusal, express, helmet, cors, stores/types, identity/caller, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, type express, type stores',
   tools: 'mcp/tool, zod',
@@ -46,11 +47,11 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   observe: 'pino, prom-client, refusal, type config',
   refusal: '',
   // What the layers put on a request.
-  'express.d': 'type identity, type mcp, type observe',
+  'express.d': 'type identity, type mcp, type observe, type stores',
 };
 
 /** The files of `layers` that check nothing themselves; the only ones that a layer may import. */
-const LAYER_HELPERS = ['client-address', 'drain', 'json-scan', 'parse-json', 'request-path'];
+const LAYER_HELPERS = ['client-address', 'parse-json', 'request-path'];
 /** The only files that know an SDK: an era can change or leave without the rest. */
 const SDK_FILES = ['mcp/envelope', 'mcp/era-2025/engine', 'mcp/era-2026/engine', 'mcp/era-2026/stdio'];
 const ENTRIES = ['main', 'stdio'];

@@ -3,8 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe as group, expect, test } from '@jest/globals';
-import { describe } from '../src/config-describe.js';
-import { SECTIONS } from '../src/config-schema.js';
+import { describe, SECTIONS } from '../src/config-schema.js';
 import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/refusal.js';
 import {
   anchors,

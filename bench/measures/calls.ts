@@ -29,10 +29,10 @@ export async function measureCalls(setup: Setup, era: Era): Promise<CallSection>
   const bare = await contestant(setup, 'bare', { kind: 'bare', era });
   const answer = await send(bare.server.port, bare.exchanges[0] ?? { request: Buffer.alloc(0) });
   const body = bodyOf(answer);
-  const others = (['floor', 'naive', 'engine', 'ours'] as const).map((kind) =>
-    contestant(setup, kind, { kind, era, body }),
-  );
-  const contestants = [bare, ...(await Promise.all(others))];
+  const contestants = [bare];
+  for (const kind of ['floor', 'naive', 'engine', 'ours'] as const) {
+    contestants.push(await contestant(setup, kind, { kind, era, body }));
+  }
   const results = await runRounds(contestants, setup.plan);
   await closeAll(contestants);
   return toSection(era, results);

@@ -3,7 +3,7 @@ import { send } from '../load.js';
 import { ECHO, type Era, LIST } from '../requests.js';
 import type { Section } from '../report.js';
 import { median, ratio } from '../stats.js';
-import { type Rounds, runRounds } from './rounds.js';
+import { type Contestant, type Rounds, runRounds } from './rounds.js';
 import { bodyOf, closeAll, contestant, type Setup } from './setup.js';
 
 const SIZES = [1, 10, 100, 1000] as const;
@@ -30,9 +30,10 @@ export async function measureGrowth(setup: Setup, era: Era): Promise<Section> {
 }
 
 async function run(setup: Setup, era: Era, kind: 'bare' | 'ours'): Promise<ReadonlyMap<string, Rounds>> {
-  const contestants = await Promise.all(
-    SIZES.map((tools) => contestant(setup, String(tools), { kind, era, tools }, ECHO)),
-  );
+  const contestants: Contestant[] = [];
+  for (const tools of SIZES) {
+    contestants.push(await contestant(setup, String(tools), { kind, era, tools }, ECHO));
+  }
   const results = await runRounds(contestants, setup.plan);
   await closeAll(contestants);
   return results;

@@ -8,11 +8,11 @@ import { definitions, loadConfig } from './ours.js';
 export async function startEngine(options: ServerOptions): Promise<BenchServer> {
   const [{ createEras }, { compileCatalog }, { envelope }, { eraRouter }, { openStores }] = await Promise.all(
     [
-      built<typeof import('../../src/pipeline-parts.js')>('pipeline-parts.js'),
-      built<typeof import('../../src/mcp/catalog.js')>('mcp/catalog.js'),
-      built<typeof import('../../src/mcp/envelope.js')>('mcp/envelope.js'),
-      built<typeof import('../../src/mcp/era-router.js')>('mcp/era-router.js'),
-      built<typeof import('../../src/stores/index.js')>('stores/index.js'),
+      built('pipeline-parts'),
+      built('mcp/catalog'),
+      built('mcp/envelope'),
+      built('mcp/era-router'),
+      built('stores/index'),
     ],
   );
   const config = await loadConfig(options);
@@ -31,14 +31,14 @@ export async function startEngine(options: ServerOptions): Promise<BenchServer> 
   const port = await listen((message, answer) => {
     const req = message as Request;
     const res = answer as Response;
-    const next = ((error: unknown) => error !== undefined && res.destroy(error as Error)) as NextFunction;
+    const next = ignore as NextFunction; // neither passes an error on: both throw
     readBody(message)
       .then(async (bytes) => {
         Object.assign(req, found, { path: '/mcp', body: JSON.parse(bytes.toString()) as unknown });
         await read(req, res, next);
         await route(req, res, next);
       })
-      .catch(next);
+      .catch((error: unknown) => res.destroy(error as Error));
   });
   return { port };
 }

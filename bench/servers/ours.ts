@@ -11,10 +11,7 @@ import type { BenchServer, ServerOptions } from './options.js';
 const PLENTY = '100000000/60s';
 
 export async function startOurs(options: ServerOptions): Promise<BenchServer> {
-  const [{ startServer }, { createLogger }] = await Promise.all([
-    built<typeof import('../../src/server.js')>('server.js'),
-    built<typeof import('../../src/observe/logger.js')>('observe/logger.js'),
-  ]);
+  const [{ startServer }, { createLogger }] = await Promise.all([built('server'), built('observe/logger')]);
   const config = await loadConfig(options);
   const server = await startServer({
     config,
@@ -25,7 +22,7 @@ export async function startOurs(options: ServerOptions): Promise<BenchServer> {
 }
 
 export async function loadConfig({ issuer, folder }: ServerOptions) {
-  const { loadConfig } = await built<typeof import('../../src/config.js')>('config.js');
+  const { loadConfig } = await built('config');
   return loadConfig({
     PORT: '0',
     ADMIN_PORT: '0',

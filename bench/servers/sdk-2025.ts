@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import type { LoggingLevel } from '@modelcontextprotocol/sdk/types.js';
 import { runTool, TOOL_INPUT, toolNames } from '../tools.js';
 import type { ServerOptions } from './options.js';
@@ -20,7 +19,7 @@ export function createSdk2025({ tools, streaming = false }: ServerOptions): Hand
       enableJsonResponse: !streaming,
       onsessioninitialized: (id) => void transports.set(id, transport),
     });
-    await createServer(tools).connect(transport as Transport);
+    await createServer(tools).connect(transport);
     return transport.handleRequest(req, res, body);
   };
 }

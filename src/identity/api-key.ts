@@ -16,8 +16,6 @@ export interface ApiKeyVerifierOptions {
   readonly logger?: IdentityLog;
 }
 
-type Keys = ReadonlyMap<string, ApiKeyEntry>;
-
 /** Compared with where there is nothing to compare with, so that an unknown id takes the same work as a known one. */
 const NOBODY = randomBytes(32);
 
@@ -30,38 +28,20 @@ const NOBODY = randomBytes(32);
  * @throws when the file cannot be read or parsed at the start
  */
 export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Verifier> {
-  const { now = Date.now } = options;
-  const keys = keySource(options, now);
-  await keys.load();
-
-  return {
-    kind: 'api-key',
-    accepts: looksLikeApiKey,
-    async verify(credential) {
-      const parsed = parseApiKey(credential);
-      if (typeof parsed === 'string') throw credentialsInvalid(parsed);
-      const entry = (await keys.current()).get(parsed.id);
-      return prove(entry, credential, now());
-    },
-    close() {},
-  };
-}
-
-function keySource({ file, entries = [], logger }: ApiKeyVerifierOptions, now: () => number) {
+  const { file, entries = [], now = Date.now, logger } = options;
   if (file === undefined && entries.length === 0)
     throw new TypeError('apiKeyVerifier needs a file or entries');
-  const toKeys = (found: readonly ApiKeyEntry[]): Keys =>
+  const byId = (found: readonly ApiKeyEntry[]) =>
     new Map([...entries, ...found].map((entry) => [entry.id, entry]));
-  const parse = (text: string) => toKeys(parseApiKeyFile(text).keys);
-  const watched =
-    file === undefined
-      ? { current: () => Promise.resolve(toKeys([])) }
-      : watchFile({ path: file, parse, now });
+  const parse = (text: string) => byId(parseApiKeyFile(text).keys);
+  const fixed = Promise.resolve(byId([]));
+  const read = file === undefined ? () => fixed : watchFile({ path: file, parse, now }).current;
   let problem: string | undefined;
+  await read();
 
-  async function current(): Promise<Keys> {
+  async function currentKeys() {
     try {
-      const keys = await watched.current();
+      const keys = await read();
       problem = undefined;
       return keys;
     } catch (error) {
@@ -76,7 +56,16 @@ function keySource({ file, entries = [], logger }: ApiKeyVerifierOptions, now: (
     }
   }
 
-  return { load: () => watched.current(), current };
+  return {
+    kind: 'api-key',
+    accepts: looksLikeApiKey,
+    async verify(credential) {
+      const parsed = parseApiKey(credential);
+      if (typeof parsed === 'string') throw credentialsInvalid(parsed);
+      return prove((await currentKeys()).get(parsed.id), credential, now());
+    },
+    close() {},
+  };
 }
 
 /** The secret first: only its holder may cause the other reasons, and only the audit sees them. */

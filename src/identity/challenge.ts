@@ -1,4 +1,7 @@
-export interface ChallengeOptions {
+/** What a client is told about how to authenticate. */
+import type { RequestHandler } from 'express';
+
+interface ChallengeOptions {
   /** Where the RFC 9728 document is; only where OAuth tokens are accepted. */
   readonly resourceMetadata?: URL;
   /** Scopes a client should ask for when a call has not said which it needs. */
@@ -21,5 +24,21 @@ export function challenge({ resourceMetadata, scopes = [] }: ChallengeOptions): 
       resourceMetadata ? `resource_metadata="${resourceMetadata.href}"` : '',
     ];
     return { 'WWW-Authenticate': `Bearer ${parameters.filter(Boolean).join(', ')}` };
+  };
+}
+
+interface ResourceMetadata {
+  /** The canonical URI of this server, as clients write it. */
+  readonly resource: string;
+  readonly authorization_servers: readonly string[];
+  readonly scopes_supported: readonly string[];
+  readonly resource_name: string;
+}
+
+/** Tells clients which authorization servers to ask for a token (RFC 9728 §2). */
+export function resourceMetadata(metadata: ResourceMetadata): RequestHandler {
+  const document = { ...metadata, bearer_methods_supported: ['header'] };
+  return function resourceMetadata(_req, res) {
+    res.set('Cache-Control', 'public, max-age=300').json(document);
   };
 }

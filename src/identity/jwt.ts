@@ -1,14 +1,7 @@
-import {
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  type JWTPayload,
-  type JWTVerifyOptions,
-  jwtVerify,
-} from 'jose';
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import { RefusedRequest } from '../refusal.js';
 import type { Caller } from './caller.js';
-import { type KeySet, keySet } from './key-set.js';
+import { keySet } from './key-set.js';
 import { tokenCache } from './token-cache.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
 
@@ -38,16 +31,26 @@ const EMBEDDED_KEYS = ['jwk', 'jku', 'x5u', 'x5c'];
 /** Proves access tokens in JWT form (RFC 9068, RFC 8725). */
 export function jwtVerifier(options: JwtVerifierOptions): Verifier {
   requireSafe(options);
-  const { issuers, cacheSize = 10_000, now = Date.now } = options;
-  const keySets = new Map(issuers.map((issuer) => [issuer, keySet({ ...options, issuer, now })]));
+  const { issuers, jwksUrl, clockToleranceS, cacheSize = 10_000, now = Date.now, logger } = options;
+  const keySets = new Map(issuers.map((issuer) => [issuer, keySet(issuer, jwksUrl, now, logger)]));
   const cache = tokenCache(cacheSize, now);
 
   async function prove(token: string): Promise<Caller> {
     requireAccessTokenHeader(token);
-    const [issuer, keys] = chooseIssuer(token, keySets);
-    const { payload } = await jwtVerify(token, keys.key, checks(options, issuer, now()));
+    // The unverified `iss` only chooses among the keys we know; the signature then has to fit that choice.
+    const { iss: issuer = '' } = decodeJwt(token);
+    const keys = keySets.get(issuer);
+    if (!keys) throw credentialsInvalid('issuer');
+    const { payload } = await jwtVerify(token, keys.key, {
+      issuer,
+      audience: [...options.audience],
+      algorithms: [...options.algorithms],
+      clockTolerance: clockToleranceS,
+      currentDate: new Date(now()),
+      requiredClaims: ['exp', 'sub'],
+    });
     const caller = callerOf(payload, issuer);
-    cache.set(token, caller, ((payload.exp ?? 0) + options.clockToleranceS) * 1000);
+    cache.set(token, caller, ((payload.exp ?? 0) + clockToleranceS) * 1000);
     return caller;
   }
 
@@ -78,25 +81,6 @@ function requireSafe({ issuers, jwksUrl, audience, algorithms }: JwtVerifierOpti
       'jwtVerifier needs asymmetric algorithms: with a shared secret every verifier could sign',
     );
   }
-}
-
-/** The unverified `iss` only chooses among the keys we know; the signature then has to fit that choice. */
-function chooseIssuer(token: string, keySets: ReadonlyMap<string, KeySet>): readonly [string, KeySet] {
-  const issuer = decodeJwt(token).iss;
-  const keys = issuer === undefined ? undefined : keySets.get(issuer);
-  if (issuer === undefined || !keys) throw credentialsInvalid('issuer');
-  return [issuer, keys];
-}
-
-function checks({ audience, algorithms, clockToleranceS }: JwtVerifierOptions, issuer: string, now: number) {
-  return {
-    issuer,
-    audience: [...audience],
-    algorithms: [...algorithms],
-    clockTolerance: clockToleranceS,
-    currentDate: new Date(now),
-    requiredClaims: ['exp', 'sub'],
-  } satisfies JWTVerifyOptions;
 }
 
 function requireAccessTokenHeader(token: string): void {

@@ -2,10 +2,9 @@
  * The public keys of one issuer, fetched over the network within bounds.
  * (jose's own remote key set has no pause after a failure: each request would knock on an issuer that is down.)
  */
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
+import { createLocalJWKSet, errors, type JWSHeaderParameters } from 'jose';
 import { RefusedRequest } from '../refusal.js';
-import { fetchJson, isFetchable } from './bounded-fetch.js';
-import { describe, discoverJwksUrl } from './discovery.js';
+import { describe, fetchKeySet, isFetchable } from './fetch-keys.js';
 import type { IdentityLog } from './verifier.js';
 
 /** One refresh, discovery included. */
@@ -17,25 +16,14 @@ const MAX_AGE_MS = 10 * 60_000;
 /** While the issuer is away its last keys serve for so long. */
 const MAX_STALE_MS = 60 * 60_000;
 
-export interface KeySetOptions {
-  readonly issuer: string;
-  /** Instead of discovery. */
-  readonly jwksUrl?: URL;
-  readonly now: () => number;
-  readonly logger?: IdentityLog;
-}
-
 type LocalKeySet = ReturnType<typeof createLocalJWKSet>;
 
-export interface KeySet {
-  /** The one key for a token's header. @throws {RefusedRequest} `issuer_unavailable` when that cannot be known now. */
-  readonly key: (header?: JWSHeaderParameters) => ReturnType<LocalKeySet>;
-  readonly close: () => void;
-}
-
-export function keySet(options: KeySetOptions): KeySet {
-  requireFetchable(options);
-  const { issuer, now, logger } = options;
+/** @param jwksUrl instead of discovery */
+export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => number, logger?: IdentityLog) {
+  const source = jwksUrl ?? new URL(issuer);
+  if (!isFetchable(source, true)) {
+    throw new TypeError(`${source.href} must be https (http only on loopback), without user or password`);
+  }
   const closing = new AbortController();
   let keys: LocalKeySet | undefined;
   let fetchedAt = 0;
@@ -49,8 +37,7 @@ export function keySet(options: KeySetOptions): KeySet {
   async function fetchKeys(): Promise<void> {
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
     try {
-      const url = options.jwksUrl ?? (await discoverJwksUrl(issuer, signal));
-      keys = createLocalJWKSet((await fetchJson(url, signal)) as JSONWebKeySet);
+      keys = createLocalJWKSet(await fetchKeySet(issuer, jwksUrl, signal));
       fetchedAt = now();
       away = false;
     } catch (error) {
@@ -84,7 +71,8 @@ export function keySet(options: KeySetOptions): KeySet {
   }
 
   return {
-    async key(header) {
+    /** The one key for a token's header. @throws {RefusedRequest} `issuer_unavailable` when that cannot be known now. */
+    async key(header?: JWSHeaderParameters): ReturnType<LocalKeySet> {
       try {
         return await (await currentKeys())(header);
       } catch (error) {
@@ -100,11 +88,4 @@ export function keySet(options: KeySetOptions): KeySet {
     },
     close: () => closing.abort(),
   };
-}
-
-function requireFetchable({ issuer, jwksUrl }: KeySetOptions): void {
-  const url = jwksUrl ?? new URL(issuer);
-  if (!isFetchable(url, { allowHttp: true })) {
-    throw new TypeError(`${url.href} must be https (http only on loopback), without user or password`);
-  }
 }

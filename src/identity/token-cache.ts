@@ -4,25 +4,22 @@ import type { Caller } from './caller.js';
 /** A key that the issuer withdrew, as far as we know of it, verifies nothing after so long. */
 const MAX_AGE_MS = 60_000;
 
-export interface TokenCache {
-  get(token: string): Caller | undefined;
-  /** @param expiresAtMs when the token itself ends */
-  set(token: string, caller: Caller, expiresAtMs: number): void;
-  clear(): void;
+interface Entry {
+  readonly caller: Caller;
+  readonly storedAt: number;
+  readonly endsAt: number;
 }
 
 /**
  * Remembers verified tokens, by their SHA-256: a dump of this memory holds no token.
  * Bounded; the least recently used goes first. Only good tokens are kept, so a flood of bad ones pushes none out.
  */
-export function tokenCache(size: number, now: () => number): TokenCache {
-  const entries = new Map<
-    string,
-    { readonly caller: Caller; readonly storedAt: number; readonly endsAt: number }
-  >();
+export function tokenCache(size: number, now: () => number) {
+  const entries = new Map<string, Entry>();
+  const digestOf = (token: string) => hash('sha256', token, 'base64');
 
   return {
-    get(token) {
+    get(token: string): Caller | undefined {
       const digest = digestOf(token);
       const entry = entries.get(digest);
       if (!entry) return undefined;
@@ -31,20 +28,14 @@ export function tokenCache(size: number, now: () => number): TokenCache {
       entries.set(digest, entry);
       return entry.caller;
     },
-    set(token, caller, expiresAtMs) {
+    /** @param expiresAtMs when the token itself ends */
+    set(token: string, caller: Caller, expiresAtMs: number) {
       const storedAt = now();
-      entries.set(digestOf(token), {
-        caller,
-        storedAt,
-        endsAt: Math.min(expiresAtMs, storedAt + MAX_AGE_MS),
-      });
+      const endsAt = Math.min(expiresAtMs, storedAt + MAX_AGE_MS);
+      entries.set(digestOf(token), { caller, storedAt, endsAt });
       const oldest = entries.keys().next().value;
       if (entries.size > size && oldest !== undefined) entries.delete(oldest);
     },
     clear: () => entries.clear(),
   };
-}
-
-function digestOf(token: string): string {
-  return hash('sha256', token, 'base64');
 }

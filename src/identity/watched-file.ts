@@ -2,6 +2,7 @@
  * A file that is read again when it changed, looked at on use and at most once per second. Asking the file system
  * follows the symbolic links by which Kubernetes swaps a mounted secret, which a watch on the file would miss.
  */
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
@@ -24,8 +25,10 @@ export function watchFile<T>({ path, parse, now }: WatchedFileOptions<T>): Watch
   let check: Promise<T> | undefined;
 
   async function read(): Promise<T> {
-    const file = await open(path);
+    // A FIFO would hold one thread of the pool for each check, until no file of the process can be read any more.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
+      if (!(await file.stat()).isFile()) throw new Error('not a regular file');
       const version = await versionOf(file);
       if (latest?.version !== version) latest = { version, value: parse(await file.readFile('utf8')) };
       return latest.value;

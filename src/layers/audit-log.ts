@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Audit } from '../observe/audit.js';
@@ -16,10 +15,9 @@ export interface AuditLogOptions {
  * No request is served that cannot be audited.
  */
 export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHandler {
-  const isClosing = closingConnections();
+  const latest = new WeakMap<Socket, Response>();
 
   return function auditLog(req, res, next) {
-    const startedAt = performance.now();
     req.clientAddress = clientAddress(req);
     const trail = audit.trail(req.requestId, factsOf(req));
     req.audit = trail;
@@ -31,45 +29,35 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
         // A client that left before any answer got no status; the default 200 would be a lie.
         ...(res.headersSent && { 'http.status': res.statusCode }),
         ...(!res.writableFinished && { truncated: true }),
-        durationMs: Math.round(performance.now() - startedAt),
         bytesIn: trail.facts.bytesIn ?? 0,
         bytesOut: bytesOut(),
       });
     });
-    if (isClosing(req, res)) throw new RefusedRequest('malformed_request', { detail: { reason: 'closing' } });
+    // What is pipelined behind `Connection: close` MUST NOT be processed (RFC 9112 §9.6): none would see its answer.
+    if (latest.get(req.socket)?.getHeader('connection') === 'close') {
+      throw new RefusedRequest('malformed_request', { detail: { reason: 'closing' } });
+    }
+    latest.set(req.socket, res);
     if (!audit.accepting()) throw new RefusedRequest('audit_unavailable');
     next();
   };
 }
 
-/** What is pipelined behind an answer with `Connection: close` MUST NOT be processed (RFC 9112 §9.6): none would see it. */
-function closingConnections(): (req: Request, res: Response) => boolean {
-  const latest = new WeakMap<Socket, Response>();
-  return ({ socket }, res) => {
-    if (latest.get(socket)?.getHeader('connection') === 'close') return true;
-    latest.set(socket, res);
-    return false;
-  };
-}
+/** W3C Trace Context, traceparent: neither version `ff` nor an id of zeros is valid. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
+/** What common tracers send (UUID, ULID, hex, `Root=1-…`); anything else could be text made for the reader of the log. */
+const RECORDABLE_ID = /^[\w.:=+/-]{1,128}$/;
 
 function factsOf(req: Request): AuditFacts {
-  const clientRequestId = req.headers['x-request-id'];
-  const [, traceId] = TRACEPARENT.exec(String(req.headers['traceparent'])) ?? [];
+  const clientRequestId = req.get('x-request-id') ?? '';
+  const [, traceId] = TRACEPARENT.exec(req.get('traceparent') ?? '') ?? [];
   return {
     'client.address': req.clientAddress,
     'http.method': req.method,
     'http.path': auditedPath(req.originalUrl),
-    ...(isRecordableId(clientRequestId) && { clientRequestId }),
+    ...(RECORDABLE_ID.test(clientRequestId) && { clientRequestId }),
     ...(traceId !== undefined && { traceId }),
   };
-}
-
-/** W3C Trace Context, traceparent: neither version `ff` nor an id of zeros is valid. */
-const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
-
-/** What common tracers send (UUID, ULID, hex, `Root=1-…`); anything else could be text made for the reader of the log. */
-function isRecordableId(value: unknown): value is string {
-  return typeof value === 'string' && /^[\w.:=+/-]{1,128}$/.test(value);
 }
 
 /**
@@ -86,24 +74,20 @@ function closeWithConnection(req: Request, res: Response): void {
 }
 
 /** Counts the bytes of the body as they are written: a socket's own count would mix in its other responses. */
-function countBytesOut(res: ServerResponse): () => number {
+function countBytesOut(res: Response): () => number {
   let bytes = 0;
-  const write = res.write.bind(res) as (...args: unknown[]) => boolean;
-  const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;
-  res.write = (...args: unknown[]) => {
-    bytes += sizeOf(args[0], args[1]);
-    return write(...args);
-  };
-  res.end = (...args: unknown[]) => {
-    bytes += sizeOf(args[0], args[1]);
-    return end(...args);
-  };
+  for (const name of ['write', 'end'] as const) {
+    const send = res[name].bind(res) as (...args: unknown[]) => never;
+    res[name] = (...args: unknown[]) => {
+      bytes += sizeOf(args[0], args[1]);
+      return send(...args);
+    };
+  }
   return () => bytes;
 }
 
 function sizeOf(chunk: unknown, encoding: unknown): number {
-  if (typeof chunk === 'string') {
-    return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
-  }
-  return chunk instanceof Uint8Array ? chunk.byteLength : 0;
+  if (chunk instanceof Uint8Array) return chunk.byteLength;
+  if (typeof chunk !== 'string') return 0;
+  return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
 }

@@ -22,6 +22,7 @@ export interface AuthenticateOptions {
 export function authenticate(options: AuthenticateOptions): RequestHandler {
   return async function authenticate(req, _res, next) {
     req.caller = options.anonymous ?? (await identify(req, options));
+    req.isStillAllowed = () => isStillAllowed(req, options);
     req.audit.note({ caller: { ...req.caller } });
     next();
   };
@@ -29,30 +30,43 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
 
 async function identify(req: Request, options: AuthenticateOptions): Promise<Caller> {
   try {
-    const credential = options.readCredential(req);
-    const verifier = options.verifiers.find((each) => each.accepts(credential));
-    if (verifier === undefined) {
-      throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
-    }
-    return await verifier.verify(credential);
+    return await prove(req, options);
   } catch (error) {
     if (!(error instanceof RefusedRequest) || error.status !== 401) throw error;
-    if (error.code === 'credentials_missing') throw withHeaders(error, options.challenge());
-    await countFailure(req, options.failures, error);
-    throw withHeaders(error, options.challenge('invalid_token'));
+    const isMissing = error.code === 'credentials_missing';
+    if (!isMissing) await countFailure(req, options.failures, error);
+    const headers = { ...error.headers, ...options.challenge(isMissing ? undefined : 'invalid_token') };
+    throw new RefusedRequest(error.code, { ...error.options, headers });
+  }
+}
+
+async function prove(req: Request, { readCredential, verifiers }: AuthenticateOptions): Promise<Caller> {
+  const credential = readCredential(req);
+  const verifier = verifiers.find((each) => each.accepts(credential));
+  if (verifier) return verifier.verify(credential);
+  throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
+}
+
+/**
+ * For streams, which would outlive a revoked key or an expired token: whether the request would be let in again, with
+ * all that its caller could do. While nobody can tell (503), it stays.
+ */
+async function isStillAllowed(req: Request, options: AuthenticateOptions): Promise<boolean> {
+  if (options.anonymous) return true;
+  try {
+    const { scopes } = await prove(req, options);
+    return req.caller.scopes.every((scope) => scopes.includes(scope));
+  } catch (error) {
+    return !(error instanceof RefusedRequest && error.status === 401);
   }
 }
 
 /** Slows guessing. Only a failure is ever counted or limited here, so nobody can lock out a caller whose key is good. */
-async function countFailure(req: Request, failures: RateLimiter, { detail }: RefusedRequest): Promise<void> {
+async function countFailure(req: Request, failures: RateLimiter, error: RefusedRequest): Promise<void> {
   const { allowed, resetMs } = await failures.consume(addressKey(req.clientAddress));
   if (allowed) return;
   throw new RefusedRequest('rate_limited', {
-    detail: { ...detail, limit: 'auth_failures' },
+    detail: { ...error.detail, limit: 'auth_failures' },
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(resetMs / 1000))) },
   });
-}
-
-function withHeaders({ code, options }: RefusedRequest, headers: Readonly<Record<string, string>>) {
-  return new RefusedRequest(code, { ...options, headers: { ...options.headers, ...headers } });
 }

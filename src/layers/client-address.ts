@@ -1,19 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
-export interface ClientAddressOptions {
-  /** CIDRs of the peers whose `X-Forwarded-For` we believe; empty means none. */
-  readonly trustedProxies: readonly string[];
-}
-
 /**
  * Finds who sent a request: the peer, or what trusted proxies say of it.
  *
  * Each proxy appends the address it saw, so the list is read from the right; what stands left of the first
  * untrusted address was written by that address itself and could be anything.
+ *
+ * @param trustedProxies CIDRs of the peers whose `X-Forwarded-For` we believe
  */
-export function clientAddress({ trustedProxies }: ClientAddressOptions) {
-  const trusted = toBlockList(trustedProxies);
+export function clientAddress(trustedProxies: readonly string[]) {
+  const trusted = new BlockList();
+  for (const range of trustedProxies) {
+    const [address = '', prefix] = range.split('/');
+    if (isIP(address) === 0 || prefix === undefined) {
+      throw new TypeError(`trustedProxies: "${range}" is not a CIDR such as 10.0.0.0/8`);
+    }
+    trusted.addSubnet(address, Number(prefix), family(address));
+  }
   const isTrusted = (address: string) => trusted.check(address, family(address));
 
   return function clientAddress({ socket, headers }: Pick<IncomingMessage, 'socket' | 'headers'>): string {
@@ -36,11 +40,9 @@ export function clientAddress({ trustedProxies }: ClientAddressOptions) {
 /** The key an address is limited under. One IPv6 customer holds a whole /64 and could use a new address each time. */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;
-  const [left = '', right] = address.split('::');
-  const head = left === '' ? [] : left.split(':');
-  const tailLength = right === undefined || right === '' ? 0 : right.split(':').length;
-  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tailLength) }, () => '0');
-  return `${[...head, ...zeros, ...(right ?? '').split(':')].slice(0, 4).join(':')}::/64`;
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
 }
 
 /** One spelling per address; an IPv4 address mapped into IPv6 (dual-stack sockets) is the IPv4 address. */
@@ -49,18 +51,6 @@ function canonicalAddress(text: string): string | undefined {
   const { address } = new SocketAddress({ address: text, family: 'ipv6' });
   const mapped = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : '';
   return isIP(mapped) === 4 ? mapped : address;
-}
-
-function toBlockList(ranges: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', prefix] = range.split('/');
-    if (isIP(address) === 0 || prefix === undefined) {
-      throw new TypeError(`trustedProxies: "${range}" is not a CIDR such as 10.0.0.0/8`);
-    }
-    list.addSubnet(address, Number(prefix), family(address));
-  }
-  return list;
 }
 
 function family(address: string): 'ipv4' | 'ipv6' {

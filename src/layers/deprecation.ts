@@ -1,13 +1,6 @@
 import type { RequestHandler } from 'express';
 import { requestPath } from './request-path.js';
 
-export interface DeprecationOptions {
-  /** The endpoints of HTTP+SSE; none while it is off. */
-  readonly paths: readonly string[];
-  /** Path of the endpoint to use instead. */
-  readonly successor: string;
-}
-
 /** 2025-03-26, when streamable HTTP replaced HTTP+SSE (RFC 9745 §2.1: Unix time). */
 const DEPRECATED_SINCE = '@1742947200';
 /** When this template drops HTTP+SSE; set your own earlier date here (RFC 8594). */
@@ -16,8 +9,11 @@ const SUNSET = 'Wed, 30 Jun 2027 23:59:59 GMT';
 const GUIDE =
   'https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwards-compatibility';
 
-/** Says on every answer of an old endpoint that it will go, and what replaces it. */
-export function deprecation({ paths, successor }: DeprecationOptions): RequestHandler {
+/**
+ * Says on every answer of an old endpoint that it will go.
+ * @param successor path of the endpoint to use instead
+ */
+export function deprecation(paths: readonly string[], successor: string): RequestHandler {
   const deprecated = new Set(paths);
   const headers = new Map([
     ['Deprecation', DEPRECATED_SINCE],

@@ -2,16 +2,14 @@ import type { RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 import { requestPath } from './request-path.js';
 
-export interface EndpointOptions {
-  /** Every path we serve, exact and case-sensitive, with its methods. */
-  readonly routes: Readonly<Record<string, readonly string[]>>;
-}
-
 /** Each would let a POST act as another method behind the back of a proxy that filters methods. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
 
-/** Refuses unknown paths and methods before anything is spent on them. Paths are compared as sent: `%6dcp` is not `mcp`. */
-export function endpoint({ routes }: EndpointOptions): RequestHandler {
+/**
+ * Refuses unknown paths and methods before anything is spent on them. Paths are compared as sent: `%6dcp` is not `mcp`.
+ * @param routes every path we serve, with its methods
+ */
+export function endpoint(routes: Readonly<Record<string, readonly string[]>>): RequestHandler {
   const table = new Map(Object.entries(routes));
 
   return function endpoint(req, _res, next) {

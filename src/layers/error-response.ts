@@ -1,8 +1,10 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
-import type { AuditTrail } from '../observe/audit-record.js';
 import { RefusedRequest } from '../refusal.js';
 import { StoreUnavailable } from '../stores/types.js';
-import { awaitsInvitation, drain, hasUnreadBody } from './drain.js';
+
+/** When to try again after a 503 whose cause does not say. */
+const RETRY_AFTER_S = '5';
+const DRAIN_MS = 2000;
 
 export interface ErrorResponseOptions {
   /** Gets what is not a refusal, with its stack; the client gets `internal` and the request id. */
@@ -11,19 +13,17 @@ export interface ErrorResponseOptions {
   readonly maxDrainBytes: number;
 }
 
-/** When to try again after a 503 whose cause does not say. */
-const RETRY_AFTER_S = '5';
-
 /** Turns whatever a layer threw into an answer of the closed set, and notes it in the audit. */
 export function errorResponse({ logger, maxDrainBytes }: ErrorResponseOptions): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   return async function errorResponse(error: unknown, req, res, _next) {
+    const { audit, requestId } = req as Partial<Request>; // without a trail the audit layer itself has failed
     // Node's parser gave up on the body and the request is answered: a layer that was still waiting runs into that.
-    if (res.writableEnded && req.audit.facts.decision === 'deny') return;
+    if (res.writableEnded && audit?.facts.decision === 'deny') return;
     const refusal = toRefusal(error);
-    if (refusal.code === 'internal') logger.error({ err: error, requestId: req.requestId }, 'request failed');
+    if (refusal.code === 'internal') logger.error({ err: error, requestId }, 'request failed');
     if (res.writableEnded) return;
-    noteRefusal(req, refusal);
+    audit?.note(refusal.facts);
     // Half an answer cannot be taken back: the cut connection tells the client that it is not whole.
     if (res.headersSent) return void req.socket.destroy();
     await send(req, res, refusal, maxDrainBytes);
@@ -35,41 +35,45 @@ function toRefusal(error: unknown): RefusedRequest {
   return new RefusedRequest(error instanceof StoreUnavailable ? 'store_unavailable' : 'internal');
 }
 
-function noteRefusal(req: Request, { code, rpcCode, detail }: RefusedRequest): void {
-  // Without a trail the audit layer itself has failed.
-  const trail: AuditTrail | undefined = req.audit;
-  trail?.note({
-    decision: 'deny',
-    reason: code,
-    'rpc.code': rpcCode,
-    ...(Object.keys(detail).length > 0 && { detail }),
-  });
-}
-
-async function send(
-  req: Request,
-  res: Response,
-  refusal: RefusedRequest,
-  maxDrainBytes: number,
-): Promise<void> {
-  const body = JSON.stringify(refusal.toBody(req.requestId, refusal.options.id ?? requestIdOf(req)));
+async function send(req: Request, res: Response, refusal: RefusedRequest, maxDrainBytes: number) {
+  const { envelope } = req as Partial<Request>; // none when refused before it
+  const id = envelope?.kind === 'request' ? envelope.id : undefined;
+  const body = JSON.stringify(refusal.toBody(req.requestId, id));
   res.statusCode = refusal.status;
   res.setHeaders(new Map(Object.entries(refusal.headers)));
   if (refusal.status === 503 && !res.hasHeader('Retry-After')) res.setHeader('Retry-After', RETRY_AFTER_S);
   res.setHeader('Cache-Control', 'no-store'); // the audit layer refuses before the security headers are set
   res.setHeader('Content-Type', 'application/json');
   res.setHeader('Content-Length', Buffer.byteLength(body));
-  if (!hasUnreadBody(req)) return void res.end(body);
+  const hasBody = Number(req.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in req.headers;
+  if (!hasBody || req.readableEnded) return void res.end(body);
 
   // The rest of the body must not be taken for the next request.
   res.setHeader('Connection', 'close');
   res.write(body);
-  if (!awaitsInvitation(req)) await drain(req, maxDrainBytes);
+  // A client that still waits to be asked for its body (`Expect: 100-continue`) has sent nothing to drain.
+  const awaitsInvitation = req.headers.expect !== undefined && req.readableFlowing === null;
+  if (!awaitsInvitation) await drain(req, maxDrainBytes);
   res.end();
 }
 
-/** The id of the JSON-RPC request, once the envelope has found it. */
-function requestIdOf(req: Request): string | number | null {
-  const envelope: Request['envelope'] | undefined = req.envelope;
-  return envelope?.kind === 'request' ? (envelope.id ?? null) : null;
+/**
+ * Throws away what is left of a body, up to `maxBytes` and two seconds. Closing a socket that still holds unread
+ * bytes resets the connection, and the client may lose the answer that says why (RFC 9112 §9.6).
+ */
+function drain(req: Request, maxBytes: number): Promise<void> {
+  return new Promise((resolve) => {
+    let left = maxBytes;
+    const timer = setTimeout(stop, DRAIN_MS).unref();
+    function stop(): void {
+      clearTimeout(timer);
+      req.off('data', onData).off('end', stop).off('close', stop).pause();
+      resolve();
+    }
+    function onData(chunk: Buffer): void {
+      left -= chunk.length;
+      if (left <= 0) stop();
+    }
+    req.on('data', onData).once('end', stop).once('close', stop).resume();
+  });
 }

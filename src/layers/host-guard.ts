@@ -1,13 +1,11 @@
 import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 
-export interface HostGuardOptions {
-  /** Exact `host[:port]`, in the lower case that browsers send. */
-  readonly allowedHosts: readonly string[];
-}
-
-/** Refuses names we do not serve (DNS rebinding): `Host` is compared whole, never parsed. */
-export function hostGuard({ allowedHosts }: HostGuardOptions): RequestHandler {
+/**
+ * Refuses names we do not serve (DNS rebinding): `Host` is compared whole, never parsed.
+ * @param allowedHosts exact `host[:port]`, in the lower case that browsers send
+ */
+export function hostGuard(allowedHosts: readonly string[]): RequestHandler {
   const allowed = new Set(allowedHosts.map(requireExactHost));
 
   return function hostGuard(req, _res, next) {
@@ -17,10 +15,11 @@ export function hostGuard({ allowedHosts }: HostGuardOptions): RequestHandler {
   };
 }
 
-type RequestHead = Pick<Request, 'originalUrl' | 'rawHeaders'>;
-
-/** Why the host of a request is refused, in words for the audit; `undefined` when it is allowed. */
-export function hostProblem({ originalUrl, rawHeaders }: RequestHead, allowed: ReadonlySet<string>) {
+/** Why the host of a request is refused, in words for the audit. */
+export function hostProblem(
+  { originalUrl, rawHeaders }: Pick<Request, 'originalUrl' | 'rawHeaders'>,
+  allowed: ReadonlySet<string>,
+): string | undefined {
   // The authority of an absolute-form target overrides Host (RFC 9112 §3.2.2): two names, so neither is believed.
   if (!originalUrl.startsWith('/') && originalUrl !== '*') return 'absolute_form';
   // `req.headers` keeps only the first of several lines; a proxy in front may have read the last.
@@ -34,10 +33,8 @@ export function hostProblem({ originalUrl, rawHeaders }: RequestHead, allowed: R
 function requireExactHost(host: string): string {
   const spelt = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/.test(host);
   // A browser rewrites `127.1` or `2130706433` before it sends them, so such an entry could never match.
-  const same = [`http://${host}`, `https://${host}`].some(
-    (url) => URL.canParse(url) && new URL(url).host === host,
-  );
-  if (spelt && same) return host;
+  const isSame = (url: string) => URL.canParse(url) && new URL(url).host === host;
+  if (spelt && (isSame(`http://${host}`) || isSame(`https://${host}`))) return host;
   throw new TypeError(
     `allowedHosts: "${host}" is not an exact host[:port] such as mcp.example.com or 127.0.0.1:3000`,
   );

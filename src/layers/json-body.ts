@@ -2,18 +2,12 @@ import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 import { parseJson } from './parse-json.js';
 
-export interface JsonBodyOptions {
-  readonly maxBytes: number;
-  /** How deep arrays and objects may be nested. */
-  readonly maxDepth: number;
-}
-
 /** Each piece costs an object and an event, some 200 bytes and microseconds: a million of one byte would end the process. */
 const MAX_TINY_PIECES = 10_000;
 const TINY_BYTES = 64;
 
 /** Reads the body of a POST, never more of it than is allowed. GET and DELETE have none. */
-export function jsonBody({ maxBytes, maxDepth }: JsonBodyOptions): RequestHandler {
+export function jsonBody({ maxBytes, maxDepth }: Record<'maxBytes' | 'maxDepth', number>): RequestHandler {
   return async function jsonBody(req, res, next) {
     if (req.method !== 'POST') return next();
     if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);

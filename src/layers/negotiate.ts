@@ -7,15 +7,21 @@ const ANSWERS: Readonly<Record<string, readonly string[]>> = {
   GET: ['text/event-stream'],
 };
 
-export interface NegotiateOptions {
-  /** Paths whose POST gets no body, so that its client need not accept any (HTTP+SSE). */
-  readonly unanswered?: readonly string[];
-}
+/**
+ * Refuses a client that could not read our answer, or whose body we would not read.
+ * @param unanswered paths whose POST gets no body, so that its client need not accept any (HTTP+SSE)
+ */
+export function negotiate(unanswered: readonly string[] = []): RequestHandler {
+  /** The last good `Accept` of each method: nearly every request repeats it, and to parse it costs as much as a layer. */
+  const good = new Map<string, string>();
 
-/** Refuses a client that could not read our answer, or whose body we would not read. */
-export function negotiate({ unanswered = [] }: NegotiateOptions = {}): RequestHandler {
   return function negotiate(req, _res, next) {
-    if (!unanswered.includes(req.path)) requireAccept(req, ANSWERS[req.method] ?? []);
+    const { accept = '' } = req.headers;
+    const types = unanswered.includes(req.path) ? [] : (ANSWERS[req.method] ?? []);
+    if (types.length > 0 && (accept === '' || good.get(req.method) !== accept)) {
+      requireAccept(req, types);
+      good.set(req.method, accept);
+    }
     if (req.method === 'POST') requireJson(req);
     next();
   };

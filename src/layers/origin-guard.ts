@@ -1,16 +1,12 @@
 import type { RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 
-export interface OriginGuardOptions {
-  /** Exact origins, e.g. `https://console.example.com`; empty refuses every browser. */
-  readonly allowedOrigins: readonly string[];
-}
-
 /**
  * Refuses browsers from origins we do not know (DNS rebinding, CSRF).
  * Requests without `Origin` pass: native MCP clients send none.
+ * @param allowedOrigins exact; none refuses every browser
  */
-export function originGuard({ allowedOrigins }: OriginGuardOptions): RequestHandler {
+export function originGuard(allowedOrigins: readonly string[]): RequestHandler {
   const allowed = new Set(allowedOrigins.map(requireExactOrigin));
 
   return function originGuard(req, _res, next) {

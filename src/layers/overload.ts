@@ -12,17 +12,11 @@ export interface OverloadOptions {
   readonly maxHeapShare?: number;
 }
 
-export interface OverloadGuard extends RequestHandler {
-  close(): void;
-}
-
 const RESOLUTION_MS = 20;
 const SAMPLE_MS = 500;
-const RETRY_AFTER = { 'Retry-After': '1' };
 
 /** Refuses new work while the process cannot keep up, so that what it has accepted still ends in time. */
-export function overload(options: OverloadOptions): OverloadGuard {
-  const { maxInFlight, maxEventLoopDelayMs = 250, maxHeapShare = 0.95 } = options;
+export function overload({ maxInFlight, maxEventLoopDelayMs = 250, maxHeapShare = 0.95 }: OverloadOptions) {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   let strain: string | undefined;
   let wasDelayed = false;
@@ -34,9 +28,8 @@ export function overload(options: OverloadOptions): OverloadGuard {
     const heap = getHeapStatistics();
     const isDelayed = delayMs > maxEventLoopDelayMs;
     // One long turn (a start, a collection) is over when it is seen; only delay that lasts is overload.
-    if (isDelayed && wasDelayed) strain = 'event_loop';
-    else if (heap.used_heap_size > heap.heap_size_limit * maxHeapShare) strain = 'heap';
-    else strain = undefined;
+    strain = isDelayed && wasDelayed ? 'event_loop' : undefined;
+    if (heap.used_heap_size > heap.heap_size_limit * maxHeapShare) strain ??= 'heap';
     wasDelayed = isDelayed;
     delay.reset();
   }
@@ -46,8 +39,9 @@ export function overload(options: OverloadOptions): OverloadGuard {
 
   const guard: RequestHandler = function overload(_req, res, next) {
     const reason = inFlight >= maxInFlight ? 'in_flight' : strain;
-    if (reason !== undefined)
-      throw new RefusedRequest('overloaded', { detail: { reason }, headers: RETRY_AFTER });
+    if (reason !== undefined) {
+      throw new RefusedRequest('overloaded', { detail: { reason }, headers: { 'Retry-After': '1' } });
+    }
     inFlight += 1;
     res.once('close', () => {
       inFlight -= 1;

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
 import { RefusedRequest } from '../refusal.js';
-import { scanJson } from './json-scan.js';
 
 /**
  * Parses JSON that every reader understands alike: valid UTF-8 without a byte order mark, no deeper than `maxDepth`,
@@ -13,18 +12,52 @@ export function parseJson(bytes: Buffer, maxDepth: number): unknown {
   if (!isUtf8(bytes)) throw malformed('not_utf8');
   const { depth, members } = scanJson(bytes);
   if (depth > maxDepth) throw malformed('too_deep');
-  const value = parse(bytes.toString('utf8'));
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw malformed('syntax'); // V8's message quotes the text
+  }
   if (countMembers(value) !== members) throw malformed('duplicate_key');
   return value;
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // V8's message quotes the text.
-    throw malformed('syntax');
+function malformed(reason: string): RefusedRequest {
+  return new RefusedRequest('malformed_json', { detail: { reason } });
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/**
+ * What a text says of its own shape, without building or validating anything: how deep it is nested, and the members
+ * of all its objects, repeated ones too: each has one colon, and only strings hold others.
+ * Bytes of a multi-byte UTF-8 sequence never equal an ASCII character.
+ */
+export function scanJson(bytes: Uint8Array): { readonly depth: number; readonly members: number } {
+  let level = 0;
+  let depth = 0;
+  let members = 0;
+  for (let i = 0; i < bytes.length; i += 1) {
+    switch (bytes[i]) {
+      case QUOTE:
+        i += 1;
+        while (i < bytes.length && bytes[i] !== QUOTE) i += bytes[i] === BACKSLASH ? 2 : 1;
+        break;
+      case 0x3a: // :
+        members += 1;
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        level += 1;
+        if (level > depth) depth = level;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        level -= 1;
+    }
   }
+  return { depth, members };
 }
 
 /** Members of all objects in a value. Recursion is as deep as the scan allowed. */
@@ -36,23 +69,10 @@ function countMembers(value: unknown): number {
     return members;
   }
   for (const [key, member] of Object.entries(value)) {
-    if (reachesPrototype(key, member)) throw malformed('prototype_key');
+    // By these a careless merge would change every object of the process.
+    const isConstructor = key === 'constructor' && Object.hasOwn(Object(member), 'prototype');
+    if (isConstructor || key === '__proto__') throw malformed('prototype_key');
     members += 1 + countMembers(member);
   }
   return members;
-}
-
-/** Keys by which a careless merge would change every object of the process. */
-function reachesPrototype(key: string, member: unknown): boolean {
-  if (key === '__proto__') return true;
-  return (
-    key === 'constructor' &&
-    typeof member === 'object' &&
-    member !== null &&
-    Object.hasOwn(member, 'prototype')
-  );
-}
-
-function malformed(reason: string): RefusedRequest {
-  return new RefusedRequest('malformed_json', { detail: { reason } });
 }

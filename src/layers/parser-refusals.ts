@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Request } from 'express';
 import type { Audit } from '../observe/audit.js';
-import type { AuditFacts } from '../observe/audit-record.js';
 import { RefusedRequest } from '../refusal.js';
 import { auditedPath } from './request-path.js';
 
@@ -25,17 +24,22 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
   function refuse(req: Partial<IncomingMessage>, connection: Duplex, refusal: RefusedRequest): void {
     const socket = connection as Socket;
     const requestId = randomUUID();
+    const body = JSON.stringify(refusal.toBody(requestId));
     const trail = audit.trail(requestId, {
       'client.address': clientAddress({ socket, headers: req.headers ?? {} }),
       ...(req.method !== undefined && { 'http.method': req.method }),
       ...(req.url !== undefined && { 'http.path': auditedPath(req.url) }),
+      ...refusal.facts,
     });
-    const answer = rawAnswer(refusal, requestId);
-    trail.note(denial(refusal));
-    trail.end({ 'http.status': refusal.status, durationMs: 0, bytesIn: 0, bytesOut: answer.bodyBytes });
+    trail.end({
+      'http.status': refusal.status,
+      durationMs: 0,
+      bytesIn: 0,
+      bytesOut: Buffer.byteLength(body),
+    });
     // An earlier request on the connection still waits for its answer and would take this one for it.
     if (inProgress(socket)) socket.destroy();
-    else endAndDestroy(socket, answer.text);
+    else endAndDestroy(socket, rawAnswer(refusal.status, requestId, body));
   }
 
   const malformed = (reason: string, status = 400) =>
@@ -43,17 +47,17 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
   server.on('checkExpectation', (req, _res) => refuse(req, req.socket, malformed('expectation', 417)));
   server.on('connect', (req, socket) => refuse(req, socket, malformed('connect')));
   server.on('upgrade', (req, socket) => refuse(req, socket, malformed('upgrade')));
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
     // What follows the first error on a connection is the rest of the same bytes.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const status = statusOf(error.code ?? '');
+    const status = statusOf(code);
     const response = inProgress(socket);
     // Behind a whole request comes rubbish: what it caused is done or doing, so no refusal may take its answer's place.
     const isTooLate = response !== undefined && (response.headersSent || response.req.complete);
     if (status === undefined || !socket.writable || isTooLate) socket.destroy();
-    else if (response) answerInProgress(response, malformed(error.code ?? '', status));
-    else refuse({}, socket, malformed(error.code ?? '', status));
+    else if (response) answerInProgress(response, malformed(code, status));
+    else refuse({}, socket, malformed(code, status));
   });
 }
 
@@ -68,8 +72,7 @@ function statusOf(code: string): number | undefined {
 function responsesInProgress(server: Server): (socket: Duplex) => ServerResponse | undefined {
   const latest = new WeakMap<Duplex, ServerResponse>();
   const remember = (req: IncomingMessage, res: ServerResponse) => void latest.set(req.socket, res);
-  server.prependListener('request', remember);
-  server.prependListener('checkContinue', remember);
+  server.prependListener('request', remember).prependListener('checkContinue', remember);
   return (socket) => {
     const response = latest.get(socket);
     return response?.closed ? undefined : response;
@@ -79,32 +82,21 @@ function responsesInProgress(server: Server): (socket: Duplex) => ServerResponse
 /** The body of a request broke off while a layer read it: the answer goes out under that request's id. */
 function answerInProgress(res: ServerResponse, refusal: RefusedRequest): void {
   const { requestId, audit } = res.req as Request;
-  audit.note(denial(refusal));
+  audit.note(refusal.facts);
   const body = JSON.stringify(refusal.toBody(requestId));
-  res.writeHead(refusal.status, {
-    Connection: 'close',
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-  });
-  res.end(body);
+  res.writeHead(refusal.status, headersFor(body)).end(body);
 }
 
-function denial({ code, rpcCode, detail }: RefusedRequest): AuditFacts {
-  return { decision: 'deny', reason: code, 'rpc.code': rpcCode, detail };
+function rawAnswer(status: number, requestId: string, body: string): string {
+  const own = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', 'X-Request-Id': requestId };
+  const headers = Object.entries({ ...headersFor(body), ...own });
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers.map((header) => header.join(': '))];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-function rawAnswer(refusal: RefusedRequest, requestId: string): { text: string; bodyBytes: number } {
-  const body = JSON.stringify(refusal.toBody(requestId));
-  const head = [
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
-    'Connection: close',
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
-    `X-Request-Id: ${requestId}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  return { text: `${head.join('\r\n')}\r\n\r\n${body}`, bodyBytes: Buffer.byteLength(body) };
+function headersFor(body: string) {
+  const length = Buffer.byteLength(body);
+  return { Connection: 'close', 'Content-Type': 'application/json', 'Content-Length': length };
 }
 
 function endAndDestroy(socket: Socket, answer: string): void {

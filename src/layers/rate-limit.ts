@@ -1,18 +1,13 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { Caller } from '../identity/caller.js';
+import { callerKey } from '../identity/caller.js';
 import { RefusedRequest } from '../refusal.js';
-import type { RateDecision, RateLimiter } from '../stores/types.js';
+import type { RateLimiter } from '../stores/types.js';
 import { addressKey } from './client-address.js';
 
 export interface RateLimitOptions {
   readonly limiter: RateLimiter;
   /** Length of the limiter's window, for the `RateLimit-Policy` header. */
   readonly windowMs: number;
-}
-
-export interface CallerLimitOptions extends RateLimitOptions {
-  /** The key a caller is limited under. */
-  readonly callerKey: (caller: Caller) => string;
 }
 
 /** Limits what one address may send, before we know who sends it. */
@@ -23,39 +18,41 @@ export function rateLimitAddress(options: RateLimitOptions): RequestHandler {
   };
 }
 
-/** Limits what one caller may send, from whatever addresses. */
-export function rateLimitCaller(options: CallerLimitOptions): RequestHandler {
+/**
+ * Limits what one caller may send, from whatever addresses.
+ *
+ * @param meanwhile begins what can be asked of the store in the same round trip; it decides nothing
+ */
+export function rateLimitCaller(
+  options: RateLimitOptions,
+  meanwhile: (req: Request) => void = () => {},
+): RequestHandler {
   const spend = spendFromCaller(options);
   return async function rateLimitCaller(req, res, next) {
+    meanwhile(req);
     await spend(req, res, 1);
     next();
   };
 }
 
 /** Takes points from the caller's limit, for what costs more than one. */
-export function spendFromCaller(options: CallerLimitOptions) {
+export function spendFromCaller(options: RateLimitOptions) {
   return (req: Request, res: Response, points: number) =>
-    take('caller', options, res, options.callerKey(req.caller), points);
+    take('caller', options, res, callerKey(req.caller), points);
 }
 
+/** Says what is left, too (draft-ietf-httpapi-ratelimit-headers, structured fields; `w` and `t` in seconds). */
 async function take(name: string, options: RateLimitOptions, res: Response, key: string, points: number) {
-  const decision = await options.limiter.consume(key, points);
-  setHeaders(res, name, decision, options.windowMs);
-  if (decision.allowed) return;
-  throw new RefusedRequest('rate_limited', {
-    detail: { limit: name },
-    headers: { 'Retry-After': String(Math.max(1, Math.ceil(decision.resetMs / 1000))) },
-  });
+  const { allowed, limit, remaining, resetMs } = await options.limiter.consume(key, points);
+  const resetS = Math.ceil(resetMs / 1000);
+  setMember(res, 'RateLimit-Policy', `"${name}"`, `;q=${limit};w=${Math.ceil(options.windowMs / 1000)}`);
+  setMember(res, 'RateLimit', `"${name}"`, `;r=${Math.max(0, remaining)};t=${resetS}`);
+  if (allowed) return;
+  const headers = { 'Retry-After': String(Math.max(1, resetS)) };
+  throw new RefusedRequest('rate_limited', { detail: { limit: name }, headers });
 }
 
-/** One list member per limit (draft-ietf-httpapi-ratelimit-headers, structured fields; `w` and `t` in seconds). */
-function setHeaders(res: Response, name: string, decision: RateDecision, windowMs: number): void {
-  const { limit, remaining, resetMs } = decision;
-  setMember(res, 'RateLimit-Policy', `"${name}"`, `;q=${limit};w=${Math.ceil(windowMs / 1000)}`);
-  setMember(res, 'RateLimit', `"${name}"`, `;r=${Math.max(0, remaining)};t=${Math.ceil(resetMs / 1000)}`);
-}
-
-/** Replaces the member of that name: a caller's limit is reported again when a tool costs more. */
+/** One list member per limit, replaced by name: a caller's is reported again when a tool costs more. */
 function setMember(res: Response, header: string, name: string, parameters: string): void {
   const others = String(res.getHeader(header) ?? '')
     .split(', ')

@@ -1,13 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 
-export interface SecurityHeadersOptions {
-  /** Whether clients reach us by https: only then HSTS means anything (RFC 6797 §7.2). */
-  readonly https: boolean;
-}
-
 /** Headers that keep browsers from rendering, framing, sniffing or storing what an API answers. */
-export function securityHeaders({ https }: SecurityHeadersOptions): RequestHandler {
+export function securityHeaders({ https }: { readonly https: boolean }): RequestHandler {
   const headers = new Map([['Cache-Control', 'no-store']]);
   const setHeaders = helmet({
     contentSecurityPolicy: {
@@ -15,7 +10,7 @@ export function securityHeaders({ https }: SecurityHeadersOptions): RequestHandl
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
     frameguard: { action: 'deny' },
-    strictTransportSecurity: https,
+    strictTransportSecurity: https, // by plain http it means nothing (RFC 6797 §7.2)
     // These concern documents and plug-ins; we serve none.
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,

@@ -8,8 +8,8 @@ export interface Call {
   readonly caller: Caller;
   readonly requestId: string;
   readonly audit: Pick<AuditTrail, 'received'>;
-  /** Aborts when the client cancels the request (or, in the 2026 era, hangs up). */
-  readonly signal: AbortSignal;
+  /** Comes when the client cancels the request (or, in the 2026 era, hangs up). */
+  readonly cancellation: Cancellation;
   /** Sends a log notification, if the client's minimum level lets it through. */
   log(level: LogLevel, data: unknown): void;
   /** Sends a progress notification, if the request carried a progress token. */
@@ -17,6 +17,27 @@ export interface Call {
   canAsk(method: AskRequest['method']): boolean;
   /** @throws {MissingCapability} @throws {InputRequired} in the 2026 era, when the answer comes with a later request */
   ask(key: string, request: AskRequest): Promise<unknown>;
+}
+
+/** Says once that nobody waits any more. A signal would say the same, and each costs as much as a layer to make. */
+export class Cancellation {
+  readonly #listeners: (() => void)[] = [];
+  #isCancelled = false;
+
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+
+  /** Calls back once; at once where it has come already. */
+  onCancel(listener: () => void): void {
+    if (this.#isCancelled) listener();
+    else this.#listeners.push(listener);
+  }
 }
 
 /** A JSON-RPC error as the answer to a request; the message and data reach the client. */

@@ -1,7 +1,7 @@
 /** Runs a tool, resource or prompt: its context, its clock, and what its errors become. */
 import type { Logger } from '../observe/logger.js';
 import type { Change } from '../stores/types.js';
-import { type Call, InputRequired, INTERNAL_ERROR, RpcError } from './call.js';
+import { type Call, type Cancellation, InputRequired, INTERNAL_ERROR, RpcError } from './call.js';
 import { RefusedRequest } from '../refusal.js';
 import {
   MissingCapability,
@@ -30,7 +30,7 @@ export async function runDefinition<T>(
   options: RunOptions,
   run: (context: ToolContext) => Promise<T> | T,
 ): Promise<T> {
-  const end = createEnd(call.signal);
+  const end = createEnd(call.cancellation);
   const clock = startClock(options.timeoutMs, () => end.abort(new ToolError('The call took too long')));
   const context = createContext(call, options, clock, end);
   try {
@@ -67,7 +67,7 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
 const PUBLIC = [ToolError, RpcError, InputRequired, MissingCapability, RefusedRequest];
 
 function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
-  if (PUBLIC.some((kind) => error instanceof kind) || call.signal.aborted) return error;
+  if (PUBLIC.some((kind) => error instanceof kind) || call.cancellation.isCancelled) return error;
   logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
   return new RpcError(INTERNAL_ERROR, `Internal error (request ${call.requestId})`);
 }
@@ -75,18 +75,16 @@ function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
 type End = ReturnType<typeof createEnd>;
 
 /** What ends a run early. `AbortSignal.any` would do the same at the price of all the rest of a call. */
-function createEnd(cancelled: AbortSignal) {
+function createEnd(cancellation: Cancellation) {
   const controller = new AbortController(); // makes its signal when somebody asks for it
   let reject: (error: ToolError) => void = () => {};
   const aborted = new Promise<never>((_, no) => (reject = no));
   aborted.catch(() => {}); // it may be over before the race begins
-  const abort = (reason: unknown) => {
+  const abort = (reason?: ToolError) => {
     controller.abort(reason);
-    reject(reason instanceof ToolError ? reason : new ToolError('The call was cancelled'));
+    reject(reason ?? new ToolError('The call was cancelled'));
   };
-  const onCancelled = () => abort(cancelled.reason);
-  if (cancelled.aborted) onCancelled();
-  else cancelled.addEventListener('abort', onCancelled, { once: true });
+  cancellation.onCancel(abort);
   return { aborted, abort, signal: () => controller.signal };
 }
 

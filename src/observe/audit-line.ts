@@ -1,4 +1,4 @@
-import type { AuditFacts, AuditRecord } from './audit-record.js';
+import { AuditFacts, type AuditHead } from './audit-record.js';
 
 /** Container runtimes split longer lines, and a split record is two broken ones. */
 const MAX_LINE_BYTES = 16_000;
@@ -12,132 +12,90 @@ const LIMITS = [
   { chars: 32, nodes: 16 },
 ] as const;
 
-/** The order of the facts in a line. A record of all keys, so that the compiler misses none. */
-const FACT_ORDER: Record<keyof AuditFacts, true> = {
-  clientRequestId: true,
-  traceId: true,
-  'client.address': true,
-  'http.method': true,
-  'http.path': true,
-  'http.status': true,
-  'mcp.era': true,
-  'mcp.protocol.version': true,
-  'mcp.method.name': true,
-  'gen_ai.tool.name': true,
-  'mcp.resource.uri': true,
-  'mcp.session': true,
-  decision: true,
-  reason: true,
-  'rpc.code': true,
-  durationMs: true,
-  bytesIn: true,
-  bytesOut: true,
-  caller: true,
-  detail: true,
-  arguments: true,
-  truncated: true,
-};
-const FACTS = Object.keys(FACT_ORDER) as (keyof AuditFacts)[];
-
-/** What identifies a line; the facts follow it. */
-export type AuditHead = Omit<AuditRecord, keyof AuditFacts>;
+const FACTS = Object.keys(new AuditFacts()) as (keyof AuditFacts)[];
 
 /** One JSON object and a newline, whatever the values: bounded, escaped, and marked `truncated` when something was cut. */
 export function auditLine(head: AuditHead, facts: AuditFacts): string {
   let line = '';
   for (const { chars, nodes } of LIMITS) {
-    line = escapeUnsafe(JSON.stringify(boundedRecord(head, facts, new Budget(chars, nodes))));
+    line = escapeUnsafe(record(head, facts, new Bounds(chars, nodes)));
     if (Buffer.byteLength(line) < MAX_LINE_BYTES) break;
   }
   return `${line}\n`;
 }
 
-function boundedRecord(head: AuditHead, facts: AuditFacts, budget: Budget): Record<string, unknown> {
-  const record: Record<string, unknown> = {
-    schema: head.schema,
-    time: head.time,
-    seq: head.seq,
-    replica: bounded(head.replica, budget),
-    stage: head.stage,
-    requestId: bounded(head.requestId, budget),
-  };
+/** Member by member: a record to be stringified as a whole would be copied once more. */
+function record(head: AuditHead, facts: AuditFacts, bounds: Bounds): string {
+  const { schema, time, seq, stage } = head;
+  const [replica, requestId] = [bounds.text(head.replica), bounds.text(head.requestId)];
+  let json = JSON.stringify({ schema, time, seq, replica, stage, requestId }).slice(0, -1);
   for (const name of FACTS) {
-    const value = facts[name];
-    if (value !== undefined) record[name] = bounded(value, budget);
+    const value = name === 'truncated' ? bounds.cut || facts.truncated : facts[name];
+    if (value === undefined) continue;
+    const member = JSON.stringify(bounds.copy(value));
+    if (member !== undefined) json += `,"${name}":${member}`; // a function has no JSON
   }
-  if (budget.cut) record['truncated'] = true;
-  return record;
+  return `${json}}`;
 }
 
-class Budget {
+/** Copies values as far as there is room. A copy has no `toJSON`, getter, cycle or prototype of its giver. */
+class Bounds {
   cut = false;
-  #nodes: number;
 
   constructor(
-    readonly chars: number,
-    nodes: number,
-  ) {
-    this.#nodes = nodes;
+    private readonly chars: number,
+    private nodes: number,
+  ) {}
+
+  text(text: string, chars = this.chars): string {
+    if (text.length <= chars) return text;
+    return this.instead(text.slice(0, chars));
   }
 
-  string(text: string, chars = this.chars): string {
-    if (text.length <= chars) return text;
-    this.cut = true;
-    return text.slice(0, chars);
+  copy(value: unknown, depth = 0): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
+    if (typeof value === 'bigint') return this.text(String(value));
+    if (typeof value !== 'object') return undefined;
+    if (depth >= MAX_DEPTH) return this.instead('[deep]');
+    try {
+      return this.members(value, depth + 1);
+    } catch {
+      return this.instead('[unreadable]'); // a getter or proxy that throws
+    }
+  }
+
+  private members(value: object, depth: number): unknown {
+    if (value instanceof Error) return this.copy(value.message, depth);
+    if (Array.isArray(value)) {
+      const list: unknown[] = [];
+      while (list.length < value.length && this.hasRoom()) list.push(this.copy(value[list.length], depth));
+      return list;
+    }
+    const object = new Bare();
+    for (const key of Object.keys(value)) {
+      if (!this.hasRoom()) break;
+      object[this.text(key, MAX_KEY_CHARS)] = this.copy((value as Record<string, unknown>)[key], depth);
+    }
+    return object;
   }
 
   /** Whether one more member of an object or array may be copied. */
-  node(): boolean {
-    this.#nodes -= 1;
-    if (this.#nodes < 0) this.cut = true;
-    return this.#nodes >= 0;
+  private hasRoom(): boolean {
+    this.nodes -= 1;
+    if (this.nodes < 0) this.cut = true;
+    return this.nodes >= 0;
   }
-}
 
-/** Copies a value within the budget. A copy has no `toJSON`, getter, cycle or prototype of its giver. */
-function bounded(value: unknown, budget: Budget, depth = 0): unknown {
-  if (typeof value === 'string') return budget.string(value);
-  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
-  if (typeof value === 'bigint') return budget.string(String(value));
-  if (typeof value !== 'object') return undefined;
-  try {
-    return boundedObject(value, budget, depth);
-  } catch {
-    budget.cut = true; // a getter or proxy that throws
-    return '[unreadable]';
+  private instead(text: string): string {
+    this.cut = true;
+    return text;
   }
-}
-
-function boundedObject(value: object, budget: Budget, depth: number): unknown {
-  if (depth >= MAX_DEPTH) {
-    budget.cut = true;
-    return '[deep]';
-  }
-  if (value instanceof Error) return bounded(value.message, budget, depth + 1);
-  if (Array.isArray(value)) return boundedArray(value, budget, depth);
-  const copy = new Bare();
-  for (const key of Object.keys(value)) {
-    if (!budget.node()) break;
-    copy[budget.string(key, MAX_KEY_CHARS)] = bounded(
-      (value as Record<string, unknown>)[key],
-      budget,
-      depth + 1,
-    );
-  }
-  return copy;
 }
 
 /** An object without a prototype that V8 keeps as fast as any other, unlike `Object.create(null)`. */
 const Bare = function Bare() {} as unknown as new () => Record<string, unknown>;
 Bare.prototype = Object.create(null);
-
-function boundedArray(value: readonly unknown[], budget: Budget, depth: number): unknown[] {
-  const copy: unknown[] = [];
-  while (copy.length < value.length && budget.node()) {
-    copy.push(bounded(value[copy.length], budget, depth + 1));
-  }
-  return copy;
-}
 
 /**
  * Characters that JSON lets through and that end a line somewhere (U+0085, U+2028), hide text from a reader or turn it

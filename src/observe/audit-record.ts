@@ -1,22 +1,11 @@
 /**
- * One line of the audit. The names are fixed: others parse them.
+ * What the layers learn about a request on its way, in the order of a line; the names are fixed: others parse them.
  * Header values, arguments and results never appear; a session is an HMAC of its id.
+ *
+ * A class, so that every fact has its place from the start: it gives the lines their order, and an object that grows
+ * key by key is slow, and each layer adds some.
  */
-export interface AuditRecord extends AuditFacts {
-  readonly schema: 1;
-  /** RFC 3339, UTC, milliseconds. */
-  readonly time: string;
-  /** Counts up by one per process: a gap is a lost record. */
-  readonly seq: number;
-  readonly replica: string;
-  readonly stage: AuditStage;
-  readonly requestId: string;
-}
-
-export type AuditStage = 'received' | 'completed' | 'stream-open' | 'stream-close';
-
-/** What the layers learn about a request on its way; every key is one of the record. */
-export interface AuditFacts {
+export class AuditFacts {
   clientRequestId?: string;
   /** Of the caller's `traceparent` header. */
   traceId?: string;
@@ -29,8 +18,14 @@ export interface AuditFacts {
   'mcp.method.name'?: string;
   'gen_ai.tool.name'?: string;
   'mcp.resource.uri'?: string;
-  /** HMAC of the session id; `AuditTrail.session()` makes it. */
   'mcp.session'?: string;
+  decision?: 'allow' | 'deny';
+  /** The refusal code. */
+  reason?: string;
+  'rpc.code'?: number;
+  durationMs?: number;
+  bytesIn?: number;
+  bytesOut?: number;
   caller?: {
     readonly issuer: string;
     readonly subject: string;
@@ -39,22 +34,30 @@ export interface AuditFacts {
     readonly method: string;
     readonly scopes: readonly string[];
   };
-  decision?: 'allow' | 'deny';
-  /** The refusal code. */
-  reason?: string;
   /** Why, for the operator only (e.g. `expired`, `unknown_key`); never sent to the client. */
   detail?: Readonly<Record<string, unknown>>;
-  'rpc.code'?: number;
   arguments?: {
     readonly digest: string;
     readonly bytes: number;
     readonly values?: Readonly<Record<string, unknown>>;
   };
-  durationMs?: number;
-  bytesIn?: number;
-  bytesOut?: number;
   truncated?: boolean;
 }
+
+/** What identifies a line; the facts follow it. */
+export interface AuditHead {
+  readonly schema: 1;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly time: string;
+  /** Counts up by one per process: a gap is a lost record. */
+  readonly seq: number;
+  readonly replica: string;
+  readonly stage: 'received' | 'completed' | 'stream-open' | 'stream-close';
+  readonly requestId: string;
+}
+
+/** One line of the audit. */
+export type AuditRecord = AuditHead & AuditFacts;
 
 /** The audit of one request: what is known so far, and its stages. Made by the audit layer, fed by the others. */
 export interface AuditTrail {

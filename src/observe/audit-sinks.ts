@@ -1,5 +1,5 @@
 import { constants, fstatSync, write } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -19,17 +19,10 @@ const FD = { stdout: 1, stderr: 2 } as const;
 const OWNER_ONLY = 0o600;
 /** `O_NONBLOCK`: a FIFO without a reader is an error instead of a thread that waits for ever. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
-const NEWLINE = 0x0a;
 
-export function openOutput(sink: AuditSink): Promise<Output> {
-  return sink.kind === 'file' ? openFile(sink.path) : openDescriptor(FD[sink.kind]);
-}
-
-/**
- * A pipe is written through a socket, which makes it non-blocking: a stalled reader would otherwise hold a thread, and
- * with it the exit of the process. Files and terminals are written from the thread pool.
- */
-async function openDescriptor(fd: number): Promise<Output> {
+export async function openOutput(sink: AuditSink): Promise<Output> {
+  if (sink.kind === 'file') return openFile(sink.path);
+  const fd = FD[sink.kind];
   const stat = fstatSync(fd);
   if (stat.isFIFO() || stat.isSocket()) return socketOutput(fd);
   const writeFd = promisify(write);
@@ -39,6 +32,10 @@ async function openDescriptor(fd: number): Promise<Output> {
   };
 }
 
+/**
+ * A pipe is written through a socket, which makes it non-blocking: a stalled reader would otherwise hold a thread, and
+ * with it the exit of the process. Files and terminals are written from the thread pool.
+ */
 function socketOutput(fd: number): Output {
   const socket = new Socket({ fd, readable: false, writable: true });
   socket.on('error', () => {}); // each write reports its own
@@ -53,31 +50,29 @@ function socketOutput(fd: number): Output {
 
 async function openFile(path: string): Promise<Output> {
   const file = await open(path, APPEND, OWNER_ONLY);
+  const close = () => file.close();
   try {
-    if (await endsInTornLine(file, path)) await file.write('\n');
+    const stat = await file.stat();
+    if (stat.isFile() && stat.size > 0 && (await endsInTornLine(path, stat.size))) await file.write('\n');
   } catch (error) {
-    await file.close();
+    await close();
     throw error;
   }
-  return {
-    async write(data) {
-      const { bytesWritten } = await file.write(data);
-      // Deleted under us: the write succeeds, and nobody will ever read it.
-      if ((await file.stat()).nlink === 0) throw new Error('audit file was deleted');
-      return bytesWritten;
-    },
-    close: () => file.close(),
+  const write = async (data: Buffer) => {
+    const [{ bytesWritten }, { nlink }] = await Promise.all([file.write(data), file.stat()]);
+    // Deleted under us: the write succeeds, and nobody will ever read it.
+    if (nlink === 0) throw new Error('audit file was deleted');
+    return bytesWritten;
   };
+  return { write, close };
 }
 
 /** A crash or a full disk may have left half a record, which would spoil the next one. */
-async function endsInTornLine(file: FileHandle, path: string): Promise<boolean> {
-  const stat = await file.stat();
-  if (!stat.isFile() || stat.size === 0) return false;
+async function endsInTornLine(path: string, size: number): Promise<boolean> {
   const reader = await open(path, 'r');
   try {
-    const { buffer, bytesRead } = await reader.read(Buffer.alloc(1), 0, 1, stat.size - 1);
-    return bytesRead === 1 && buffer[0] !== NEWLINE;
+    const { buffer, bytesRead } = await reader.read(Buffer.alloc(1), 0, 1, size - 1);
+    return bytesRead === 1 && buffer.toString() !== '\n';
   } finally {
     await reader.close();
   }

@@ -1,66 +1,77 @@
-import type { AuditFacts, AuditStage, AuditTrail } from './audit-record.js';
-import type { Digests } from './digests.js';
+import { createHmac } from 'node:crypto';
+import { AuditFacts, type AuditHead, type AuditTrail } from './audit-record.js';
 
 export interface RequestTrail extends AuditTrail {
   /** Writes `completed`, or `stream-close` after a `stream-open`. Only the first call counts. */
   end(facts?: AuditFacts): void;
 }
 
-/** Where a trail writes its records. */
-export interface Recorder {
-  readonly digests: Digests;
-  write(stage: AuditStage, trail: RequestTrail): void;
-  received(trail: RequestTrail): Promise<void>;
-  ended(facts: AuditFacts): void;
+/** Where trails write their records. */
+interface Recorder {
+  readonly hmacKey: Buffer;
+  write(stage: AuditHead['stage'], trail: AuditTrail): void;
+  received(trail: AuditTrail): Promise<void>;
 }
 
-/** The one mutable thing of a request's audit; the process-wide parts are the recorder's. */
-export class Trail implements RequestTrail {
-  readonly #recorder: Recorder;
-  readonly #started = performance.now();
-  #streaming = false;
-  #ended = false;
+export function createTrail(requestId: string, given: AuditFacts, recorder: Recorder): RequestTrail {
+  const facts = Object.assign(new AuditFacts(), given);
+  const started = performance.now();
+  let streaming = false;
+  let ended = false;
 
-  constructor(
-    readonly requestId: string,
-    readonly facts: AuditFacts,
-    recorder: Recorder,
-  ) {
-    this.#recorder = recorder;
-  }
+  const trail: RequestTrail = {
+    requestId,
+    facts,
+    note: (more) => void Object.assign(facts, more),
+    session: (id) => void (facts['mcp.session'] = digest(recorder.hmacKey, 'session', id)),
+    arguments(args, safe = []) {
+      const json = canonicalJson(args);
+      const values = safeValues(args, safe);
+      facts.arguments = {
+        digest: digest(recorder.hmacKey, 'arguments', json),
+        bytes: Buffer.byteLength(json),
+        ...(values && { values }),
+      };
+    },
+    received: () => recorder.received(trail),
+    streamOpen() {
+      if (streaming || ended) return;
+      streaming = true;
+      recorder.write('stream-open', trail);
+    },
+    end(more) {
+      if (ended) return;
+      ended = true;
+      const durationMs = Math.round((performance.now() - started) * 10) / 10;
+      Object.assign(facts, { durationMs }, more);
+      recorder.write(streaming ? 'stream-close' : 'completed', trail);
+    },
+  };
+  return trail;
+}
 
-  note(facts: AuditFacts): void {
-    Object.assign(this.facts, facts);
-  }
+/**
+ * Keyed: without the key nobody can test a guess of a session id or of an argument against the audit. The kind stands
+ * before the text, so that no argument can have the digest of a session. 128 bits are enough to compare by, and too
+ * few to be taken for a key.
+ */
+function digest(key: Buffer, kind: 'session' | 'arguments', text: string): string {
+  const hmac = createHmac('sha256', key).update(`${kind}\0${text}`).digest();
+  return hmac.subarray(0, 16).toString('base64url');
+}
 
-  session(id: string): void {
-    this.facts['mcp.session'] = this.#recorder.digests.session(id);
+/** Equal for equal JSON, whatever the order of its keys. */
+function canonicalJson(value: unknown): string {
+  try {
+    return JSON.stringify(value, sortedKeys) ?? '';
+  } catch {
+    return ''; // a cycle, or nested too deep: nothing that came as JSON
   }
+}
 
-  arguments(args: unknown, safe: readonly string[] = []): void {
-    const digest = this.#recorder.digests.arguments(args);
-    const values = safeValues(args, safe);
-    this.facts.arguments = values === undefined ? digest : { ...digest, values };
-  }
-
-  received(): Promise<void> {
-    return this.#recorder.received(this);
-  }
-
-  streamOpen(): void {
-    if (this.#streaming || this.#ended) return;
-    this.#streaming = true;
-    this.#recorder.write('stream-open', this);
-  }
-
-  end(facts: AuditFacts = {}): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const durationMs = Math.round((performance.now() - this.#started) * 10) / 10;
-    this.note({ durationMs, ...facts });
-    this.#recorder.write(this.#streaming ? 'stream-close' : 'completed', this);
-    this.#recorder.ended(this.facts);
-  }
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Own members only: a name such as `constructor` must not find what the client did not send. */

@@ -2,17 +2,15 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RefusedRequest } from '../refusal.js';
 import { auditLine } from './audit-line.js';
-import type { AuditFacts, AuditStage } from './audit-record.js';
-import { type AuditSink, openOutput } from './audit-sinks.js';
-import { type Recorder, type RequestTrail, Trail } from './audit-trail.js';
-import { createDigests } from './digests.js';
+import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
+import type { AuditSink } from './audit-sinks.js';
+import { createTrail } from './audit-trail.js';
 import { LineWriter } from './line-writer.js';
 import type { Metrics } from './metrics.js';
 
 /** How long a tool waits for its record in `strict` mode, and a shutdown for the last ones. */
 const WRITE_DEADLINE_MS = 1000;
 const FLUSH_DEADLINE_MS = 5000;
-const RETRY_AFTER_S = '5';
 
 export interface AuditOptions {
   /** Each takes every record; one that works is enough. */
@@ -28,83 +26,63 @@ export interface AuditOptions {
   readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten' | 'request'>;
 }
 
+export type Audit = ReturnType<typeof openAudit>;
+
 /** The audit of this process. Records go to every sink; none is sampled. */
-export interface Audit {
-  /** Begins the audit of one request. */
-  trail(requestId: string, facts: AuditFacts): RequestTrail;
-  /** Whether a new request can be audited; if not, it must be refused with {@link auditUnavailable}. */
-  accepting(): boolean;
-  /** Whether a sink takes records now; shown by `/readyz`. */
-  healthy(): boolean;
-  /** Bytes of records not yet written, of the sink that is furthest behind. */
-  queuedBytes(): number;
-  /** Opens the files again by their names (SIGHUP, log rotation). */
-  reopen(): Promise<void>;
-  /** Settles when every record is written, or after five seconds. */
-  flush(): Promise<void>;
-  /** Flushes and closes the sinks. */
-  close(): Promise<void>;
-}
-
-/** What a client is told when its request cannot be audited. */
-function auditUnavailable(): RefusedRequest {
-  return new RefusedRequest('audit_unavailable', { headers: { 'Retry-After': RETRY_AFTER_S } });
-}
-
-export function openAudit(options: AuditOptions): Audit {
+export function openAudit(options: AuditOptions) {
   const { sinks, mode, hmacKey, replica = hostname(), metrics } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
-  const recorder: Recorder = {
-    digests: createDigests(hmacKey),
-    write,
-    received,
-    ended: (facts) => metrics?.request(facts),
-  };
-  const writers = sinks.map((sink) => openWriter(sink, options));
+  const recorder = { hmacKey, write, received };
+  const writers = sinks.map((sink) => new LineWriter(sink, options));
   let seq = 0;
 
-  const audit: Audit = {
-    trail: (requestId, facts) => new Trail(requestId, { ...facts }, recorder),
-    accepting: () => writers.some((w) => w.hasRoom() && (mode === 'batch' || w.healthy())),
-    healthy: () => writers.some((w) => w.healthy()),
-    queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),
-    reopen: async () => void (await Promise.all(writers.map((w) => w.reopen()))),
-    flush: () => withinDeadline(writers.map((w) => w.drained())),
-    async close() {
-      await audit.flush();
-      await withinDeadline(writers.map((w) => w.close()));
-    },
-  };
-  return audit;
-
-  function write(stage: AuditStage, { requestId, facts }: RequestTrail, written?: () => void): void {
+  function write(stage: AuditHead['stage'], { requestId, facts }: AuditTrail, written?: () => void): void {
     const time = new Date().toISOString();
     const text = auditLine({ schema: 1, time, seq: seq++, replica, stage, requestId }, facts);
     const line = { text, bytes: Buffer.byteLength(text), written };
     for (const writer of writers) writer.push(line);
+    if (stage === 'completed' || stage === 'stream-close') metrics?.request(facts);
   }
 
-  async function received(trail: RequestTrail): Promise<void> {
-    if (!audit.accepting()) throw auditUnavailable();
+  async function received(trail: AuditTrail): Promise<void> {
+    if (!accepting()) throw new RefusedRequest('audit_unavailable');
     if (mode === 'batch') return write('received', trail);
     await new Promise<void>((resolve, reject) => {
-      const deadline = setTimeout(() => reject(auditUnavailable()), WRITE_DEADLINE_MS);
+      const refuse = () => reject(new RefusedRequest('audit_unavailable'));
+      const deadline = setTimeout(refuse, WRITE_DEADLINE_MS);
       write('received', trail, () => {
         clearTimeout(deadline);
         resolve();
       });
     });
   }
-}
 
-function openWriter(sink: AuditSink, { onProblem, metrics }: AuditOptions): LineWriter {
-  const name = sink.kind === 'file' ? sink.path : sink.kind;
-  return new LineWriter({
-    open: () => openOutput(sink),
-    report: (event, fields) => onProblem?.(`audit sink ${event}`, { sink: name, ...fields }),
-    onDrop: metrics?.auditDropped,
-    onWrite: metrics?.auditWritten,
-  });
+  /** Whether a new request can be audited; if not, it must be refused. */
+  function accepting(): boolean {
+    return writers.some((w) => w.hasRoom() && (mode === 'batch' || w.healthy()));
+  }
+
+  /** Settles when every record is written, or after five seconds. */
+  async function flush(): Promise<void> {
+    await withinDeadline(writers.map((w) => w.drained()));
+  }
+
+  return {
+    /** Begins the audit of one request. */
+    trail: (requestId: string, facts: AuditFacts) => createTrail(requestId, facts, recorder),
+    accepting,
+    /** Whether a sink takes records now; shown by `/readyz`. */
+    healthy: () => writers.some((w) => w.healthy()),
+    /** Of the sink that is furthest behind. */
+    queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),
+    /** Opens the files again by their names (SIGHUP, log rotation). */
+    reopen: async () => void (await Promise.all(writers.map((w) => w.reopen()))),
+    flush,
+    async close() {
+      await flush();
+      await withinDeadline(writers.map((w) => w.close()));
+    },
+  };
 }
 
 async function withinDeadline(work: readonly Promise<void>[]): Promise<void> {

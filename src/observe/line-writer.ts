@@ -1,29 +1,32 @@
-import type { Output } from './audit-sinks.js';
-import { type Line, LineQueue } from './line-queue.js';
+import type { AuditOptions } from './audit.js';
+import { type AuditSink, openOutput, type Output } from './audit-sinks.js';
 
+/** Beyond it lines are dropped: memory stays bounded however long an output is away. */
+const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
+/** What lies above it is kept for the requests already being served. */
+const ROOM_BYTES = MAX_QUEUED_BYTES * 0.75;
 /** An output that takes nothing for so long is down, though it reports no error (a pipe whose reader stalls). */
 const STALLED_MS = 1000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
 
-export interface LineWriterOptions {
-  readonly open: () => Promise<Output>;
-  /** `failing` and `dropping` come once, until `recovered`. */
-  readonly report: (
-    event: 'failing' | 'dropping' | 'recovered' | 'abandoned',
-    fields: Readonly<Record<string, unknown>>,
-  ) => void;
-  readonly onDrop?: (() => void) | undefined;
-  readonly onWrite?: ((seconds: number) => void) | undefined;
+export interface Line {
+  readonly text: string;
+  readonly bytes: number;
+  /** Called once the line is with the operating system. */
+  readonly written?: (() => void) | undefined;
 }
 
 /** Writes lines in groups: one write for all that came in a turn of the event loop, or during the write before. */
 export class LineWriter {
-  readonly #queue = new LineQueue();
+  /** What the output has not taken yet, oldest first. */
+  readonly #lines: Line[] = [];
+  readonly #onEmpty: (() => void)[] = [];
+  #queuedBytes = 0;
   #output: Output | undefined;
-  #failing = false;
+  /** None while the output works. */
+  #retryMs = 0;
   #dropped = 0;
-  #retryMs = FIRST_RETRY_MS;
   #writingSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #scheduled = false;
@@ -31,29 +34,39 @@ export class LineWriter {
   /** Writes and reopenings one after the other. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: LineWriterOptions) {
+  constructor(
+    private readonly sink: AuditSink,
+    private readonly options: Pick<AuditOptions, 'onProblem' | 'metrics'>,
+  ) {
     this.#schedule(); // opens at once: a wrong path shows at start-up, not with the first request
   }
 
   /** Queues a line; drops it when the queue is full. */
   push(line: Line): void {
-    if (this.#closed || !this.#queue.push(line)) return this.#drop();
+    if (this.#closed || this.#queuedBytes + line.bytes > MAX_QUEUED_BYTES) {
+      this.options.metrics?.auditDropped();
+      if (this.#dropped === 0) this.#report('dropping'); // once, until it has recovered
+      this.#dropped += 1;
+      return;
+    }
+    this.#lines.push(line);
+    this.#queuedBytes += line.bytes;
     this.#schedule();
   }
 
   /** Whether the output takes lines now. */
   healthy(): boolean {
     const stalled = this.#writingSince !== undefined && performance.now() - this.#writingSince > STALLED_MS;
-    return !this.#closed && !this.#failing && !stalled;
+    return !this.#closed && this.#retryMs === 0 && !stalled;
   }
 
   /** Whether lines of new requests may be queued. */
   hasRoom(): boolean {
-    return !this.#closed && this.#queue.hasRoom;
+    return !this.#closed && this.#queuedBytes < ROOM_BYTES;
   }
 
   queuedBytes(): number {
-    return this.#queue.bytes;
+    return this.#queuedBytes;
   }
 
   /** Closes the output and opens it again by its name (log rotation); a failure is reported and retried like any other. */
@@ -66,22 +79,16 @@ export class LineWriter {
   }
 
   /** Settles when the queue is empty. */
-  drained(): Promise<void> {
-    return this.#queue.empty();
+  async drained(): Promise<void> {
+    if (this.#lines.length > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
   /** Gives up what is still queued; `drained` comes first. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    if (this.#queue.length > 0) this.options.report('abandoned', { lost: this.#queue.length });
+    if (this.#lines.length > 0) this.#report('abandoned', { lost: this.#lines.length });
     await this.#closeOutput();
-  }
-
-  #drop(): void {
-    this.options.onDrop?.();
-    if (this.#dropped === 0) this.options.report('dropping', {});
-    this.#dropped += 1;
   }
 
   #schedule(): void {
@@ -93,41 +100,49 @@ export class LineWriter {
         return this.#writeGroup();
       });
     };
-    if (this.#failing) this.#timer = setTimeout(run, this.#retryMs).unref();
+    if (this.#retryMs > 0) this.#timer = setTimeout(run, this.#retryMs).unref();
     else setImmediate(run);
   }
 
   async #writeGroup(): Promise<void> {
     if (this.#closed) return;
-    const data = this.#queue.data();
+    const data = Buffer.from(this.#lines.map(({ text }) => text).join(''));
     const started = performance.now();
     this.#writingSince = started;
     let taken = 0;
     try {
-      this.#output ??= await this.options.open();
-      while (taken < data.length) taken += await writeSome(this.#output, data.subarray(taken));
-      this.#recovered();
-      if (taken > 0) this.options.onWrite?.((performance.now() - started) / 1000);
+      const output = (this.#output ??= await openOutput(this.sink));
+      while (taken < data.length) {
+        const bytes = await output.write(data.subarray(taken));
+        if (bytes === 0) throw new Error('audit output took nothing');
+        taken += bytes;
+      }
+      if (this.#retryMs > 0 || this.#dropped > 0) this.#report('recovered', { dropped: this.#dropped });
+      this.#retryMs = this.#dropped = 0;
+      if (taken > 0) this.options.metrics?.auditWritten((performance.now() - started) / 1000);
     } catch (error) {
-      await this.#failed(error);
+      if (this.#retryMs === 0 && !this.#closed) this.#report('failing', { error });
+      this.#retryMs = Math.min(this.#retryMs * 2 || FIRST_RETRY_MS, MAX_RETRY_MS);
+      await this.#closeOutput();
     }
     this.#writingSince = undefined;
-    this.#queue.written(taken);
+    this.#take(taken);
     if (this.#closed) return this.#closeOutput(); // closed while it was being opened
-    if (this.#queue.length > 0 || this.#failing) this.#schedule();
+    if (this.#lines.length > 0 || this.#retryMs > 0) this.#schedule();
   }
 
-  async #failed(error: unknown): Promise<void> {
-    if (!this.#failing && !this.#closed) this.options.report('failing', { error });
-    this.#retryMs = this.#failing ? Math.min(this.#retryMs * 2, MAX_RETRY_MS) : FIRST_RETRY_MS;
-    this.#failing = true;
-    await this.#closeOutput();
-  }
-
-  #recovered(): void {
-    if (this.#failing || this.#dropped > 0) this.options.report('recovered', { dropped: this.#dropped });
-    this.#failing = false;
-    this.#dropped = 0;
+  /** Takes away the lines that lie wholly within the first `bytes`: the rest of a torn one must come again in full. */
+  #take(bytes: number): void {
+    let count = 0;
+    for (const line of this.#lines) {
+      bytes -= line.bytes;
+      if (bytes < 0) break;
+      count += 1;
+      this.#queuedBytes -= line.bytes;
+      line.written?.();
+    }
+    this.#lines.splice(0, count);
+    if (this.#lines.length === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   async #closeOutput(): Promise<void> {
@@ -135,10 +150,9 @@ export class LineWriter {
     this.#output = undefined;
     await output?.close().catch(() => {}); // whatever it could not take was reported by its write
   }
-}
 
-async function writeSome(output: Output, data: Buffer): Promise<number> {
-  const bytes = await output.write(data);
-  if (bytes === 0) throw new Error('audit output took nothing');
-  return bytes;
+  #report(event: 'failing' | 'dropping' | 'recovered' | 'abandoned', fields: object = {}): void {
+    const sink = this.sink.kind === 'file' ? this.sink.path : this.sink.kind;
+    this.options.onProblem?.(`audit sink ${event}`, { sink, ...fields });
+  }
 }

@@ -3,7 +3,11 @@ import { pino } from 'pino';
 /** Dropping log lines beats running out of memory when nobody reads stderr. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 const REDACTED = '[redacted]';
-const SECRET_FIELDS = ['authorization', 'cookie', '["x-api-key"]', 'apiKey', 'token', 'secret', 'password'];
+const SECRET_FIELDS = ['authorization', 'cookie', 'x-api-key', 'apiKey', 'token', 'secret', 'password'];
+/** In the fields themselves, in their members, and in the members of those. */
+const SECRET_PATHS = SECRET_FIELDS.flatMap((name) =>
+  ['', '*', '*.*'].map((parent) => `${parent}["${name}"]`),
+);
 /** API keys, JWTs and bearer credentials, wherever they stand in a line (an error's message, after the `%20` of a URL). */
 const SECRET_TEXT =
   /mcp_[0-9A-Za-z]+_[0-9A-Za-z]+_[0-9A-Za-z]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer [\w.~+/-]{8,}=*/gi;
@@ -11,13 +15,7 @@ const SECRET_TEXT =
 type Log = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
 /** The operational log. Fields first, so that a message is always a constant one can search for. */
-export interface Logger {
-  readonly debug: Log;
-  readonly info: Log;
-  readonly warn: Log;
-  readonly error: Log;
-  readonly fatal: Log;
-}
+export type Logger = Readonly<Record<'debug' | 'info' | 'warn' | 'error' | 'fatal', Log>>;
 
 /**
  * Logs JSON lines to stderr: stdout belongs to the audit, or over stdio to the protocol.
@@ -32,18 +30,13 @@ export function createLogger(level: string): Logger {
       if (process.stderr.writableLength < MAX_BUFFERED_BYTES) process.stderr.write(line);
     },
   };
-  const paths = SECRET_FIELDS.flatMap((field) => [field, under('*', field), under('*.*', field)]);
   return pino(
     {
       level,
-      redact: { paths, censor: REDACTED },
+      redact: { paths: SECRET_PATHS, censor: REDACTED },
       serializers: { error: pino.stdSerializers.err },
       hooks: { streamWrite: (line) => line.replace(SECRET_TEXT, REDACTED) },
     },
     destination,
   );
-}
-
-function under(parent: string, field: string): string {
-  return field.startsWith('[') ? `${parent}${field}` : `${parent}.${field}`;
 }

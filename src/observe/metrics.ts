@@ -5,14 +5,12 @@ import type { AuditFacts } from './audit-record.js';
 /** The endpoints of HTTP+SSE. */
 const SSE_PATHS: ReadonlySet<string> = new Set(['/sse', '/messages']);
 
-/** OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
-const OTHER = '_OTHER';
 /** From the OpenTelemetry conventions for MCP, in seconds. */
 const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
 const CODES: ReadonlySet<string> = new Set(REFUSAL_CODES);
-const METHODS = new Set(
+const METHODS: ReadonlySet<string> = new Set(
   (
     'initialize ping server/discover tools/list tools/call resources/list resources/templates/list resources/read ' +
     'resources/subscribe resources/unsubscribe prompts/list prompts/get completion/complete logging/setLevel ' +
@@ -21,28 +19,19 @@ const METHODS = new Set(
   ).split(' '),
 );
 
-/** Values that are read when somebody asks for the metrics. */
-interface MetricSources {
-  readonly sessions?: () => number | Promise<number>;
-  readonly streams?: () => number;
-  readonly auditQueuedBytes?: () => number;
-}
+/** Read when somebody asks for the metrics. */
+const GAUGES = {
+  sessions: ['mcp_server_sessions', 'Live sessions'],
+  streams: ['mcp_server_streams', 'Open streams'],
+  auditQueuedBytes: ['mcp_server_audit_queued_bytes', 'Audit records not yet written'],
+} as const;
+type Source = () => number | Promise<number>;
 
 /** Typed functions only: no label can hold a user, a session, or anything a client makes up. */
-export interface Metrics {
-  /** Counts a request that is over, by what its audit knows. */
-  readonly request: (facts: AuditFacts) => void;
-  readonly auditWritten: (seconds: number) => void;
-  readonly auditDropped: () => void;
-  /** Names the sources of the gauges; once, when the parts exist. */
-  watch(sources: MetricSources): void;
-  readonly contentType: string;
-  /** The Prometheus text. */
-  render(): Promise<string>;
-}
+export type Metrics = ReturnType<typeof createMetrics>;
 
 /** @param toolNames the only tool names that become labels */
-export function createMetrics({ toolNames }: { readonly toolNames: readonly string[] }): Metrics {
+export function createMetrics({ toolNames }: { readonly toolNames: readonly string[] }) {
   const registry = new Registry();
   const registers = [registry];
   const tools = new Set(toolNames);
@@ -55,80 +44,62 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     buckets: DURATION_BUCKETS,
     registers,
   });
-  const refusals = new Counter({
-    name: 'mcp_server_refusals_total',
-    help: 'Refused requests by refusal code',
-    labelNames: ['code'],
-    registers,
-  });
-  const sseRequests = new Counter({
-    name: 'mcp_legacy_sse_requests_total',
-    help: 'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
-    registers,
-  });
   const auditWrites = new Histogram({
     name: 'mcp_server_audit_write_duration_seconds',
     help: 'Duration of one grouped audit write',
     buckets: WRITE_BUCKETS,
     registers,
   });
-  const auditDrops = new Counter({
-    name: 'mcp_server_audit_dropped_total',
-    help: 'Audit records that a sink lost because its queue was full',
-    registers,
-  });
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers });
+  const refusals = counter('mcp_server_refusals_total', 'Refused requests by refusal code', ['code']);
+  const sseRequests = counter(
+    'mcp_legacy_sse_requests_total',
+    'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
+  );
+  const auditDrops = counter(
+    'mcp_server_audit_dropped_total',
+    'Audit records that a sink lost because its queue was full',
+  );
 
   return {
-    request(facts) {
+    /** Counts a request that is over, by what its audit knows. */
+    request(facts: AuditFacts): void {
       const { decision, reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
+      const { 'gen_ai.tool.name': tool, 'rpc.code': rpcCode } = facts;
       if (SSE_PATHS.has(facts['http.path'] ?? '') && reason !== 'not_found') sseRequests.inc();
       if (decision === 'deny') refusals.inc({ code: known(CODES, reason) });
       if (method === undefined || era === undefined) return;
-      const tool = facts['gen_ai.tool.name'];
+      const answered = rpcCode === undefined ? 'ok' : 'error';
       const labels = {
         mcp_method_name: known(METHODS, method),
         gen_ai_tool_name: tool === undefined ? '' : known(tools, tool),
         era,
-        outcome: outcomeOf(facts),
+        outcome: decision === 'deny' ? 'refused' : answered,
       };
       duration.observe(labels, durationMs / 1000);
     },
-    auditWritten: (seconds) => auditWrites.observe(seconds),
+    auditWritten: (seconds: number) => auditWrites.observe(seconds),
     auditDropped: () => auditDrops.inc(),
-    watch: (sources) => watchSources(registry, sources),
+    /** Names the sources of the gauges; once, when the parts exist. */
+    watch(sources: Readonly<Record<keyof typeof GAUGES, Source>>): void {
+      for (const key of Object.keys(GAUGES) as (keyof typeof GAUGES)[]) {
+        const [name, help] = GAUGES[key];
+        const gauge = new Gauge({ name, help, registers: [], collect });
+        registry.registerMetric(gauge);
+        async function collect(): Promise<void> {
+          const value = (async () => sources[key]())();
+          gauge.set(await value.catch(() => Number.NaN)); // a store that is away must not take the other metrics with it
+        }
+      }
+    },
     contentType: registry.contentType,
+    /** The Prometheus text. */
     render: () => registry.metrics(),
   };
 }
 
+/** `_OTHER` is OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
 function known(names: ReadonlySet<string>, name: string): string {
-  return names.has(name) ? name : OTHER;
-}
-
-function outcomeOf({ decision, 'rpc.code': rpcCode }: AuditFacts): 'refused' | 'error' | 'ok' {
-  if (decision === 'deny') return 'refused';
-  return rpcCode === undefined ? 'ok' : 'error';
-}
-
-const GAUGES: Record<keyof MetricSources, readonly [name: string, help: string]> = {
-  sessions: ['mcp_server_sessions', 'Live sessions'],
-  streams: ['mcp_server_streams', 'Open streams'],
-  auditQueuedBytes: ['mcp_server_audit_queued_bytes', 'Audit records not yet written'],
-};
-
-function watchSources(registry: Registry, sources: MetricSources): void {
-  for (const [key, [name, help]] of Object.entries(GAUGES)) {
-    const read = sources[key as keyof MetricSources];
-    if (read === undefined) continue;
-    const gauge = new Gauge({ name, help, registers: [], collect });
-    registry.registerMetric(gauge);
-    async function collect(this: Gauge): Promise<void> {
-      // A store that is away must not take the other metrics with it.
-      this.set(
-        await Promise.resolve()
-          .then(read)
-          .catch(() => Number.NaN),
-      );
-    }
-  }
+  return names.has(name) ? name : '_OTHER';
 }

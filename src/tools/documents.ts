@@ -43,7 +43,8 @@ async function listDocuments(root: string, paths: readonly string[]): Promise<re
     if (found.size === MAX_DOCUMENTS) throw new ToolError(`More than ${MAX_DOCUMENTS} documents`);
     found.add(path);
   };
-  for (const path of paths.map(cleanPath)) {
+  // Each once: a thousand times the root would be a thousand walks.
+  for (const path of new Set(paths.map(cleanPath))) {
     const stat = await pinnedIn(root, path, lstat).catch(() => undefined);
     if (stat?.isDirectory()) await walk(root, path, add);
     else if (stat?.isFile()) add(path);

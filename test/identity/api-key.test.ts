@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -201,6 +202,23 @@ describe('a file that became unusable', () => {
     expect(logger.warn).toHaveBeenCalledTimes(1);
     expect(JSON.stringify(logger.warn.mock.calls)).not.toContain(hash);
 
+    await write(good.entry);
+    now += SECOND;
+    await expect(verifier.verify(good.key)).resolves.toBeDefined();
+  });
+
+  test('because a FIFO has its place accepts no key, and holds no thread of the process', async () => {
+    const good = makeKey();
+    await write(good.entry);
+    const verifier = await open();
+    await rm(file);
+    execFileSync('mkfifo', [file]);
+    for (let attempt = 0; attempt < 6; attempt++) {
+      now += SECOND;
+      await expect(verifier.verify(good.key)).rejects.toMatchObject({ code: 'store_unavailable' });
+    }
+
+    await rm(file);
     await write(good.entry);
     now += SECOND;
     await expect(verifier.verify(good.key)).resolves.toBeDefined();

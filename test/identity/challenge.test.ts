@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import express from 'express';
-import { challenge } from '../../src/identity/challenge.js';
-import { resourceMetadata } from '../../src/identity/resource-metadata.js';
+import { challenge, resourceMetadata } from '../../src/identity/challenge.js';
 
 const metadata = 'https://mcp.example/.well-known/oauth-protected-resource/mcp';
 const oauth = challenge({ resourceMetadata: new URL(metadata), scopes: ['a', 'b'] });
@@ -37,9 +36,9 @@ test('the metadata document names the resource, its authorization servers and th
   const app = express();
   const options = {
     resource: 'https://mcp.example/mcp',
-    issuers: ['https://issuer.example'],
-    scopes: ['a'],
-    name: 'M',
+    authorization_servers: ['https://issuer.example'],
+    scopes_supported: ['a'],
+    resource_name: 'M',
   };
   app.all('/metadata', resourceMetadata(options));
   const server = app.listen(0, '127.0.0.1');

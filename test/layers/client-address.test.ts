@@ -5,7 +5,7 @@ import { addressKey, clientAddress } from '../../src/layers/client-address.js';
 
 function addressOf(peer: string, forwarded: string | undefined, trustedProxies: readonly string[]): string {
   const socket = { remoteAddress: peer } as IncomingMessage['socket'];
-  return clientAddress({ trustedProxies })({
+  return clientAddress(trustedProxies)({
     socket,
     headers: forwarded === undefined ? {} : { 'x-forwarded-for': forwarded },
   });
@@ -65,7 +65,7 @@ describe('the address of a client', () => {
   });
 
   test.each(['10.0.0.0', 'proxy.internal/8', '10.0.0.0/99', ''])('a trusted proxy cannot be %p', (range) => {
-    expect(() => clientAddress({ trustedProxies: [range] })).toThrow();
+    expect(() => clientAddress([range])).toThrow();
   });
 });
 

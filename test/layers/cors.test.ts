@@ -5,10 +5,7 @@ import { RefusedRequest } from '../../src/refusal.js';
 import { codeOf, serve } from './serve.js';
 
 const ORIGIN = 'https://console.example';
-const layers = () => [
-  cors({ allowedOrigins: [ORIGIN], paths: ['/mcp'] }),
-  endpoint({ routes: { '/mcp': ['POST', 'GET', 'DELETE'] } }),
-];
+const layers = () => [cors([ORIGIN], ['/mcp']), endpoint({ '/mcp': ['POST', 'GET', 'DELETE'] })];
 const list = (value: string | null) => (value ?? '').split(',').map((name) => name.trim().toLowerCase());
 
 describe('a preflight', () => {

@@ -3,8 +3,7 @@ import { endpoint } from '../../src/layers/endpoint.js';
 import { parseRaw, rawRequest } from '../helpers/raw-http.js';
 import { codeOf, serve } from './serve.js';
 
-const layer = () =>
-  endpoint({ routes: { '/mcp': ['POST', 'GET', 'DELETE'], '/.well-known/x': ['GET', 'HEAD'] } });
+const layer = () => endpoint({ '/mcp': ['POST', 'GET', 'DELETE'], '/.well-known/x': ['GET', 'HEAD'] });
 
 async function send(requestLine: string, headers = '') {
   const served = await serve([layer()]);

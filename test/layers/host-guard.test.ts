@@ -7,7 +7,7 @@ import { serve } from './serve.js';
 const ALLOWED = ['localhost:3000', '127.0.0.1:3000', '[::1]:3000', 'localhost'];
 
 async function send(request: string) {
-  const served = await serve([hostGuard({ allowedHosts: ALLOWED })]);
+  const served = await serve([hostGuard(ALLOWED)]);
   const answer = parseRaw(await rawRequest(served.port, request.replaceAll('\n', '\r\n')));
   return { ...served, answer };
 }
@@ -104,6 +104,6 @@ test('no spelling but the listed ones is ever accepted', () => {
 test.each(['*', 'http://localhost', 'localhost/', 'LOCALHOST', '127.1', 'user@host', ''])(
   'an allowed host cannot be %p',
   (host) => {
-    expect(() => hostGuard({ allowedHosts: [host] })).toThrow(TypeError);
+    expect(() => hostGuard([host])).toThrow(TypeError);
   },
 );

@@ -117,3 +117,19 @@ describe('a body', () => {
     expect(passed).toHaveLength(0);
   });
 });
+
+test('an Accept that was good once does not let others pass, nor itself for another method', async () => {
+  const served = await serve([negotiate()]);
+  const statusOf = async (method: string, headers: string) => {
+    const head = `${method} /mcp HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n`;
+    return parseRaw(await rawRequest(served.port, `${head}${headers}\r\n`)).status;
+  };
+
+  expect(await statusOf('GET', 'Accept: text/event-stream\r\n')).toBe(200);
+  expect(await statusOf('POST', 'Accept: text/event-stream\r\n')).toBe(406);
+  for (let round = 0; round < 2; round += 1) {
+    expect(await statusOf('POST', `Accept: ${BOTH}\r\n`)).toBe(200);
+    expect(await statusOf('POST', '')).toBe(406);
+    expect(await statusOf('POST', 'Accept: application/json\r\n')).toBe(406);
+  }
+});

@@ -3,7 +3,7 @@ import { originGuard } from '../../src/layers/origin-guard.js';
 import { parseRaw, rawRequest } from '../helpers/raw-http.js';
 import { codeOf, serve } from './serve.js';
 
-const guard = () => originGuard({ allowedOrigins: ['https://console.example', 'http://localhost:5173'] });
+const guard = () => originGuard(['https://console.example', 'http://localhost:5173']);
 
 test.each([
   'https://evil.example',
@@ -64,5 +64,5 @@ test.each([
   'file://',
   'a.example',
 ])('an allowed origin cannot be %p', (origin) => {
-  expect(() => originGuard({ allowedOrigins: [origin] })).toThrow(TypeError);
+  expect(() => originGuard([origin])).toThrow(TypeError);
 });

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
-import { type OverloadGuard, type OverloadOptions, overload } from '../../src/layers/overload.js';
+import { type OverloadOptions, overload } from '../../src/layers/overload.js';
 import { serve } from './serve.js';
 
-const guards: OverloadGuard[] = [];
+const guards: ReturnType<typeof overload>[] = [];
 
-function guard(options: OverloadOptions): OverloadGuard {
+function guard(options: OverloadOptions) {
   const made = overload(options);
   guards.push(made);
   return made;

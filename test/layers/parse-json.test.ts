@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { scanJson } from '../../src/layers/json-scan.js';
-import { parseJson } from '../../src/layers/parse-json.js';
+import { parseJson, scanJson } from '../../src/layers/parse-json.js';
 import { RefusedRequest } from '../../src/refusal.js';
 
 const parse = (text: string | Buffer) => parseJson(Buffer.from(text as string), 64);
@@ -13,7 +12,7 @@ function reasonFor(text: string | Buffer): unknown {
     return undefined;
   } catch (error) {
     if (!(error instanceof RefusedRequest) || error.code !== 'malformed_json') throw error;
-    return error.detail['reason'];
+    return error.detail?.['reason'];
   }
 }
 

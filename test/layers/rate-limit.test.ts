@@ -5,7 +5,6 @@ import { StoreUnavailable } from '../../src/stores/types.js';
 import { codeOf, memoryLimiter, serve } from './serve.js';
 
 const windowMs = 60_000;
-const callerKey = ({ subject }: { subject: string }) => subject;
 const callerFrom: RequestHandler = (req, _res, next) => {
   req.caller = {
     issuer: 'api-key',
@@ -62,10 +61,7 @@ describe('the address limit', () => {
 
 describe('the caller limit', () => {
   test('counts each caller alone', async () => {
-    const { url } = await serve([
-      callerFrom,
-      rateLimitCaller({ limiter: memoryLimiter(1), windowMs, callerKey }),
-    ]);
+    const { url } = await serve([callerFrom, rateLimitCaller({ limiter: memoryLimiter(1), windowMs })]);
     const statusOf = async (caller: string) =>
       (await fetch(url, { headers: { 'X-Test-Caller': caller } })).status;
 
@@ -74,8 +70,33 @@ describe('the caller limit', () => {
     expect(await statusOf('bob')).toBe(200);
   });
 
+  test('is counted in the same turn as what else the store is asked for, so that both are one round trip', async () => {
+    const asked: string[] = [];
+    let turnIsOver = false;
+    const limiter = memoryLimiter(1);
+    const layer = rateLimitCaller(
+      {
+        windowMs,
+        limiter: {
+          consume: (key, points) => {
+            asked.push(turnIsOver ? 'limit, too late' : 'limit');
+            return limiter.consume(key, points);
+          },
+        },
+      },
+      () => {
+        asked.push('session');
+        queueMicrotask(() => (turnIsOver = true));
+      },
+    );
+    const { url } = await serve([callerFrom, layer]);
+
+    expect((await fetch(url, { headers: { 'X-Test-Caller': 'ann' } })).status).toBe(200);
+    expect(asked).toEqual(['session', 'limit']);
+  });
+
   test('is reported beside the address limit, and once when a tool costs more', async () => {
-    const options = { limiter: memoryLimiter(10), windowMs, callerKey };
+    const options = { limiter: memoryLimiter(10), windowMs };
     const spend = spendFromCaller(options);
     const { url } = await serve([
       callerFrom,
@@ -94,7 +115,7 @@ describe('the caller limit', () => {
   });
 
   test('refuses a call that costs more than is left', async () => {
-    const options = { limiter: memoryLimiter(3), windowMs, callerKey };
+    const options = { limiter: memoryLimiter(3), windowMs };
     const spend = spendFromCaller(options);
     const { url, audit, passed } = await serve([callerFrom, async (req, res) => spend(req, res, 4)]);
 

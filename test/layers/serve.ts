@@ -83,7 +83,7 @@ export async function serve(layers: readonly RequestHandler[], options: ServeOpt
   const audit = new RecordingAudit();
   const logged: Served['logged'] = [];
   const passed: express.Request[] = [];
-  const addressOf = clientAddress({ trustedProxies: options.trustedProxies ?? [] });
+  const addressOf = clientAddress(options.trustedProxies ?? []);
   const app = express();
   app.use(requestId(), auditLog({ audit, clientAddress: addressOf }), ...layers);
   app.use((req, res) => {

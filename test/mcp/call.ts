@@ -1,4 +1,4 @@
-import type { Call } from '../../src/mcp/call.js';
+import { type Call, Cancellation } from '../../src/mcp/call.js';
 import { compileCatalog } from '../../src/mcp/catalog.js';
 import { createHandlers, type HandlerOptions } from '../../src/mcp/handlers.js';
 import type { Definitions } from '../../src/mcp/tool.js';
@@ -32,7 +32,7 @@ export function callBy(scopes: readonly string[] = [], change: Partial<Call> = {
     caller: { issuer: 'api-key', subject: 'k', method: 'api-key', scopes },
     requestId: 'request-1',
     audit: { received: async () => {} },
-    signal: new AbortController().signal,
+    cancellation: new Cancellation(),
     log: () => {},
     progress: () => {},
     canAsk: () => true,

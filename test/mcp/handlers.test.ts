@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { definePrompt, defineResource, defineTool, ToolError } from '../../src/mcp/tool.js';
 import { RefusedRequest } from '../../src/refusal.js';
+import { Cancellation } from '../../src/mcp/call.js';
 import { callBy, startHandlers } from './call.js';
 
 type Run = Parameters<typeof defineTool>[0]['run'];
@@ -44,9 +45,9 @@ describe('a tool', () => {
   });
 
   test('that is cancelled is over at once', async () => {
-    const cancelled = new AbortController();
-    const { result } = callTool(() => new Promise(() => {}), callBy(['use'], { signal: cancelled.signal }));
-    cancelled.abort();
+    const cancellation = new Cancellation();
+    const { result } = callTool(() => new Promise(() => {}), callBy(['use'], { cancellation }));
+    cancellation.cancel();
     expect(await result).toEqual(text('The call was cancelled'));
   });
 

@@ -11,7 +11,7 @@ function reasonOf(run: () => unknown): unknown {
   try {
     run();
   } catch (refused) {
-    if (refused instanceof RefusedRequest) return refused.detail['reason'];
+    if (refused instanceof RefusedRequest) return refused.detail?.['reason'];
     throw refused;
   }
   return 'accepted';

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type AuditHead, auditLine } from '../../src/observe/audit-line.js';
-import type { AuditFacts } from '../../src/observe/audit-record.js';
+import { auditLine } from '../../src/observe/audit-line.js';
+import type { AuditFacts, AuditHead } from '../../src/observe/audit-record.js';
 
 const HEAD: AuditHead = {
   schema: 1,

@@ -54,6 +54,18 @@ test('the limits of the listener', async () => {
   ]);
 });
 
+test('the guards see every header: none hides a second Host behind two thousand others', async () => {
+  const server = await start();
+  const many = 'X:\r\n'.repeat(2000);
+  const { socket, received } = await open(
+    server.url,
+    `GET /mcp HTTP/1.1\r\nHost: ${server.url.host}\r\n${many}Host: evil\r\nConnection: close\r\n\r\n`,
+  );
+  await closed(socket);
+
+  expect(received()).toContain('"host_not_allowed"');
+});
+
 describe('is cut off, and the server serves on:', () => {
   const HEAD = 'POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n';
   test.each([

@@ -3,7 +3,7 @@ type Headers = Readonly<Record<string, string>>;
 const META = 'io.modelcontextprotocol/';
 const VERSION = '2026-07-28';
 
-function post(url: URL | string, body: object, headers: Headers = {}): Promise<Response> {
+export function post(url: URL | string, body: object, headers: Headers = {}): Promise<Response> {
   const accept = 'application/json, text/event-stream';
   return fetch(url, {
     method: 'POST',
@@ -44,17 +44,19 @@ export const callTool = (url: URL | string, name: string, headers: Headers = {})
 export const discover = (url: URL | string, headers: Headers = {}) =>
   call(url, 'server/discover', {}, headers);
 
-/** A session of revision 2025-11-25, and its stream. */
-export async function openStream(url: URL): Promise<Response> {
+/** A session of revision 2025-11-25, as the headers of its requests. */
+export async function openSession(url: URL | string): Promise<Headers> {
   const clientInfo = { name: 'test', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const opened = await post(url, { method: 'initialize', params });
   await opened.text();
-  return fetch(url, {
-    headers: {
-      Accept: 'text/event-stream',
-      'Mcp-Session-Id': opened.headers.get('mcp-session-id') ?? '',
-      'MCP-Protocol-Version': '2025-11-25',
-    },
-  });
+  return {
+    'Mcp-Session-Id': opened.headers.get('mcp-session-id') ?? '',
+    'MCP-Protocol-Version': '2025-11-25',
+  };
+}
+
+/** A session and its stream. */
+export async function openStream(url: URL): Promise<Response> {
+  return fetch(url, { headers: { Accept: 'text/event-stream', ...(await openSession(url)) } });
 }

@@ -74,6 +74,24 @@ test('a call that outlasts the grace is cut, and its record says so', async () =
   expect((await readRecords(server.audit)).map(({ stage }) => stage)).toEqual(['received', 'completed']);
 });
 
+test('so is each of many requests that never ends, with its record', async () => {
+  const server = await start({ SHUTDOWN_GRACE_MS: '200', TOOL_TIMEOUT_MS: '200' });
+  const head =
+    `POST /mcp HTTP/1.1\r\nHost: ${server.url.host}\r\nContent-Type: application/json\r\n` +
+    'Accept: application/json, text/event-stream\r\nExpect: 100-continue\r\nContent-Length: 500\r\n\r\n';
+  await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const socket = connect(Number(server.url.port), server.url.hostname).on('error', () => {});
+      socket.write(head);
+      await once(socket, 'data'); // invited to send: it is in flight
+    }),
+  );
+
+  await server.close();
+
+  expect(await readRecords(server.audit)).toHaveLength(50);
+});
+
 test('a tool that fails takes nothing down, and tells nothing of the inside', async () => {
   const server = await start();
   const text = await (await callTool(server.url, 'crash')).text();

@@ -118,6 +118,15 @@ describe('lists', () => {
 
     expect(listed).toEqual(['sprachcafe.md', 'events/book-sale-checklist.txt', 'events/night-of-reading.md']);
   });
+
+  test('a folder named many times is walked once', async () => {
+    const repeated = Array.from({ length: 100_000 }, (_, index) => (index % 2 ? '.' : './/'));
+    const begun = performance.now();
+
+    await documents.list(repeated);
+
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
 });
 
 describe('measures', () => {

@@ -240,6 +240,27 @@ describe('the process', () => {
     expect(await server.ended()).toBe(0);
   });
 
+  test('the end of stdin cancels a call, whose end stands in the audit all the same', async () => {
+    const server = start({ AUDIT_SINKS: 'stdout' });
+    write(server, { ...initialize, params: { ...initialize.params, capabilities: { elicitation: {} } } });
+    write(server, { jsonrpc: '2.0', method: 'notifications/initialized' });
+    const params = { name: 'delete_document', arguments: { path: 'sprachcafe.md' } };
+    write(server, { jsonrpc: '2.0', id: 2, method: 'tools/call', params });
+    write(server, {
+      jsonrpc: '2.0',
+      id: 3,
+      method: 'tools/call',
+      params: { name: 'process_files', arguments: { paths: ['.'] } },
+    });
+    server.child.stdin?.end();
+
+    expect(await server.ended()).toBe(0);
+    const stages = recordsOf(server.printed.stderr).map(({ stage }) => stage);
+    expect(stages.filter((stage) => stage === 'received')).not.toHaveLength(0);
+    expect(stages.filter((stage) => stage === 'completed')).toHaveLength(2);
+    expect(await readdir(root)).toContain('sprachcafe.md');
+  });
+
   test('a bad configuration ends it with 78, naming the variable, and nothing on stdout', async () => {
     const server = start({ LOG_LEVEL: 'loud' });
 

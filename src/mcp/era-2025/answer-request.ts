@@ -3,7 +3,7 @@ import type { Request, Response } from 'express';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
-import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
+import { Cancellation, INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
 import type { PreparedLists } from '../prepared-lists.js';
 import { MissingCapability, ToolError } from '../tool.js';
@@ -35,10 +35,10 @@ export async function answerRequest(
   const live = options.live.findOrAdd(session.id);
   if (live.calls.has(id)) throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' } });
   live.minLevel = session.logLevel;
-  const cancellation = new AbortController();
+  const cancellation = new Cancellation();
   live.calls.set(id, cancellation);
   try {
-    await answer(req, res, { session, live, output, signal: cancellation.signal }, options);
+    await answer(req, res, { session, live, output, cancellation }, options);
   } finally {
     live.calls.delete(id);
     options.live.release(session.id);
@@ -48,12 +48,12 @@ export async function answerRequest(
 async function answer(
   req: Request,
   res: Response,
-  within: Within & { output: Output; signal: AbortSignal },
+  within: Within & { output: Output; cancellation: Cancellation },
   options: AnswerOptions,
 ): Promise<void> {
-  const { live, output, signal } = within;
+  const { live, output, cancellation } = within;
   const { message, method = '' } = req.envelope;
-  const asks = createAsks({ live, output, signal, timeoutMs: options.askTimeoutMs });
+  const asks = createAsks({ live, output, cancellation, timeoutMs: options.askTimeoutMs });
   const call = createClientCall(req, { ...within, asks });
   const run = options.methods.get(method);
   let broken: unknown;
@@ -68,7 +68,7 @@ async function answer(
     }
   };
 
-  const result = await options.engine.answer(message as JsonRpcMessage, run && handle, signal);
+  const result = await options.engine.answer(message as JsonRpcMessage, run && handle, cancellation);
   asks.close();
   if (!result) {
     // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.

@@ -1,5 +1,6 @@
 /** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
 import { randomBytes } from 'node:crypto';
+import type { Cancellation } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
 import { type AskRequest, ToolError } from '../tool.js';
 import { isAnswerTo } from './engine.js';
@@ -10,7 +11,7 @@ export interface AsksOptions {
   readonly live: LiveSession;
   readonly output: Output;
   /** Rejects what still waits when the call is cancelled. */
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
   readonly timeoutMs: number;
 }
 
@@ -21,7 +22,7 @@ export interface Asks {
   close(): void;
 }
 
-export function createAsks({ live, output, signal, timeoutMs }: AsksOptions): Asks {
+export function createAsks({ live, output, cancellation, timeoutMs }: AsksOptions): Asks {
   const waiting = new Map<string, NodeJS.Timeout>();
   const forget = (id: string) => {
     clearTimeout(waiting.get(id));
@@ -43,7 +44,7 @@ export function createAsks({ live, output, signal, timeoutMs }: AsksOptions): As
         fail('The client did not answer in time');
       };
       waiting.set(id, setTimeout(onTimeout, timeoutMs));
-      signal.addEventListener('abort', () => fail('The call was cancelled'), { once: true });
+      cancellation.onCancel(() => fail('The call was cancelled'));
       live.asks.set(id, (answer) => {
         if (answer.error) return fail('The client answered with an error');
         if (!isAnswerTo(request, answer.result)) return fail('The answer of the client is not valid');

@@ -1,7 +1,7 @@
 /** Lends a call the way back to its client: log, progress and questions, in the terms of revisions up to 2025-11-25. */
 import type { Request } from 'express';
 import type { SessionRecord } from '../../stores/types.js';
-import type { Call } from '../call.js';
+import type { Call, Cancellation } from '../call.js';
 import { type AskRequest, LOG_LEVELS, type LogLevel, MissingCapability } from '../tool.js';
 import type { Asks } from './asks.js';
 import type { LiveSession } from './live-sessions.js';
@@ -11,7 +11,7 @@ export interface ClientCallOptions {
   readonly session: SessionRecord;
   readonly live: LiveSession;
   readonly output: Output;
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
   readonly asks: Asks;
 }
 
@@ -22,7 +22,7 @@ const CAPABILITY = {
 } as const;
 
 export function createClientCall(req: Request, options: ClientCallOptions): Call {
-  const { session, live, output, signal, asks } = options;
+  const { session, live, output, cancellation, asks } = options;
   const notify = (method: string, params: object) => output.send({ jsonrpc: '2.0', method, params });
   const canAsk = (method: AskRequest['method']) =>
     Object.hasOwn(session.clientCapabilities, CAPABILITY[method]);
@@ -31,7 +31,7 @@ export function createClientCall(req: Request, options: ClientCallOptions): Call
     caller: req.caller,
     requestId: req.requestId,
     audit: output.audit ?? req.audit,
-    signal,
+    cancellation,
     log: (level, data) => {
       if (isAtLeast(level, live.minLevel)) notify('notifications/message', { level, data });
     },

@@ -3,7 +3,7 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as sdk from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
-import { INVALID_PARAMS, RpcError } from '../call.js';
+import { type Cancellation, INVALID_PARAMS, RpcError } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
 import { isValid } from '../schema.js';
 import { serverInfo } from '../server-info.js';
@@ -19,12 +19,12 @@ export type ServerCapabilities = Readonly<Record<string, object>>;
 export interface Engine {
   /**
    * The JSON-RPC answer to a request. Without `handle` the engine answers what it knows (`initialize`, `ping`) and
-   * `-32601` for the rest. `undefined` once `signal` aborts: a cancelled request gets no answer.
+   * `-32601` for the rest. `undefined` once it is cancelled: such a cancelled request gets no answer.
    */
   answer(
     request: JsonRpcMessage,
     handle: Handle | undefined,
-    signal: AbortSignal,
+    cancellation: Cancellation,
   ): Promise<JsonRpcMessage | undefined>;
 }
 
@@ -50,7 +50,7 @@ export function createEngine(capabilities: ServerCapabilities): Engine {
     jsonSchemaValidator: new AjvJsonSchemaValidator(),
   };
   return {
-    answer: (request, handle, signal) => {
+    answer: (request, handle, cancellation) => {
       const server = new Server(serverInfo, options);
       // The built-in handlers would answer malformed parameters with zod's own words and -32603.
       const own = hasValidParams(request) ? handle : refuseParams;
@@ -58,7 +58,7 @@ export function createEngine(capabilities: ServerCapabilities): Engine {
         server.removeRequestHandler(String(request.method));
         server.fallbackRequestHandler = async ({ params }) => (await own(params ?? {})) as sdk.Result;
       }
-      return exchange(server, withoutTask(request), signal);
+      return exchange(server, withoutTask(request), cancellation);
     },
   };
 }
@@ -67,7 +67,7 @@ export function createEngine(capabilities: ServerCapabilities): Engine {
 function exchange(
   server: Server,
   request: JsonRpcMessage,
-  signal: AbortSignal,
+  cancellation: Cancellation,
 ): Promise<JsonRpcMessage | undefined> {
   return new Promise<JsonRpcMessage | undefined>((resolve, reject) => {
     const transport: Transport = {
@@ -75,7 +75,7 @@ function exchange(
       send: async (message) => resolve(message as JsonRpcMessage),
       close: async () => {},
     };
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    cancellation.onCancel(() => resolve(undefined));
     server.connect(transport).then(() => transport.onmessage?.(request as sdk.JSONRPCMessage), reject);
   });
 }

@@ -82,8 +82,13 @@ export function createEra2025(options: Era2025Options): Era {
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
   const { kind, method, isSse, sessionId } = req.envelope;
   if (isSse) return handleSse(req, res, context);
-  const { keepAlive, maxBufferBytes } = context;
-  const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
+  const { keepAlive, maxBufferBytes, events, onError } = context;
+  const writer = createResponseWriter(res, {
+    keepAlive,
+    maxBufferBytes,
+    audit: req.audit,
+    ...(kind === 'stream' && { isStillAllowed: req.isStillAllowed }), // a call was allowed when it began
+  });
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();
     const answer = await openSession(req, id, context);
@@ -99,7 +104,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
       req,
       res,
       session,
-      createLoggedOutput({ ...context, writer, session, id: req.envelope.id ?? 0 }),
+      createLoggedOutput({ events, onError, writer, session, id: req.envelope.id ?? 0 }),
       context,
     );
   if (kind === 'stream') return context.streams.open(session, writer, req.get('last-event-id'));
@@ -153,7 +158,7 @@ function receive({ sessionId, message: sent }: SessionMail, live: LiveSessions):
   const open = live.find(sessionId);
   if (message.method === 'notifications/cancelled') {
     const call = open?.calls.get(message.params?.['requestId'] as string);
-    call?.abort();
+    call?.cancel();
     return call !== undefined;
   }
   const settle = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;

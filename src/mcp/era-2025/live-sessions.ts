@@ -1,9 +1,10 @@
 /** What runs in this process for a session. The session itself is a record in a store; this is only what is open now. */
+import type { Cancellation } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
 
 export interface LiveSession {
   /** Requests in flight by JSON-RPC id; aborting one cancels it. */
-  readonly calls: Map<string | number, AbortController>;
+  readonly calls: Map<string | number, Cancellation>;
   /** Questions that wait for the client, by the id we gave them. */
   readonly asks: Map<string, (answer: JsonRpcMessage) => void>;
   /** Streams for changes by id, oldest first: those open, and those whose client may come back. */
@@ -64,7 +65,7 @@ export function createLiveSessions(): LiveSessions {
 
     end: (id) => {
       const live = sessions.get(id);
-      for (const call of live?.calls.values() ?? []) call.abort();
+      for (const call of live?.calls.values() ?? []) call.cancel();
       for (const stream of live?.streams.values() ?? []) stream.end();
     },
 

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { type Caller, callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
+import { Cancellation } from '../call.js';
 import { VERSIONS_2025 } from '../envelope.js';
 import type { JsonRpcMessage } from '../message.js';
 import type { Engine } from './engine.js';
@@ -30,7 +31,7 @@ export async function openSession(
   { engine, sessions, maxSessionsPerCaller }: OpenSessionOptions,
 ): Promise<JsonRpcMessage> {
   const request = withSupportedVersion(req.envelope.message as JsonRpcMessage);
-  const neverCancelled = new AbortController().signal; // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
+  const neverCancelled = new Cancellation(); // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
   const answer = (await engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
   if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
   if (!answer.result) return answer;
@@ -43,12 +44,22 @@ export async function openSession(
   return answer;
 }
 
+/** Begins to look for the session that a request names, for {@link requireSession} to wait for. */
+export function lookUpSession(sessions: SessionStore): (req: Request) => void {
+  return (req) => {
+    const id = req.headers['mcp-session-id'];
+    if (typeof id !== 'string') return;
+    req.session = sessions.get(id);
+    req.session.catch(() => {}); // thrown where it is waited for
+  };
+}
+
 /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
 export async function requireSession(req: Request, sessions: SessionStore): Promise<SessionRecord> {
   const { sessionId, protocolVersion, method } = req.envelope;
   if (sessionId === undefined) throw new RefusedRequest('session_required');
   req.audit.session(sessionId);
-  const session = await sessions.get(sessionId);
+  const session = await (req.session ?? sessions.get(sessionId));
   if (session?.owner !== callerKey(req.caller)) throw new RefusedRequest('session_not_found');
   req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {

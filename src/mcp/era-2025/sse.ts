@@ -48,7 +48,11 @@ export function createSse(options: SseOptions): Sse {
 
   return {
     open: (req, res) => {
-      const writer = createResponseWriter(res, { ...options, audit: req.audit });
+      const writer = createResponseWriter(res, {
+        ...options,
+        audit: req.audit,
+        isStillAllowed: req.isStillAllowed,
+      });
       const owner = callerKey(req.caller);
       options.streams.take(owner, writer);
       const id = newSessionId();

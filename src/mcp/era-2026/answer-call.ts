@@ -1,7 +1,7 @@
 /** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
-import { INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
+import { Cancellation, INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
 import { isOffered } from '../capabilities.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
@@ -29,26 +29,25 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   const { message, protocolVersion } = req.envelope;
   if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
   const { engine, states, streams, lists } = options;
-  const cancelled = new AbortController();
-  const { signal } = cancelled;
+  const cancellation = new Cancellation();
   const { keepAlive, maxBufferBytes } = options;
   const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
   const prepared = lists.find(req);
   if (prepared) return writer.answerPrepared(...prepared);
-  writer.onDisconnect(() => cancelled.abort()); // closing the response is how a client cancels
+  writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels
 
   let failure: unknown;
   const handler = handlerOf(message.method ?? '', options);
   const send = sender(res, writer, streams);
   const handle = handler
     ? (params: Params) =>
-        runCall(req, { handler, params, signal, send, states }).catch((error: unknown) => {
+        runCall(req, { handler, params, cancellation, send, states }).catch((error: unknown) => {
           failure = error;
           throw error;
         })
     : undefined;
   try {
-    const answer = await engine.answer({ message, protocolVersion, handle, signal });
+    const answer = await engine.answer({ message, protocolVersion, handle, cancellation });
     if (!answer) return;
     lists.keep(req, answer.message);
     deliver(req, res, writer, toAnswer(req, answer, failure, options));
@@ -119,7 +118,6 @@ function deliver(
     return writer.answer(answer);
   }
   if (!res.headersSent) throw answer;
-  const { code: reason, rpcCode } = answer;
-  audit.note({ decision: 'deny', reason, 'rpc.code': rpcCode });
+  audit.note(answer.facts);
   writer.answer(answer.toBody(requestId, envelope.id));
 }

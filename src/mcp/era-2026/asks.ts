@@ -25,7 +25,7 @@ const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'reso
 /**
  * Runs a handler; while a question is open, whatever it made of that, the result puts the question to the client.
  *
- * @throws {RpcError} `-32602` for a request state that is not ours, not this caller's or not this request's
+ * @throws {RpcError} `-32602` for a request state that is not ours, not this caller's, not this request's, or used
  * @throws {RefusedRequest} {MissingCapability} and, without an open question, whatever the handler throws
  */
 export async function runAsking(
@@ -34,9 +34,9 @@ export async function runAsking(
   run: (way: Pick<Call, 'canAsk' | 'ask'>) => Promise<Result> | Result,
 ): Promise<Result> {
   const mayAsk = MAY_ASK.has(method);
-  const purpose = purposeOf(caller, method, params);
+  const purpose = () => purposeOf(caller, method, params);
   const state = mayAsk ? params['requestState'] : undefined;
-  const round = state === undefined ? undefined : await states.open(purpose, state);
+  const round = state === undefined ? undefined : await states.open(purpose(), state);
   const answers = collectAnswers(round, params['inputResponses']);
   const used = new Map<string, Answered>();
   const unanswered = new Map<string, AskRequest>();
@@ -54,15 +54,18 @@ export async function runAsking(
     throw new InputRequired();
   };
 
+  // The answers may set off effects, and whoever replays them must not set them off again.
+  if (round) await states.begin(round);
   try {
     const result = await run({ canAsk, ask });
     if (unanswered.size === 0) return result;
   } catch (error) {
     const mustRefuse = error instanceof MissingCapability || error instanceof RefusedRequest;
+    if (round && mustRefuse) await states.giveBack(round); // refused before any effect
     if (mustRefuse || unanswered.size === 0) throw error;
   }
-  const requestState = await states.seal(purpose, {
-    number: (round?.number ?? 0) + 1,
+  if (round) await states.giveBack(round); // no effect precedes a question
+  const requestState = await states.seal(purpose(), {
     asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
     answered: Object.fromEntries(used),
   });

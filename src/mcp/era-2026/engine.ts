@@ -14,6 +14,7 @@ import {
   type SubscriptionFilter,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
+import type { Cancellation } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
 import { serverInfo } from '../server-info.js';
 import type { AskRequest } from '../tool.js';
@@ -27,7 +28,7 @@ export interface EngineRequest {
   readonly protocolVersion: string;
   /** What answers the method; without one the engine answers what it knows itself (`server/discover`). */
   readonly handle: ((params: Params) => Promise<Result>) | undefined;
-  readonly signal: AbortSignal;
+  readonly cancellation: Cancellation;
 }
 
 export interface EngineAnswer {
@@ -60,7 +61,7 @@ export function createEngine(
 }
 
 function exchange(server: Server, request: EngineRequest): Promise<EngineAnswer | undefined> {
-  const { message, protocolVersion, handle, signal } = request;
+  const { message, protocolVersion, handle, cancellation } = request;
   let origin: EngineAnswer['origin'] = 'dispatch';
   if (handle) {
     // The name only chooses the schema of the params; the result is checked when it is encoded.
@@ -72,8 +73,8 @@ function exchange(server: Server, request: EngineRequest): Promise<EngineAnswer 
     });
   }
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    if (cancellation.isCancelled) return resolve(undefined);
+    cancellation.onCancel(() => resolve(undefined));
     const transport = new Exchange(protocolVersion, (sent) => resolve({ message: sent, origin }));
     const deliver = () => {
       transport.deliver(message);

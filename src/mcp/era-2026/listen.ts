@@ -47,7 +47,11 @@ export function createListeners(options: Era2026Options): Listeners {
         throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
       }
       const filter = honoured(requested, req.caller, options);
-      const writer = createResponseWriter(res, { ...options, audit: req.audit });
+      const writer = createResponseWriter(res, {
+        ...options,
+        audit: req.audit,
+        isStillAllowed: req.isStillAllowed,
+      });
       const finish = follow(options.changes, writer, id, filter, () => streams.delete(writer));
       if (writer.closed) return;
       streams.set(writer, { owner, finish });
@@ -82,7 +86,7 @@ function follow(
     unsubscribe();
     onEnd();
   };
-  writer.onDisconnect(stop);
+  writer.onClose(stop);
 
   return () => {
     stop();

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { callerKey, type Caller } from '../../identity/caller.js';
+import type { OnceStore } from '../../stores/types.js';
 import { INVALID_PARAMS, RpcError } from '../call.js';
 import { createSeal, type Params } from './engine.js';
 
@@ -15,8 +16,6 @@ export interface Answered {
 
 /** One round: what was asked with it, and what was answered before it. */
 export interface Round {
-  /** Counts up from 1. */
-  readonly number: number;
   /** Names the round; unguessable and never repeated. */
   readonly nonce: string;
   /** Digest of the question by its key. */
@@ -33,6 +32,10 @@ export interface RequestStates {
   seal(purpose: string, round: Omit<Round, 'nonce'>): Promise<string>;
   /** @throws {RpcError} `-32602`, in one wording for forged, expired and foreign state */
   open(purpose: string, state: unknown): Promise<Round>;
+  /** Begins what a round leads to, on whatever replica. @throws {RpcError} `-32602` when it has begun before */
+  begin(round: Round): Promise<void>;
+  /** Nothing was done after all: the round may be answered again. */
+  giveBack(round: Round): Promise<void>;
 }
 
 /** Answers are the client's to choose: a bound on what it can make us carry. */
@@ -43,9 +46,10 @@ export interface RequestStateOptions {
   readonly keys: readonly Uint8Array[];
   /** How long the client has for its answers, in seconds. */
   readonly ttlS: number;
+  readonly once: OnceStore;
 }
 
-export function createRequestStates({ keys, ttlS }: RequestStateOptions): RequestStates {
+export function createRequestStates({ keys, ttlS, once }: RequestStateOptions): RequestStates {
   const seal = createSeal<Sealed>(keys, ttlS);
   return {
     async seal(purpose, round) {
@@ -60,6 +64,12 @@ export function createRequestStates({ keys, ttlS }: RequestStateOptions): Reques
       if (round?.purpose !== purpose) throw invalidState();
       return round;
     },
+    async begin({ nonce }) {
+      if (await once.take(`round:${nonce}`, ttlS * 1000)) return;
+      const message = 'This requestState was used: begin again without it';
+      throw new RpcError(INVALID_PARAMS, message, { reason: 'request_state_used' });
+    },
+    giveBack: ({ nonce }) => once.release(`round:${nonce}`),
   };
 }
 

@@ -12,7 +12,7 @@ import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
-import { type Call, INTERNAL_ERROR, RpcError } from '../call.js';
+import { type Call, Cancellation, INTERNAL_ERROR, RpcError } from '../call.js';
 import { isOffered } from '../capabilities.js';
 import type { Catalog } from '../catalog.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
@@ -42,7 +42,8 @@ export interface StdioOptions {
 export function serveOverStdio(options: StdioOptions): { close(): Promise<void> } {
   const states = createRequestStates(options.requestState);
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
-  return serveStdio(
+  const running = new Set<Promise<Result>>();
+  const connection = serveStdio(
     ({ era }) => {
       const server = new Server(serverInfo, {
         capabilities: options.capabilities,
@@ -56,7 +57,9 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
         server.setRequestHandler(
           method as 'completion/complete',
           async ({ params = {} }: { params?: Params }, ctx) => {
-            return (await answer({ method, params, era, server, ctx }, options, states)) as never;
+            const answered = answer({ method, params, era, server, ctx }, options, states);
+            running.add(answered);
+            return (await answered.finally(() => running.delete(answered))) as never;
           },
         );
       }
@@ -65,6 +68,12 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
     },
     { onerror: (err) => options.logger.warn({ err }, 'stdio') },
   );
+  return {
+    async close() {
+      await connection.close(); // cancels what runs
+      await Promise.allSettled(running); // its end belongs in the audit
+    },
+  };
 }
 
 interface StdioRequest {
@@ -92,9 +101,10 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
       params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
       capabilities: capabilitiesOfClient(request),
     };
-    const { signal } = mcpReq;
+    const cancellation = new Cancellation();
+    mcpReq.signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
     return await runAsking(states, asking, (way) =>
-      options.handlers[method](params, { caller, requestId, audit, signal, progress, log, ...way }),
+      options.handlers[method](params, { caller, requestId, audit, cancellation, progress, log, ...way }),
     );
   } catch (error) {
     const shown = toRpcError(error, requestId, options.logger);

@@ -11,6 +11,8 @@ export interface ResponseWriterOptions {
   readonly keepAlive: KeepAlive;
   /** `STREAM_MAX_BUFFER_BYTES`: a reader that falls further behind is cut off. */
   readonly maxBufferBytes: number;
+  /** Asked with each keep-alive, where the stream could outlive its caller's credential; then it ends. */
+  readonly isStillAllowed?: () => Promise<boolean>;
 }
 
 export interface ResponseWriter {
@@ -50,7 +52,14 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
   const isGone = () => res.req.socket.destroyed; // known even where a pipelined response has no socket yet
   let closed = isGone();
   const listeners: (() => void)[] = [];
-  const ping = () => write(': keep-alive\n\n');
+  const ping = () => {
+    write(': keep-alive\n\n');
+    void options.isStillAllowed?.().then((isAllowed) => {
+      if (isAllowed || closed) return;
+      audit.note({ reason: 'credentials_invalid' });
+      end();
+    });
+  };
 
   const close = () => {
     closed = true;

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { Cancellation } from '../../../src/mcp/call.js';
 import { createEngine, isAnswerTo } from '../../../src/mcp/era-2025/engine.js';
 import type { JsonRpcMessage } from '../../../src/mcp/message.js';
 
-const never = new AbortController().signal;
+const never = new Cancellation();
 const initialize = (name: string): JsonRpcMessage => ({
   jsonrpc: '2.0',
   id: 1,
@@ -38,10 +39,10 @@ describe('an engine', () => {
 
   test('gives a cancelled request no answer, whatever its handler still does', async () => {
     const engine = createEngine({ tools: {} });
-    const cancel = new AbortController();
+    const cancel = new Cancellation();
     const request = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
-    const answer = engine.answer(request, () => new Promise(() => {}), cancel.signal);
-    cancel.abort();
+    const answer = engine.answer(request, () => new Promise(() => {}), cancel);
+    cancel.cancel();
 
     expect(await answer).toBeUndefined();
   });

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { Cancellation } from '../../../src/mcp/call.js';
 import { createLiveSessions } from '../../../src/mcp/era-2025/live-sessions.js';
 
 test('a session is known while a call or a stream of it is open, and forgotten at once after', () => {
@@ -6,7 +7,7 @@ test('a session is known while a call or a stream of it is open, and forgotten a
   const stream = { send: () => {}, end: () => {} };
   for (let i = 0; i < 100; i++) {
     const live = sessions.findOrAdd(`session ${i}`);
-    live.calls.set(1, new AbortController());
+    live.calls.set(1, new Cancellation());
     live.streams.set('s', stream);
     live.calls.delete(1);
     sessions.release(`session ${i}`);
@@ -23,7 +24,7 @@ test('the end of a session aborts its calls and ends its streams, and those of n
   const ended: string[] = [];
   const calls = ['mine', 'other'].map((id) => {
     const live = sessions.findOrAdd(id);
-    const call = new AbortController();
+    const call = new Cancellation();
     live.calls.set(1, call);
     live.streams.set('s', { send: () => {}, end: () => void ended.push(id) });
     return call;
@@ -31,6 +32,6 @@ test('the end of a session aborts its calls and ends its streams, and those of n
   sessions.end('mine');
   sessions.end('unknown');
 
-  expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+  expect(calls.map(({ isCancelled }) => isCancelled)).toEqual([true, false]);
   expect(ended).toEqual(['mine']);
 });

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { z } from 'zod';
 import { type AskRequest, definePrompt, defineResource, defineTool } from '../../../src/mcp/tool.js';
+import { memoryOnce } from '../../../src/stores/memory/once.js';
 import { answerOf, type Message, type Params, post, type RawOptions } from './raw-client.js';
 import { KEY, startTestServer, type TestServer } from './test-server.js';
 
@@ -198,6 +199,28 @@ describe('rounds', () => {
     expect(second.result).toMatchObject({ resultType: 'complete' });
     expect(textOf(second)).toBe('deleted');
     expect(effects).toEqual(['run a', 'run a', 'deleted a as me']);
+  });
+
+  test('an answer that has set off its effects is refused when it comes again, even at the same moment', async () => {
+    const first = await call('delete', { path: 'a' });
+    const answer = { requestState: stateOf(first), inputResponses: { confirm: accept('me') } };
+    const replies = await Promise.all([1, 2, 3].map(() => call('delete', { path: 'a' }, answer)));
+    const later = await call('delete', { path: 'a' }, answer);
+
+    expect(replies.filter(({ result }) => result !== undefined)).toHaveLength(1);
+    expect(later.error).toMatchObject({ code: -32602, data: { reason: 'request_state_used' } });
+    expect(effects.filter((effect) => effect.startsWith('deleted'))).toHaveLength(1);
+    expect((await call('delete', { path: 'a' })).result).toMatchObject({ resultType: 'input_required' });
+  });
+
+  test('an answer that only led to the next question may come again', async () => {
+    const first = await call('steps', {});
+    const answer = { requestState: stateOf(first), inputResponses: { name: accept('Ada') } };
+
+    for (const _ of [1, 2]) {
+      const second = await call('steps', {}, answer);
+      expect(second.result?.['inputRequests']).toEqual({ age: form('Age of Ada?', 'integer') });
+    }
   });
 
   test('questions asked one after the other keep the earlier answers, in a state that changes', async () => {
@@ -400,8 +423,14 @@ describe('keys', () => {
     );
 
   test('the first key seals and all open; a key that is gone opens nothing', async () => {
-    const both = await startTestServer({ tools }, { requestState: { keys: [NEW, KEY], ttlS: 600 } });
-    const only = await startTestServer({ tools }, { requestState: { keys: [NEW], ttlS: 600 } });
+    const both = await startTestServer(
+      { tools },
+      { requestState: { keys: [NEW, KEY], ttlS: 600, once: memoryOnce() } },
+    );
+    const only = await startTestServer(
+      { tools },
+      { requestState: { keys: [NEW], ttlS: 600, once: memoryOnce() } },
+    );
     const inputResponses = { confirm: accept('me') };
     try {
       const old = { requestState: stateOf(await ask(server.url)), inputResponses };
@@ -418,7 +447,9 @@ describe('keys', () => {
   });
 
   test('no key at all fails at start-up', async () => {
-    await expect(startTestServer({}, { requestState: { keys: [], ttlS: 600 } })).rejects.toThrow(TypeError);
+    await expect(
+      startTestServer({}, { requestState: { keys: [], ttlS: 600, once: memoryOnce() } }),
+    ).rejects.toThrow(TypeError);
   });
 });
 

@@ -12,6 +12,7 @@ import type { Definitions } from '../../../src/mcp/tool.js';
 import type { AuditFacts } from '../../../src/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/refusal.js';
 import type { Change } from '../../../src/stores/types.js';
+import { memoryOnce } from '../../../src/stores/memory/once.js';
 import { memoryBus } from '../../../src/stores/memory/bus.js';
 
 export const KEY = Buffer.alloc(32, 1);
@@ -56,7 +57,7 @@ export async function startTestServer(
       logging: {},
       completions: {},
     },
-    requestState: { keys: [KEY], ttlS: 600 },
+    requestState: { keys: [KEY], ttlS: 600, once: memoryOnce() },
     maxStreamsPerCaller: 2,
     keepAlive,
     maxBufferBytes: 1_000_000,
@@ -133,9 +134,5 @@ function layers(audits: AuditFacts[], events: EventEmitter) {
 
 function refusals(error: unknown, req: Request, res: Response, _next: NextFunction) {
   const refused = error instanceof RefusedRequest ? error : new RefusedRequest('internal');
-  const id = req.envelope?.id ?? null;
-  res
-    .status(refused.status)
-    .set(refused.headers)
-    .json(refused.toBody(req.requestId, refused.options.id ?? id));
+  res.status(refused.status).set(refused.headers).json(refused.toBody(req.requestId, req.envelope?.id));
 }

@@ -6,6 +6,7 @@ import { createHandlers } from '../../../../src/mcp/handlers.js';
 import { defineTool } from '../../../../src/mcp/tool.js';
 import { openAudit } from '../../../../src/observe/audit.js';
 import { createLogger } from '../../../../src/observe/logger.js';
+import { memoryOnce } from '../../../../src/stores/memory/once.js';
 import { memoryBus } from '../../../../src/stores/memory/bus.js';
 import type { Change } from '../../../../src/stores/types.js';
 
@@ -50,7 +51,7 @@ serveOverStdio({
     maxResultBytes: 100_000,
   }),
   capabilities: capabilitiesOf(catalog),
-  requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60 },
+  requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, once: memoryOnce() },
   askTimeoutMs: 5_000,
   caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },
 });

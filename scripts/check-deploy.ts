@@ -1,0 +1,49 @@
+/** `npm run check:deploy`: every overlay as a cluster would get it, through the schemas and our own rules. */
+import { existsSync } from 'node:fs';
+import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
+import { lint } from './deploy/lint.js';
+import type { Manifest, Problem } from './deploy/manifest.js';
+import { overlays, render } from './deploy/render.js';
+import { readSchemas } from './deploy/schema.js';
+
+const SCHEMAS = process.env['KUBERNETES_OPENAPI'] ?? 'deploy/checks/kubernetes-openapi.json.gz';
+
+let failed = false;
+
+function report(what: string, problems: readonly Problem[]): void {
+  process.stdout.write(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${what}\n`);
+  for (const { rule, where, message } of problems)
+    process.stdout.write(`       ${rule}: ${where} ${message}\n`);
+  failed ||= problems.length > 0;
+}
+
+const validate = existsSync(SCHEMAS) ? readSchemas(SCHEMAS) : undefined;
+if (validate === undefined) {
+  process.stdout.write(
+    'skip schemas: KUBERNETES_OPENAPI names no file (kubectl get --raw /openapi/v2 | gzip)\n',
+  );
+}
+for (const folder of overlays()) {
+  const manifests = render(folder);
+  if (validate !== undefined) report(`${folder}: schemas`, validate(manifests));
+  report(`${folder}: rules`, await lint(manifests));
+}
+
+/** Each mistake must be seen by the rule that is there for it: otherwise the rule above passed by seeing nothing. */
+async function checkTheChecks(
+  rows: typeof BROKEN,
+  check: (manifests: readonly Manifest[]) => readonly Problem[] | Promise<readonly Problem[]>,
+): Promise<void> {
+  const unseen: Problem[] = [];
+  for (const [rule, mistake, ...changes] of rows) {
+    const found = await check(breakIt(production, changes));
+    if (!found.some((problem) => problem.rule === rule))
+      unseen.push({ rule, where: mistake, message: 'was not seen' });
+  }
+  report(`${rows.length - unseen.length} of ${rows.length} broken manifests are caught`, unseen);
+}
+
+const production = render('deploy/kubernetes/overlays/prod');
+await checkTheChecks(BROKEN, lint);
+if (validate !== undefined) await checkTheChecks(BROKEN_SCHEMAS, validate);
+process.exitCode = failed ? 1 : 0;

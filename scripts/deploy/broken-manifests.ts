@@ -1,0 +1,257 @@
+/** Each row breaks one thing in the production overlay, as somebody would by mistake, and names the rule that must see it. */
+import { type Manifest, whereIs } from './manifest.js';
+
+type Change = (manifests: Manifest[]) => void;
+type Row = readonly [rule: string, mistake: string, ...changes: readonly Change[]];
+type Node = Record<string, unknown>;
+
+/** The object whose kind and name begin so: names of generated ones end in a hash. */
+function find(manifests: readonly Manifest[], where: string): Manifest {
+  const found =
+    manifests.find((manifest) => whereIs(manifest) === where) ??
+    manifests.find((manifest) => whereIs(manifest).startsWith(where));
+  if (found === undefined) throw new Error(`nothing to break: ${where}`);
+  return found;
+}
+
+/** Sets what a path such as `spec.ports.0.port` leads to; `undefined` removes it. */
+const set =
+  (where: string, path: string, value?: unknown): Change =>
+  (manifests) => {
+    const names = path.split('.').map((name) => name.replaceAll('~', '.'));
+    const last = names.pop() ?? '';
+    let node = find(manifests, where) as unknown as Node;
+    for (const name of names) node = (node[name] ??= {}) as Node;
+    if (Array.isArray(node) && value === undefined) node.splice(Number(last), 1);
+    else if (value === undefined) delete node[last];
+    else node[last] = value;
+  };
+
+const drop =
+  (where: string): Change =>
+  (manifests) =>
+    void manifests.splice(manifests.indexOf(find(manifests, where)), 1);
+
+const SERVER = 'Deployment/mcp-server';
+const REDIS = 'Deployment/mcp-server-redis';
+const POD = 'spec.template.spec';
+const CONTAINER = `${POD}.containers.0`;
+const pod = (path: string, value?: unknown) => set(SERVER, `${POD}.${path}`, value);
+const container = (path: string, value?: unknown) => set(SERVER, `${CONTAINER}.${path}`, value);
+const setting = (name: string, value?: string) => set('ConfigMap/mcp-server-', `data.${name}`, value);
+const route = (path: string, value?: unknown) => set('HTTPRoute/mcp-server', `spec.${path}`, value);
+
+/** No schema sees any of these. */
+export const BROKEN: readonly Row[] = [
+  ['image', 'latest', container('image', 'ghcr.io/example/mcp-server:latest')],
+  ['image', 'no tag at all', container('image', 'ghcr.io/example/mcp-server')],
+  ['image', 'a digest made up', container('image', `ghcr.io/example/mcp-server@sha256:${'0'.repeat(64)}`)],
+  ['image', 'a major version only', set(REDIS, `${CONTAINER}.image`, 'docker.io/valkey/valkey:8')],
+  ['service-links', 'service links left on', pod('enableServiceLinks')],
+  ['token', 'a token in the pod', pod('automountServiceAccountToken', true)],
+  ['host', 'the network of the host', pod('hostNetwork', true)],
+  ['host', 'a folder of the host', pod('volumes.0', { name: 'tmp', hostPath: { path: '/var/run' } })],
+  ['root', 'root allowed', pod('securityContext.runAsNonRoot')],
+  ['root', 'uid 1000', pod('securityContext.runAsUser', 1000)],
+  ['root', 'the container overrides the pod', container('securityContext.runAsUser', 0)],
+  ['seccomp', 'no seccomp', pod('securityContext.seccompProfile')],
+  ['privileges', 'privilege escalation', container('securityContext.allowPrivilegeEscalation')],
+  ['capabilities', 'a capability', container('securityContext.capabilities.add', ['NET_BIND_SERVICE'])],
+  ['capabilities', 'capabilities kept', container('securityContext.capabilities')],
+  ['writable-root', 'a writable root', container('securityContext.readOnlyRootFilesystem', false)],
+  [
+    'writable-root',
+    'a writable root of Valkey',
+    set(REDIS, `${CONTAINER}.securityContext.readOnlyRootFilesystem`),
+  ],
+  ['volume-size', 'an endless /tmp', set(REDIS, `${POD}.volumes.0.emptyDir.sizeLimit`)],
+  [
+    'mounts',
+    'writable secrets',
+    container('volumeMounts.0.readOnly'),
+    container('volumeMounts.1.readOnly'),
+    container('volumeMounts.2.readOnly'),
+  ],
+  ['mounts', 'writable code', container('volumeMounts.0', { name: 'tmp', mountPath: '/app/dist' })],
+  ['resources', 'no memory limit', container('resources.limits.memory')],
+  ['resources', 'no requests', container('resources.requests')],
+  ['heap', 'a heap over the limit', setting('NODE_OPTIONS', '--max-old-space-size=512')],
+  ['heap', 'no heap limit', setting('NODE_OPTIONS')],
+  ['probes', 'no readiness', container('readinessProbe')],
+  ['probes', 'probes on the public port', container('livenessProbe.httpGet.port', 'http')],
+  ['probes', 'a probe at no port', container('readinessProbe.httpGet.port', 'health')],
+  ['probes', 'restarts while Redis is away', container('livenessProbe.httpGet.path', '/readyz')],
+  [
+    'pre-stop',
+    'a shell that is not there',
+    container('lifecycle.preStop', { exec: { command: ['sleep', '5'] } }),
+  ],
+  ['grace', 'killed while draining', pod('terminationGracePeriodSeconds', 60)],
+  ['grace', 'the default grace', pod('terminationGracePeriodSeconds')],
+  ['grace', 'a longer drain than the grace', setting('SHUTDOWN_GRACE_MS', '85000')],
+  ['variables', 'a variable that nobody reads', setting('MAX_BODY_SIZE', '1')],
+  ['configuration', 'a misspelled variable', setting('ALLOWED_ORIGIN', 'https://a.example')],
+  ['configuration', 'no TRUSTED_PROXIES', setting('TRUSTED_PROXIES')],
+  ['configuration', 'no ALLOWED_HOSTS', setting('ALLOWED_HOSTS')],
+  ['configuration', 'a PUBLIC_URL without TLS', setting('PUBLIC_URL', 'http://mcp.example.com/mcp')],
+  ['configuration', 'jwt without issuers', setting('JWT_ISSUERS')],
+  ['configuration', 'tools that outlive the drain', setting('TOOL_TIMEOUT_MS', '70000')],
+  ['configuration', 'replicas without Redis', container('env', [])],
+  ['replicas', 'REPLICAS below what scaling may reach', setting('REPLICAS', '3')],
+  ['listeners', 'only this pod reaches it', setting('HOST', '127.0.0.1')],
+  ['listeners', 'the kubelet cannot ask', setting('ADMIN_HOST', '127.0.0.1')],
+  ['listeners', 'another port than the container names', setting('PORT', '8080')],
+  ['secret-in-env', 'a URL with its password', setting('REDIS_URL', 'rediss://user:hunter2@redis:6379')],
+  [
+    'secret-in-env',
+    'a Secret as a variable',
+    container('env.0', {
+      name: 'AUDIT_HMAC_KEY',
+      valueFrom: { secretKeyRef: { name: 'mcp-server-secrets', key: 'audit-hmac-key' } },
+    }),
+  ],
+  [
+    'secret-in-env',
+    'a whole Secret as variables',
+    container('envFrom.1', { secretRef: { name: 'mcp-server-secrets' } }),
+  ],
+  ['files', 'keys that are not mounted', setting('API_KEYS_FILE', '/etc/keys.json')],
+  ['references', 'no ConfigMap', container('envFrom.0.configMapRef.name', 'mcp-server-settings')],
+  ['references', 'a Secret that nobody makes', pod('volumes.1.secret.secretName', 'mcp-secrets')],
+  ['references', 'no such volume', container('volumeMounts.0.name', 'temporary')],
+  ['references', 'no ServiceAccount', pod('serviceAccountName', 'server')],
+  [
+    'references',
+    'pods that their Deployment does not know',
+    set(SERVER, 'spec.selector.matchLabels.app', 'mcp'),
+  ],
+  ['selectors', 'a Service of no pods', set('Service/mcp-server', 'spec.selector.app', 'mcp')],
+  [
+    'selectors',
+    'a Service that also takes Valkey',
+    set('Service/mcp-server', 'spec.selector', { 'app.kubernetes.io/name': 'mcp-server' }),
+  ],
+  [
+    'selectors',
+    'a budget of no pods',
+    set('PodDisruptionBudget/mcp-server', 'spec.selector.matchLabels.app', 'mcp'),
+  ],
+  [
+    'selectors',
+    'a policy of no pods',
+    set('NetworkPolicy/mcp-server-from-gateway', 'spec.podSelector.matchLabels.app', 'mcp'),
+  ],
+  [
+    'selectors',
+    'spread by other labels',
+    pod('topologySpreadConstraints.0.labelSelector.matchLabels.app', 'mcp'),
+  ],
+  ['names', 'the same object twice', (manifests) => void manifests.push(find(manifests, SERVER))],
+  ['namespace', 'another namespace', set('Service/mcp-server', 'metadata.namespace', 'default')],
+  [
+    'namespace',
+    'Pod Security baseline',
+    set('Namespace/mcp-server', 'metadata.labels.pod-security~kubernetes~io/enforce', 'baseline'),
+  ],
+  ['labels', 'no recommended labels', set(SERVER, 'spec.template.metadata.labels.app~kubernetes~io/part-of')],
+  ['target-port', 'a wrong targetPort', set('Service/mcp-server', 'spec.ports.0.targetPort', 8080)],
+  ['exposed', 'a load balancer around the gateway', set('Service/mcp-server', 'spec.type', 'LoadBalancer')],
+  ['tls', 'a listener without TLS', set('Gateway/mcp-server', 'spec.listeners.0.protocol', 'HTTP')],
+  [
+    'tls',
+    'a certificate that nobody makes',
+    set('Gateway/mcp-server', 'spec.listeners.0.tls.certificateRefs.0.name', 'tls'),
+  ],
+  [
+    'tls',
+    'a certificate of another name',
+    set('Certificate/mcp-server', 'spec.dnsNames.0', 'www.example.com'),
+  ],
+  ['route', 'no such Gateway', route('parentRefs.0.name', 'public')],
+  ['route', 'no such listener', route('parentRefs.0.sectionName', 'http')],
+  ['route', 'every host', route('hostnames', [])],
+  ['route', 'a host that the server refuses', route('hostnames.0', 'api.example.com')],
+  ['route', 'a wrong port of the Service', route('rules.0.backendRefs.0.port', 3000)],
+  [
+    'route',
+    'metrics for the public',
+    route('rules.0.backendRefs.0', { name: 'mcp-server-admin', port: 9464 }),
+  ],
+  ['stream-timeout', 'streams cut after the default', route('rules.0.timeouts')],
+  ['stream-timeout', 'streams cut after a minute', route('rules.0.timeouts.request', '60s')],
+  ['stream-timeout', 'no route for the endpoint', setting('PUBLIC_URL', 'https://mcp.example.com/v1')],
+  [
+    'monitor',
+    'a port that is not there',
+    set('ServiceMonitor/mcp-server', 'spec.endpoints.0.port', 'metrics'),
+  ],
+  [
+    'metrics',
+    'an alert that never fires',
+    set('PrometheusRule/mcp-server', 'spec.groups.0.rules.0.expr', 'mcp_server_lost > 0'),
+  ],
+  [
+    'availability',
+    'a rollout that takes pods away',
+    set(SERVER, 'spec.strategy.rollingUpdate.maxUnavailable', 1),
+  ],
+  ['availability', 'no budget', drop('PodDisruptionBudget/mcp-server')],
+  [
+    'availability',
+    'nodes that cannot be drained',
+    set('PodDisruptionBudget/mcp-server', 'spec.maxUnavailable', 0),
+  ],
+  ['availability', 'all on one node', pod('topologySpreadConstraints', [])],
+  [
+    'scaling',
+    'scales another name',
+    set('HorizontalPodAutoscaler/mcp-server', 'spec.scaleTargetRef.name', 'server'),
+  ],
+  ['scaling', 'scales down to one', set('HorizontalPodAutoscaler/mcp-server', 'spec.minReplicas', 1)],
+  ['network', 'no default', drop('NetworkPolicy/default-deny')],
+  ['network', 'from everywhere', set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.from')],
+  [
+    'network',
+    'from every pod of the cluster',
+    set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.from.0', { namespaceSelector: {} }),
+  ],
+  ['network', 'every port', set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.ports')],
+  [
+    'network',
+    'metrics for the gateway',
+    set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.ports.1', {
+      protocol: 'TCP',
+      port: 'admin',
+    }),
+  ],
+  [
+    'network',
+    'the metadata service of the cloud',
+    set('NetworkPolicy/mcp-server-to-issuers', 'spec.egress.0.to.0.ipBlock.except'),
+  ],
+  ['network', 'no DNS', drop('NetworkPolicy/mcp-server-dns')],
+  ['network', 'no Redis', drop('NetworkPolicy/mcp-server-to-redis')],
+  ['network', 'no keys of the issuers', drop('NetworkPolicy/mcp-server-to-issuers')],
+  ['network', 'no Prometheus', drop('NetworkPolicy/mcp-server-from-prometheus')],
+  ['network', 'no gateway', drop('NetworkPolicy/mcp-server-from-gateway')],
+];
+
+/** These the schemas see, where they are at hand. */
+export const BROKEN_SCHEMAS: readonly Row[] = [
+  ['schema', 'a misspelled field', pod('terminationGracePeriod', 90)],
+  ['schema', 'a field at the wrong place', set(SERVER, 'spec.enableServiceLinks', false)],
+  ['schema', 'text where a number must be', set(SERVER, 'spec.replicas', '3')],
+  ['schema', 'no such version', set(SERVER, 'apiVersion', 'apps/v1beta1')],
+  ['schema', 'a duration that is none', route('rules.0.timeouts.request', '1 minute')],
+  [
+    'schema',
+    'a policy of another time',
+    set('HorizontalPodAutoscaler/mcp-server', 'spec.targetCPUUtilizationPercentage', 60),
+  ],
+];
+
+export function breakIt(manifests: readonly Manifest[], changes: readonly Change[]): readonly Manifest[] {
+  const broken = structuredClone(manifests) as Manifest[];
+  for (const change of changes) change(broken);
+  return broken;
+}

@@ -1,0 +1,151 @@
+/** The server's settings in a manifest: its own configuration judges them, as at the start. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, loadConfig, redacted } from '../../src/config.js';
+import { Variables } from '../../src/config-schema.js';
+import { toolSettings } from '../../src/tools/settings.js';
+import { mebibytes } from './lint-pods.js';
+import {
+  type Container,
+  environment,
+  isServer,
+  type Manifest,
+  ofKind,
+  portNumber,
+  type Problem,
+  type Rule,
+  type Workload,
+  workloads,
+} from './manifest.js';
+
+type Environment = Readonly<Record<string, string>>;
+
+const VARIABLES = Object.keys({ ...Variables.shape, ...toolSettings.shape });
+const SECRETS = VARIABLES.filter((name) => redacted({ [name]: '' })[name] !== '');
+const KNOWN = new Set([...VARIABLES, ...SECRETS.map((name) => `${name}_FILE`), 'NODE_OPTIONS']);
+/** Something valid, where the real one is a secret that no manifest holds. */
+const SAMPLES: Environment = {
+  REDIS_URL_FILE: 'rediss://user:password@redis:6379',
+  STATE_KEYS_FILE: Buffer.alloc(32).toString('base64url'),
+};
+/** Time to close stores, services and audit after the drain. */
+const CLOSING_MS = 5_000;
+
+interface Server {
+  readonly workload: Workload;
+  readonly container: Container;
+  readonly env: Environment;
+  readonly manifests: readonly Manifest[];
+}
+
+export function servers(manifests: readonly Manifest[]): readonly Server[] {
+  return workloads(manifests)
+    .filter(isServer)
+    .flatMap((workload) =>
+      workload.pod.containers.map((container) => ({
+        workload,
+        container,
+        env: environment(manifests, container),
+        manifests,
+      })),
+    );
+}
+
+/** One problem for every message. */
+const server =
+  (rule: string, messages: (server: Server) => readonly (string | false | undefined)[]): Rule =>
+  (manifests) =>
+    servers(manifests).flatMap((each) =>
+      messages(each)
+        .filter((message) => typeof message === 'string')
+        .map((message): Problem => ({ rule, where: each.workload.where, message })),
+    );
+
+/** Every variable that is not one of ours: most are ours, misspelled. */
+export const unknownVariables = (names: readonly string[]): readonly string[] =>
+  names.filter((name) => !KNOWN.has(name));
+
+/** What the server would say at its start; the files it names are there and hold something valid. */
+export function configurationProblems(env: Environment): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-deploy-'));
+  try {
+    const local = Object.entries(env).map(([name, value]) => {
+      if (!name.endsWith('_FILE') || !KNOWN.has(name) || !value) return [name, value];
+      writeFileSync(join(folder, name), SAMPLES[name] ?? 'x'.repeat(44));
+      return [name, join(folder, name)];
+    });
+    loadConfig(Object.fromEntries(local) as Environment);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map(({ variable, message }) => `${variable} ${message}`);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Environment variables show in `kubectl describe`, in crash reports and in every child process. */
+export const secretsIn = (names: readonly string[]): readonly string[] =>
+  names.filter((name) => SECRETS.includes(name) || /(PASSWORD|TOKEN|SECRET|API_KEY)$/.test(name));
+
+function isMounted(path: string, { volumeMounts = [] }: Container): boolean {
+  return volumeMounts.some(({ mountPath }) => path.startsWith(`${mountPath}/`));
+}
+
+const isShort = (env: Environment, grace: number) =>
+  Number(env['SHUTDOWN_DELAY_MS'] ?? 5000) + Number(env['SHUTDOWN_GRACE_MS'] ?? 65_000) + CLOSING_MS >
+  grace * 1000;
+
+function largest({ workload, manifests }: Server): number {
+  const scalers = ofKind<{ maxReplicas: number }>(manifests, 'HorizontalPodAutoscaler');
+  return Math.max(workload.spec.replicas ?? 1, ...scalers.map(({ spec }) => spec.maxReplicas));
+}
+
+export const SERVER_RULES: readonly Rule[] = [
+  server('variables', ({ env }) =>
+    unknownVariables(Object.keys(env)).map((name) => `${name} is not in the configuration`),
+  ),
+  server('configuration', ({ env }) => configurationProblems(env)),
+  server('secret-in-env', ({ env, container }) => [
+    ...secretsIn(Object.keys(env)).map((name) => `${name} must be a mounted file, by ${name}_FILE`),
+    container.envFrom?.some(({ secretRef }) => secretRef) &&
+      'a Secret must be mounted, not be the environment',
+    container.env?.some(({ valueFrom }) => valueFrom?.secretKeyRef) &&
+      'a Secret must be mounted, not be the environment',
+  ]),
+  server('files', ({ env, container }) =>
+    Object.entries(env)
+      .filter(([name, path]) => name.endsWith('_FILE') && !isMounted(path, container))
+      .map(([name]) => `${name} names a file that no volume holds`),
+  ),
+  server('grace', ({ env, workload }) => [
+    isShort(env, workload.pod.terminationGracePeriodSeconds ?? 30) &&
+      'terminationGracePeriodSeconds must exceed SHUTDOWN_DELAY_MS + SHUTDOWN_GRACE_MS by 5 s',
+  ]),
+  server('heap', ({ env, container }) => {
+    const [, heap] = /--max-old-space-size=(\d+)/.exec(env['NODE_OPTIONS'] ?? '') ?? [];
+    const isFitting = Number(heap) <= 0.75 * mebibytes(container.resources?.limits?.['memory']);
+    return [!isFitting && 'NODE_OPTIONS must limit the heap to three quarters of the memory limit'];
+  }),
+  server('listeners', ({ env, container }) => [
+    portNumber(container, 'http') !== Number(env['PORT'] ?? 3000) && 'the port named http must be PORT',
+    portNumber(container, 'admin') !== Number(env['ADMIN_PORT'] ?? 9464) &&
+      'the port named admin must be ADMIN_PORT',
+    !/^(0\.0\.0\.0|::)$/.test(env['HOST'] ?? '') && 'HOST must be 0.0.0.0 or ::, or nobody reaches it',
+    !/^(0\.0\.0\.0|::)$/.test(env['ADMIN_HOST'] ?? '') &&
+      'ADMIN_HOST must be 0.0.0.0 or ::, for kubelet and Prometheus',
+  ]),
+  server('probes', ({ container }) =>
+    [container.startupProbe, container.livenessProbe, container.readinessProbe].map(
+      (probe) =>
+        probe?.httpGet !== undefined &&
+        portNumber(container, probe.httpGet.port) !== portNumber(container, 'admin') &&
+        'probes ask on the admin port: the Host guard of the public one refuses the kubelet',
+    ),
+  ),
+  server('replicas', (each) => [
+    largest(each) > Number(each.env['REPLICAS'] ?? 1) &&
+      'REPLICAS must cover every replica there can be, or limits multiply while Redis is away',
+  ]),
+];

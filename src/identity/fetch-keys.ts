@@ -1,0 +1,91 @@
+/** An issuer's public keys, found by its metadata and fetched within bounds. */
+import type { JSONWebKeySet } from 'jose';
+
+/** Longest answer read: a key set or metadata document is a few kilobytes. */
+const MAX_BYTES = 512 * 1024;
+
+/**
+ * @param jwksUrl instead of discovery
+ * @param signal bounds the time, bodies included
+ */
+export async function fetchKeySet(issuer: string, jwksUrl: URL | undefined, signal: AbortSignal) {
+  return (await fetchJson(jwksUrl ?? (await discover(issuer, signal)), signal)) as JSONWebKeySet;
+}
+
+/** @throws when no document of this issuer names a key set we may fetch */
+async function discover(issuer: string, signal: AbortSignal): Promise<URL> {
+  const problems: string[] = [];
+  for (const url of metadataUrls(issuer)) {
+    try {
+      return jwksUrlOf(await fetchJson(url, signal), issuer);
+    } catch (error) {
+      problems.push(`${url.href}: ${describe(error)}`);
+    }
+  }
+  throw new Error(`no metadata: ${problems.join('; ')}`);
+}
+
+/** In the order MCP gives (2025-11-25, authorization server metadata discovery). */
+function metadataUrls(issuer: string): readonly URL[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, '');
+  const urls = [
+    `${origin}/.well-known/oauth-authorization-server${path}`, // RFC 8414 §3.1
+    `${origin}/.well-known/openid-configuration${path}`, // RFC 8414 §5
+    `${origin}${path}/.well-known/openid-configuration`, // OpenID Connect Discovery §4.1
+  ];
+  return [...new Set(urls)].map((url) => new URL(url));
+}
+
+/** RFC 8414 §3.3: metadata whose issuer is not exactly the one asked for must not be used. */
+function jwksUrlOf(metadata: unknown, issuer: string): URL {
+  const { issuer: named, jwks_uri: jwksUri } = Object(metadata) as Record<string, unknown>;
+  if (named !== issuer) throw new Error('names another issuer');
+  if (typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) throw new Error('has no jwks_uri');
+  const url = new URL(jwksUri);
+  // A remote issuer may not send us to our own loopback, nor down to http.
+  if (!isFetchable(url, issuer.startsWith('http:'))) throw new Error('its jwks_uri must be https');
+  return url;
+}
+
+/**
+ * Whether keys may be fetched from here. Without TLS anyone on the path could hand us their own key; on loopback
+ * there is no path.
+ */
+export function isFetchable(url: URL, allowHttp: boolean): boolean {
+  const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:' && isLoopback(url));
+  return secure && url.username === '' && url.password === '';
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** Redirects are not followed: they would lead past {@link isFetchable}. */
+async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(url, { redirect: 'manual', signal, headers: { Accept: 'application/json' } });
+  try {
+    if (response.status !== 200) throw new Error(`${url.href} answered ${response.status}`);
+    return JSON.parse(await readText(response, url)) as unknown;
+  } finally {
+    await response.body?.cancel().catch(() => {});
+  }
+}
+
+/** Counts what arrives, after decompression: `Content-Length` may be absent or false. */
+async function readText(response: Response, url: URL): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BYTES) throw new Error(`${url.href} answered more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** `fetch` hides the reason in the cause. */
+export function describe(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message} (${cause.message})` : message;
+}
