@@ -26,9 +26,14 @@ const SOURCES = [
   'scripts/new.ts',
 ];
 const TESTS = [
-  ...['context', 'documents.test', 'documents-swap.test', 'era-parity.test', 'sample-tools.test', 'stdio.test'].map(
-    (name) => `test/tools/${name}.ts`,
-  ),
+  ...[
+    'context',
+    'documents.test',
+    'documents-swap.test',
+    'era-parity.test',
+    'sample-tools.test',
+    'stdio.test',
+  ].map((name) => `test/tools/${name}.ts`),
   'test/resources/documents.test.ts',
   'test/prompts/summarize-document.test.ts',
   'test/scripts/demo.test.ts',

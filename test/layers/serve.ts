@@ -9,7 +9,7 @@ import { clientAddress } from '../../src/layers/client-address.js';
 import { errorResponse } from '../../src/layers/error-response.js';
 import { answerParserRefusals } from '../../src/layers/parser-refusals.js';
 import { requestId } from '../../src/layers/request-id.js';
-import type { AuditFacts, AuditTrail } from '../../src/observe/audit-record.js';
+import { AuditFacts, type AuditTrail } from '../../src/observe/audit-record.js';
 import type { RateLimiter } from '../../src/stores/types.js';
 
 export interface Ended extends AuditFacts {
@@ -27,19 +27,17 @@ export class RecordingAudit extends EventEmitter<{ end: [Ended] }> {
   }
 
   trail(requestId: string, first: AuditFacts): AuditTrail & { end(facts: AuditFacts): void } {
-    let facts: AuditFacts = { ...first };
+    const facts = Object.assign(new AuditFacts(), first);
     return {
       requestId,
-      get facts() {
-        return facts;
-      },
-      note: (more) => void (facts = { ...facts, ...more }),
+      facts,
+      note: (more) => void Object.assign(facts, more),
       session: () => {},
       arguments: () => {},
       received: () => Promise.resolve(),
       streamOpen: () => {},
       end: (more) => {
-        const record = { requestId, ...facts, ...more };
+        const record = Object.assign({ requestId }, facts, more);
         this.ended.push(record);
         this.emit('end', record);
       },

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { events, type Message, type StreamEvent } from '../mcp/era-2025/raw-client.js';
 
-export { all, body, events, type Message, messages, next } from '../mcp/era-2025/raw-client.js';
+export { all, body, type Message } from '../mcp/era-2025/raw-client.js';
 
 export interface Sending {
   readonly session?: string;
