@@ -1,7 +1,6 @@
 /** Tests run as native ES modules; swc only strips the types, `npm run types` checks them. */
 export default {
   testEnvironment: 'node',
-  maxWorkers: '100%', // most tests wait for processes and sockets
   testTimeout: 20_000, // some tests start processes, while every core runs other tests
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/conformance/'],

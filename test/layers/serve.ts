@@ -37,7 +37,9 @@ export class RecordingAudit extends EventEmitter<{ end: [Ended] }> {
       received: () => Promise.resolve(),
       streamOpen: () => {},
       end: (more) => {
-        const record = Object.assign({ requestId }, facts, more);
+        Object.assign(facts, more);
+        const known = Object.entries(facts).filter(([, fact]) => fact !== undefined);
+        const record = { requestId, ...Object.fromEntries(known) } as Ended;
         this.ended.push(record);
         this.emit('end', record);
       },
