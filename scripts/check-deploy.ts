@@ -1,6 +1,8 @@
 /** `npm run check:deploy`: every overlay as a cluster would get it, through the schemas and our own rules. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
+import { lintCompose } from './deploy/compose.js';
+import { lintDockerfile, lintDockerignore } from './deploy/dockerfile.js';
 import { lint } from './deploy/lint.js';
 import type { Manifest, Problem } from './deploy/manifest.js';
 import { overlays, render } from './deploy/render.js';
@@ -16,6 +18,11 @@ function report(what: string, problems: readonly Problem[]): void {
     process.stdout.write(`       ${rule}: ${where} ${message}\n`);
   failed ||= problems.length > 0;
 }
+
+const read = (file: string) => readFileSync(file, 'utf8');
+report('deploy/Dockerfile', lintDockerfile(read('deploy/Dockerfile')));
+report('.dockerignore', lintDockerignore(read('.dockerignore')));
+report('deploy/compose.yaml', lintCompose(read('deploy/compose.yaml')));
 
 const validate = existsSync(SCHEMAS) ? readSchemas(SCHEMAS) : undefined;
 if (validate === undefined) {

@@ -112,6 +112,8 @@ export interface Workload {
 
 export const whereIs = ({ kind, metadata }: Manifest): string => `${kind}/${metadata.name}`;
 
+/** `T` is what the schemas promise of `spec`. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the type of a parsed document
 export function ofKind<T extends object>(
   manifests: readonly Manifest[],
   kind: string,

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Certificates and secrets for deploy/compose.yaml, once: what exists stays. Delete the folder to begin anew.
+# They are for one host; the certificate authority's key is not kept.
+set -eu
+umask 027
+cd "$(dirname "$0")"
+[ -e secrets/ready ] && exit 0
+rm -rf secrets
+mkdir -p secrets
+cd secrets
+
+ca_key=$(mktemp)
+trap 'rm -f "$ca_key" ./*.csr ./*.ext' EXIT
+openssl ecparam -name prime256v1 -genkey -noout -out "$ca_key"
+openssl req -x509 -new -key "$ca_key" -days 825 -subj '/CN=mcp-server compose CA' -out ca.crt \
+  -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign
+
+# certificate FILE NAMES
+certificate() {
+  openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"
+  openssl req -new -key "$1.key" -subj "/CN=$1" -out "$1.csr"
+  printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n' "$2" >"$1.ext"
+  openssl x509 -req -in "$1.csr" -CA ca.crt -CAkey "$ca_key" -CAcreateserial -days 397 -extfile "$1.ext" -out "$1.crt" 2>/dev/null
+}
+certificate proxy DNS:localhost,IP:127.0.0.1
+certificate valkey DNS:valkey
+rm -f ca.srl
+
+password=$(openssl rand -hex 32)
+hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
+printf 'user default off\nuser mcp-server on #%s ~* &* +@all -@admin -@dangerous\n' "$hash" >users.acl
+printf 'rediss://mcp-server:%s@valkey:6379' "$password" >redis-url
+openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n' >state-keys
+openssl rand -base64 32 >audit-hmac-key
+openssl rand -hex 16 >grafana-password
+# No key yet: API_KEYS_FILE=deploy/compose/secrets/api-keys.json npm run key -- create --name me --scopes "…"
+printf '{"version":1,"keys":[]}\n' >api-keys.json
+
+# Compose mounts files as they are: readable by the group of every container here, and by nobody else.
+chmod 0640 ./*
+chgrp 65532 ./* || echo 'Not root: run "sudo chgrp 65532 deploy/compose/secrets/*", or the containers cannot read them' >&2
+touch ready
