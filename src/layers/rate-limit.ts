@@ -54,8 +54,13 @@ async function take(name: string, options: RateLimitOptions, res: Response, key:
 
 /** One list member per limit, replaced by name: a caller's is reported again when a tool costs more. */
 function setMember(res: Response, header: string, name: string, parameters: string): void {
-  const others = String(res.getHeader(header) ?? '')
-    .split(', ')
-    .filter((member) => member !== '' && !member.startsWith(name));
-  res.setHeader(header, [...others, name + parameters].join(', '));
+  const member = name + parameters;
+  const present = res.getHeader(header) as string | undefined;
+  const others = present?.includes(name)
+    ? present
+        .split(', ')
+        .filter((one) => !one.startsWith(name))
+        .join(', ')
+    : present; // nearly always
+  res.setHeader(header, others ? `${others}, ${member}` : member);
 }
