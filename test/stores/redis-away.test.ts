@@ -163,6 +163,50 @@ describeWithRedis('while Redis is away', () => {
     await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
   });
 
+  test('a stream far larger than what is kept of it is read whole where it is written', async () => {
+    const log = redisEvents({ connection, maxStreamChars: 1000, retainMs: 300 });
+    const seen: string[] = [];
+    let finish = () => {};
+    const ended = new Promise<void>((resolve) => (finish = resolve));
+    const stream = await log.begin(session(), 'call', {
+      onEvent: ({ data }) => seen.push(data),
+      onEnd: finish,
+    });
+    const sent = Array.from({ length: 3000 }, (_, i) => `${i} ${'x'.repeat(500)}`);
+    for (let i = 0; i < sent.length; i += 50) {
+      await Promise.all(sent.slice(i, i + 50).map((data) => stream.append(data)));
+    }
+    await stream.end('last');
+    await ended;
+
+    expect(seen).toEqual(['', ...sent, 'last']);
+    await log.close();
+  });
+
+  test('a reader that missed what is no longer kept is told so, and asks no more', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 1000, retainMs: 60_000 };
+    const [writing, reading] = [
+      redisEvents({ connection: here, ...options }),
+      redisEvents({ connection: there, ...options }),
+    ];
+    const record = session();
+    const ids: string[] = [];
+    const stream = await writing.begin(record, 'call', {
+      onEvent: ({ id }) => void ids.push(id),
+      onEnd: () => {},
+    });
+    const ended = new Promise<unknown>((resolve) => {
+      void reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: resolve });
+    });
+    await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+    await Promise.all(Array.from({ length: 50 }, () => stream.append('x'.repeat(500))));
+
+    expect(await ended).toBeInstanceOf(Error);
+    await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
+  });
+
   test('a call whose process is gone ends with its last words within five seconds, a changes stream lives on', async () => {
     const [here, there] = [open(), open()];
     await connected(here, there);

@@ -157,7 +157,8 @@ class RedisEvents implements EventLog {
   /** In order and none twice, whatever came by message, by reply or by reading. */
   #deliver(token: string, n: number, data: string, isLast: boolean): void {
     const tail = this.#tails.get(token);
-    if (tail === undefined || tail.catchingUp || n <= tail.seen) return;
+    if (tail === undefined || n <= tail.seen) return;
+    // The next one is delivered even while others are read: the log may have dropped it before it is read there.
     if (n > tail.seen + 1) return void this.#catchUp(token, tail);
     tail.seen = n;
     tail.reader.onEvent({ id: `${tail.stream}.${n}`, data });
@@ -182,6 +183,9 @@ class RedisEvents implements EventLog {
     const tail = this.#tails.get(token);
     if (tail === undefined) return;
     tail.catchingUp = false;
+    if (entries[0] && Number.parseInt(entries[0][0], 10) > tail.seen + 1) {
+      return this.#endTail(token, new Error('the log keeps no more what was missed'));
+    }
     for (const [id, [, data = '']] of entries) this.#deliver(token, Number.parseInt(id, 10), data, false);
     if (over === 1) this.#endTail(token);
     else if (writer !== null && writer !== this.#inbox) void this.#endIfLost(tail, writer).catch(() => {});
@@ -195,10 +199,10 @@ class RedisEvents implements EventLog {
     if (isLost) await this.#run(LOSE, tail.session, tail.stream, []);
   }
 
-  #endTail(token: string): void {
+  #endTail(token: string, error?: Error): void {
     const tail = this.#tails.get(token);
     this.#tails.delete(token);
-    tail?.reader.onEnd();
+    tail?.reader.onEnd(error);
   }
 
   #run(script: string, session: string, stream: string, args: readonly string[]): Promise<unknown> {
