@@ -1,9 +1,6 @@
 /** Tests run as native ES modules; swc only strips the types, `npm run types` checks them. */
-export default {
+const common = {
   testEnvironment: 'node',
-  testTimeout: 20_000, // some tests start processes, while every core runs other tests
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/conformance/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
@@ -13,4 +10,26 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
+};
+
+/** Their promises have deadlines, or they start many processes: nothing else runs beside them. */
+const ALONE = ['<rootDir>/test/replicas/', '<rootDir>/test/stores/redis'];
+
+export default {
+  testTimeout: 20_000, // some tests start processes, while every core runs other tests
+  maxWorkers: '100%',
+  projects: [
+    {
+      ...common,
+      displayName: 'side by side',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/conformance/', ...ALONE],
+    },
+    {
+      ...common,
+      displayName: 'one by one',
+      runner: '<rootDir>/test/serial-runner.js',
+      testMatch: ['<rootDir>/test/replicas/*.test.ts', '<rootDir>/test/stores/redis*.test.ts'],
+    },
+  ],
 };
