@@ -88,6 +88,8 @@ export interface ErasOptions {
 
 export interface Eras {
   readonly eras: Readonly<Record<'2025' | '2026', Era>>;
+  /** What readers of streams have not taken yet. */
+  bufferedBytes(): number;
   close(): void;
 }
 
@@ -134,5 +136,5 @@ export function createEras({ config, catalog, services, stores, logger }: ErasOp
       },
     }),
   };
-  return { eras, close: keepAlive.close };
+  return { eras, bufferedBytes: keepAlive.bufferedBytes, close: keepAlive.close };
 }

@@ -53,6 +53,7 @@ export interface Pipeline {
   /** Ends the streams that only listen and waits for the calls in flight. */
   drain(): Promise<void>;
   streams(): number;
+  bufferedBytes(): number;
   close(): void;
 }
 
@@ -61,7 +62,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   const { config, stores, audit, logger } = options;
   const catalog = compileCatalog(options.definitions);
   const identity = await createIdentity(config, catalog, logger);
-  const { eras, close: closeEras } = createEras({ ...options, catalog });
+  const { eras, bufferedBytes, close: closeEras } = createEras({ ...options, catalog });
   const { rateLimits } = stores;
   const addressOf = clientAddress(config.TRUSTED_PROXIES);
 
@@ -129,6 +130,7 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
     developmentKey: identity.developmentKey,
     drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
     streams: () => eras['2025'].streams() + eras['2026'].streams(),
+    bufferedBytes,
     close: () => {
       closeEras();
       overloadGuard.close();

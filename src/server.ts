@@ -71,7 +71,9 @@ export async function startServer({
     sessionIdleMs: given.SESSION_IDLE_MS,
     streamMaxBytes: given.STREAM_MAX_BUFFER_BYTES,
     streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest a call can be silent
-    ...(given.REDIS_URL !== undefined && { redis: sharedStores(given, given.REDIS_URL, logger) }),
+    ...(given.REDIS_URL !== undefined && {
+      redis: { ...sharedStores(given, given.REDIS_URL, logger), onAnswer: metrics.storeAnswered },
+    }),
   });
   const services = await openServices(given.settings);
 
@@ -100,7 +102,9 @@ export async function startServer({
   metrics.watch({
     sessions: () => stores.sessions.count(),
     streams: pipeline.streams,
+    streamBufferedBytes: pipeline.bufferedBytes,
     auditQueuedBytes: audit.queuedBytes,
+    storeAvailable: () => Number(stores.healthy()),
   });
 
   return {

@@ -133,7 +133,6 @@ const neededWays: Rule = (manifests) =>
 /** Metrics in the text of an expression that the server does not have; with those of Node and of Prometheus itself. */
 async function unknownMetrics(text: string): Promise<readonly string[]> {
   const metrics = createMetrics({ toolNames: [] });
-  metrics.watch({ sessions: () => 0, streams: () => 0, auditQueuedBytes: () => 0 });
   const known = new Set([...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
   const named = [
     ...text.matchAll(/\b(?:mcp_\w+?|nodejs_\w+?|process_\w+?)(?=_(?:bucket|sum|count)\b|\b)/g),

@@ -9,6 +9,9 @@ const SSE_PATHS: ReadonlySet<string> = new Set(['/sse', '/messages']);
 const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
+/** Limits of points per window, as refusals name them in their detail. */
+const LIMITS: ReadonlySet<string> = new Set(['address', 'caller', 'auth_failures']);
+
 const CODES: ReadonlySet<string> = new Set(REFUSAL_CODES);
 const METHODS: ReadonlySet<string> = new Set(
   (
@@ -23,9 +26,11 @@ const METHODS: ReadonlySet<string> = new Set(
 const GAUGES = {
   sessions: ['mcp_server_sessions', 'Live sessions'],
   streams: ['mcp_server_streams', 'Open streams'],
+  streamBufferedBytes: ['mcp_server_stream_buffered_bytes', 'What readers of streams have not taken yet'],
   auditQueuedBytes: ['mcp_server_audit_queued_bytes', 'Audit records not yet written'],
+  storeAvailable: ['mcp_server_store_available', 'Whether the stores answer: 1, or 0'],
 } as const;
-type Source = () => number | Promise<number>;
+type Sources = Readonly<Record<keyof typeof GAUGES, () => number | Promise<number>>>;
 
 /** Typed functions only: no label can hold a user, a session, or anything a client makes up. */
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -44,15 +49,23 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     buckets: DURATION_BUCKETS,
     registers,
   });
-  const auditWrites = new Histogram({
-    name: 'mcp_server_audit_write_duration_seconds',
-    help: 'Duration of one grouped audit write',
-    buckets: WRITE_BUCKETS,
-    registers,
-  });
+  const writes = (name: string, help: string, labelNames: string[] = []) =>
+    new Histogram({ name, help, labelNames, buckets: WRITE_BUCKETS, registers });
+  const auditWrites = writes(
+    'mcp_server_audit_write_duration_seconds',
+    'Duration of one grouped audit write',
+  );
+  const storeCommands = writes(
+    'mcp_server_store_command_duration_seconds',
+    'Duration of one command to the shared store; none where the stores are in memory',
+    ['outcome'],
+  );
   const counter = (name: string, help: string, labelNames: string[] = []) =>
     new Counter({ name, help, labelNames, registers });
   const refusals = counter('mcp_server_refusals_total', 'Refused requests by refusal code', ['code']);
+  const limited = counter('mcp_server_rate_limited_total', 'Refused requests by the limit they met', [
+    'limit',
+  ]);
   const sseRequests = counter(
     'mcp_legacy_sse_requests_total',
     'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
@@ -61,42 +74,52 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     'mcp_server_audit_dropped_total',
     'Audit records that a sink lost because its queue was full',
   );
+  let sources: Sources | undefined;
+  for (const key of Object.keys(GAUGES) as (keyof typeof GAUGES)[]) {
+    const [name, help] = GAUGES[key];
+    const gauge = new Gauge({ name, help, registers, collect });
+    async function collect(): Promise<void> {
+      const value = (async () => sources?.[key]() ?? Number.NaN)();
+      gauge.set(await value.catch(() => Number.NaN)); // a store that is away must not take the other metrics with it
+    }
+  }
 
   return {
     /** Counts a request that is over, by what its audit knows. */
     request(facts: AuditFacts): void {
       const { decision, reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
-      const { 'gen_ai.tool.name': tool, 'rpc.code': rpcCode } = facts;
+      const { 'gen_ai.tool.name': tool } = facts;
       if (SSE_PATHS.has(facts['http.path'] ?? '') && reason !== 'not_found') sseRequests.inc();
       if (decision === 'deny') refusals.inc({ code: known(CODES, reason) });
+      if (reason === 'rate_limited') limited.inc({ limit: known(LIMITS, String(facts.detail?.['limit'])) });
       if (method === undefined || era === undefined) return;
-      const answered = rpcCode === undefined ? 'ok' : 'error';
       const labels = {
         mcp_method_name: known(METHODS, method),
         gen_ai_tool_name: tool === undefined ? '' : known(tools, tool),
         era,
-        outcome: decision === 'deny' ? 'refused' : answered,
+        outcome: outcomeOf(facts),
       };
       duration.observe(labels, durationMs / 1000);
     },
     auditWritten: (seconds: number) => auditWrites.observe(seconds),
     auditDropped: () => auditDrops.inc(),
+    storeAnswered: (seconds: number, ok: boolean) =>
+      storeCommands.observe({ outcome: ok ? 'ok' : 'error' }, seconds),
     /** Names the sources of the gauges; once, when the parts exist. */
-    watch(sources: Readonly<Record<keyof typeof GAUGES, Source>>): void {
-      for (const key of Object.keys(GAUGES) as (keyof typeof GAUGES)[]) {
-        const [name, help] = GAUGES[key];
-        const gauge = new Gauge({ name, help, registers: [], collect });
-        registry.registerMetric(gauge);
-        async function collect(): Promise<void> {
-          const value = (async () => sources[key]())();
-          gauge.set(await value.catch(() => Number.NaN)); // a store that is away must not take the other metrics with it
-        }
-      }
+    watch(parts: Sources): void {
+      sources = parts;
     },
     contentType: registry.contentType,
     /** The Prometheus text. */
     render: () => registry.metrics(),
   };
+}
+
+function outcomeOf({ decision, detail, truncated, 'rpc.code': rpcCode }: AuditFacts): string {
+  if (decision === 'deny') return 'refused';
+  if (rpcCode !== undefined) return 'error';
+  if (detail?.['ended'] === 'tool_error') return 'tool_error'; // a result with `isError`: an answer to JSON-RPC
+  return truncated || detail?.['ended'] === 'cancelled' ? 'cancelled' : 'ok';
 }
 
 /** `_OTHER` is OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */

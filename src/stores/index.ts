@@ -21,6 +21,8 @@ export interface StoresOptions {
     readonly replicas: number;
     readonly onFailure: 'local' | 'strict';
     readonly onChange: (available: boolean, error?: unknown) => void;
+    /** How long each command took, and whether it succeeded. */
+    readonly onAnswer?: (seconds: number, ok: boolean) => void;
   };
 }
 

@@ -12,7 +12,10 @@ export type AuditLine = Readonly<Record<string, unknown>>;
 
 export interface Served {
   readonly url: URL;
+  readonly adminUrl: URL;
   readonly key: string;
+  /** The audit records written so far. */
+  audited(): Promise<readonly AuditLine[]>;
   /** Drains the server. @returns every audit record */
   close(): Promise<readonly AuditLine[]>;
 }
@@ -38,14 +41,20 @@ export async function serve(
     ...env,
   });
   const server = await startServer({ config, definitions, logger: pino({ level: 'silent' }) });
+  const audited = async () => {
+    const lines = (await readFile(auditFile, 'utf8')).split('\n').slice(0, -1); // the last one is empty, or torn
+    return lines.map((line) => JSON.parse(line) as AuditLine);
+  };
   return {
     url: server.url,
+    adminUrl: server.adminUrl,
     key,
+    audited,
     close: async () => {
       await server.close();
-      const lines = (await readFile(auditFile, 'utf8')).trimEnd().split('\n');
+      const lines = await audited();
       await rm(folder, { recursive: true });
-      return lines.filter(Boolean).map((line) => JSON.parse(line) as AuditLine);
+      return lines;
     },
   };
 }

@@ -45,10 +45,10 @@ export const discover = (url: URL | string, headers: Headers = {}) =>
   call(url, 'server/discover', {}, headers);
 
 /** A session of revision 2025-11-25, as the headers of its requests. */
-export async function openSession(url: URL | string): Promise<Headers> {
+export async function openSession(url: URL | string, headers: Headers = {}): Promise<Headers> {
   const clientInfo = { name: 'test', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
-  const opened = await post(url, { method: 'initialize', params });
+  const opened = await post(url, { method: 'initialize', params }, headers);
   await opened.text();
   return {
     'Mcp-Session-Id': opened.headers.get('mcp-session-id') ?? '',

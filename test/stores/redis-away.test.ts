@@ -15,10 +15,12 @@ describeWithRedis('while Redis is away', () => {
   let server: RedisServer;
   let connection: Connection;
   let waiting: { now: boolean; resolve: () => void }[];
+  let answers: { seconds: number; ok: boolean }[];
 
   beforeEach(async () => {
     server = await startRedis();
     waiting = [];
+    answers = [];
     connection = open();
     await until(true);
   });
@@ -33,6 +35,7 @@ describeWithRedis('while Redis is away', () => {
       onChange: (now) => {
         for (const one of waiting) if (one.now === now) one.resolve();
       },
+      onAnswer: (seconds, ok) => answers.push({ seconds, ok }),
     });
   }
 
@@ -65,6 +68,17 @@ describeWithRedis('while Redis is away', () => {
     await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
     await expect(sessions.delete('any')).rejects.toThrow(StoreUnavailable);
     await sessions.close();
+  });
+
+  test('each command is timed, a limit that is used up is an answer, and one that Redis refuses is none', async () => {
+    const limiter = redisRateLimits({ connection, onFailure: 'strict', replicas: 1 }).limiter('a', LIMIT);
+    await limiter.consume('k', LIMIT.points);
+    expect((await limiter.consume('k')).allowed).toBe(false);
+    expect(answers.map(({ ok }) => ok)).toEqual([true, true]);
+    expect(answers.every(({ seconds }) => seconds > 0 && seconds < 10)).toBe(true);
+
+    await expect(connection.run((client) => client.sendCommand(['NO-SUCH-COMMAND']))).rejects.toThrow();
+    expect(answers.map(({ ok }) => ok)).toEqual([true, true, false]);
   });
 
   test('a Redis that comes back is used again without a restart', async () => {

@@ -79,6 +79,7 @@ async function answer(
   if (broken !== undefined)
     options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
   if (result.error) req.audit.note({ 'rpc.code': result.error.code });
+  if (result.result?.['isError']) req.audit.note({ detail: { ended: 'tool_error' } });
   options.lists.keep(req, result);
   output.answer(result);
 }

@@ -115,6 +115,7 @@ function deliver(
   const { audit, requestId, envelope } = req;
   if (!(answer instanceof RefusedRequest)) {
     if (answer.error) audit.note({ 'rpc.code': answer.error.code });
+    if (answer.result?.['isError']) audit.note({ detail: { ended: 'tool_error' } });
     return writer.answer(answer);
   }
   if (!res.headersSent) throw answer;

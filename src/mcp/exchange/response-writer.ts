@@ -76,7 +76,7 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
       'Cache-Control': 'no-cache, no-transform',
       'X-Accel-Buffering': 'no', // nginx would hold the events back
     });
-    keepAlive.add(ping);
+    keepAlive.add(ping, () => res.writableLength);
     write(': open\n\n'); // proxies send the header on with the first byte of the body
   };
 

@@ -18,6 +18,8 @@ export interface ConnectionOptions {
   readonly ca?: string;
   /** Told once when Redis goes away and once when it is back. */
   readonly onChange?: (available: boolean, error?: unknown) => void;
+  /** Told how long each command took, and whether it succeeded. */
+  readonly onAnswer?: (seconds: number, ok: boolean) => void;
 }
 
 export type Client = RedisClientType;
@@ -36,7 +38,7 @@ export interface Connection {
 }
 
 /** Opens a connection, and does not wait for it: a server that starts before its Redis waits for it unready. */
-export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
+export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Connection {
   const client = openClient(url, ca);
   const subscriber = openClient(url, ca);
   let available = false;
@@ -79,9 +81,14 @@ export function connect({ url, ca, onChange }: ConnectionOptions): Connection {
 
     async run(command) {
       if (!available) throw new StoreUnavailable('Redis is away', { cause: lastError });
+      const started = performance.now();
+      const answered = (ok: boolean) => onAnswer?.((performance.now() - started) / 1000, ok);
       try {
-        return await withinDeadline(command(client));
+        const answer = await withinDeadline(command(client));
+        answered(true);
+        return answer;
       } catch (error) {
+        answered(!(error instanceof Error)); // what a limiter rejects with is an answer, too
         if (error instanceof DeadlineExceeded) setAvailable(false, error);
         throw error instanceof Error ? new StoreUnavailable('Redis failed', { cause: error }) : error;
       }
