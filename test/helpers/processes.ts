@@ -12,6 +12,7 @@ import { freePort, type RedisServer, startRedis } from './redis.js';
 type Env = Readonly<Record<string, string>>;
 
 export interface Replica {
+  readonly host: string;
   readonly port: number;
   readonly adminPort: number;
   /** The MCP endpoint, not through a proxy. */
@@ -45,6 +46,8 @@ export interface Deployment {
 export interface DeploymentOptions {
   /** Default 3. */
   readonly replicas?: number;
+  /** As on machines of their own: each replica has its address, all have the same ports. */
+  readonly ownAddresses?: boolean;
   readonly env?: Env;
   /** One of one's own, which is not stopped at the end. */
   readonly redis?: RedisServer;
@@ -89,10 +92,10 @@ export async function deploy(options: DeploymentOptions = {}): Promise<Deploymen
     const audit = join(folder, `audit-${audits.push('')}.log`);
     audits[audits.length - 1] = audit;
     const replica = await startReplica(port, adminPort, {
+      ALLOWED_HOSTS: `localhost:${proxyPort},127.0.0.1:${proxyPort},127.0.0.1:${port}`,
       ...shared,
       PORT: String(port),
       ADMIN_PORT: String(adminPort),
-      ALLOWED_HOSTS: `127.0.0.1:${proxyPort},127.0.0.1:${port}`,
       AUDIT_SINKS: `file:${audit}`,
       ...env,
     });
@@ -106,7 +109,10 @@ export async function deploy(options: DeploymentOptions = {}): Promise<Deploymen
   };
 
   try {
-    const first = await Promise.all(Array.from({ length: options.replicas ?? 3 }, () => start()));
+    const ports = options.ownAddresses && (await commonPorts());
+    const first = await Promise.all(
+      Array.from({ length: options.replicas ?? 3 }, (_, i) => start(ports ? addressOf(i, ports) : {})),
+    );
     await Promise.all(first.map((replica) => replica.until(200)));
   } catch (error) {
     await close();
@@ -129,6 +135,16 @@ export async function deploy(options: DeploymentOptions = {}): Promise<Deploymen
   };
 }
 
+const commonPorts = async () => ({
+  PORT: String(await freePort()),
+  ADMIN_PORT: String(await freePort()),
+});
+
+const addressOf = (i: number, ports: Env): Env => {
+  const host = `127.0.0.${i + 1}`;
+  return { HOST: host, ADMIN_HOST: host, ...ports };
+};
+
 async function writeKeys<const N extends readonly string[]>(
   path: string,
   names: N,
@@ -147,11 +163,12 @@ async function writeKeys<const N extends readonly string[]>(
 
 async function startReplica(port: number, adminPort: number, env: Env): Promise<Replica> {
   const running = run('main.js', env);
+  const { HOST: host = '127.0.0.1', ADMIN_HOST: adminHost = host } = env;
   let isOver = false;
   const ended = running.ended().finally(() => (isOver = true));
   const probe = (path: string) =>
     new Promise<number>((resolve, reject) => {
-      const req = get({ host: '127.0.0.1', port: adminPort, path, agent: false, timeout: 2000 }, (res) => {
+      const req = get({ host: adminHost, port: adminPort, path, agent: false, timeout: 2000 }, (res) => {
         res.resume().once('end', () => resolve(res.statusCode ?? 0));
       });
       req.once('timeout', () => req.destroy(new Error('no answer'))).once('error', reject);
@@ -164,9 +181,10 @@ async function startReplica(port: number, adminPort: number, env: Env): Promise<
     }
   };
   const replica: Replica = {
+    host,
     port,
     adminPort,
-    url: `http://127.0.0.1:${port}/mcp`,
+    url: `http://${host}:${port}/mcp`,
     running,
     probe,
     until: (status) => until(async () => (await probe('/readyz')) === status),

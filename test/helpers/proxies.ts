@@ -1,20 +1,32 @@
-/** Real load balancers in front of several processes. */
+/** The configurations of deploy/proxies, in the real load balancers, in front of several processes. */
 import { describe } from '@jest/globals';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Replica } from './processes.js';
+
+export const PROXIES = ['nginx', 'haproxy', 'caddy'] as const;
+export type ProxyName = (typeof PROXIES)[number];
 
 export interface Proxy {
   /** The endpoint behind it. */
   readonly url: string;
-  /** Sends what comes from now on to these. */
-  serve(replicas: readonly Replica[]): Promise<void>;
+  /** Tells those who do not ask for readiness themselves to which replicas they may send from now on. */
+  serve(ready: readonly Replica[]): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface ProxyOptions {
+  readonly port: number;
+  /** The folder of `tls.crt` and `tls.key`. */
+  readonly tls: string;
+  /** Three, on addresses of their own. */
+  readonly replicas: readonly Replica[];
 }
 
 const has = (program: string, flag: string) => spawnSync(program, [flag]).status === 0;
@@ -22,7 +34,11 @@ const INSTALLED = {
   'redis-server': has('redis-server', '--version'),
   nginx: has('nginx', '-v'),
   haproxy: has('haproxy', '-v'),
+  caddy: has('caddy', 'version'),
+  'the addresses 127.0.0.0/8': process.platform === 'linux', // elsewhere 127.0.0.1 is the only one
 };
+
+export const isInstalled = (program: keyof typeof INSTALLED) => INSTALLED[program];
 
 /** Tests that need programs: skipped by name where one is missing, unless `REQUIRE_ALL=1`. */
 export function describeWith(
@@ -35,92 +51,92 @@ export function describeWith(
   run(missing.length === 0 ? name : `${name} (needs ${missing.join(', ')})`, tests);
 }
 
-/**
- * nginx without keep-alive to the servers. It does not look at `/readyz`: as with an ingress controller, somebody
- * who does gives it a new list, and it reloads.
- */
-export async function startNginx(port: number, replicas: readonly Replica[]): Promise<Proxy> {
-  const folder = await mkdtemp(join(tmpdir(), 'mcp-nginx-'));
-  const file = join(folder, 'nginx.conf');
-  const write = (of: readonly Replica[]) => writeFile(file, nginxConfig(folder, port, of));
-  await write(replicas);
-  const args = ['-p', folder, '-c', file, '-e', join(folder, 'error.log')];
-  const child = spawn('nginx', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+const shipped = (path: string) => fileURLToPath(new URL(`../../deploy/proxies/${path}`, import.meta.url));
+
+type Env = Readonly<Record<string, string>>;
+
+/** What a proxy is started with, and with which signal it ends at once. */
+interface Program {
+  readonly args: readonly string[];
+  readonly end: NodeJS.Signals;
+  serve?(ready: readonly Replica[]): Promise<void>;
+}
+
+const PROGRAMS: Readonly<
+  Record<ProxyName, (folder: string, env: Env, replicas: readonly Replica[]) => Promise<Program>>
+> = {
+  nginx: nginxProgram,
+  haproxy: async () => ({ args: ['-db', '-q', '-f', shipped('haproxy/haproxy.cfg')], end: 'SIGTERM' }),
+  caddy: async () => ({
+    args: ['run', '--config', shipped('caddy/Caddyfile'), '--adapter', 'caddyfile'],
+    end: 'SIGQUIT',
+  }),
+};
+
+export async function startProxy(name: ProxyName, { port, tls, replicas }: ProxyOptions): Promise<Proxy> {
+  const folder = await mkdtemp(join(tmpdir(), `mcp-${name}-`));
+  const env: Env = {
+    PROXY_HOST: 'localhost',
+    PROXY_PORT: String(port),
+    PROXY_TLS: tls,
+    PROXY_READY_PORT: String(replicas[0]?.adminPort),
+    ...Object.fromEntries(replicas.map((one, i) => [`PROXY_REPLICA_${i + 1}`, `${one.host}:${one.port}`])),
+  };
+  const { args, end, serve } = await PROGRAMS[name](folder, env, replicas);
+  const child = spawn(name, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env['PATH'], HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder, ...env },
+  });
   await listening(port, child);
   return {
-    url: `http://127.0.0.1:${port}/mcp`,
-    async serve(of) {
-      await write(of);
+    url: `https://localhost:${port}/mcp`,
+    async serve(ready) {
+      if (serve === undefined) return;
+      await serve(ready);
       child.kill('SIGHUP');
     },
-    stop: () => end(child, folder),
+    stop: () => ended(child, end, folder),
   };
 }
 
-function nginxConfig(folder: string, port: number, replicas: readonly Replica[]): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  return `
+/** What the package brings around our file, in a folder of its own. */
+const NGINX_CONF = `
 daemon off;
 user root;
 worker_processes 1;
-pid ${folder}/nginx.pid;
+pid nginx.pid;
 events { worker_connections 4096; }
 http {
   access_log off;
-  ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  upstream mcp {
-    ${replicas.map((one) => `server 127.0.0.1:${one.port};`).join('\n    ')}
-  }
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    location / {
-      proxy_pass http://mcp;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }
-  }
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${name};`).join('\n  ')}
+  include conf.d/*.conf;
 }
 `;
-}
 
-/** HAProxy, which asks each server's `/readyz` itself. Its servers are fixed: one that is replaced keeps its ports. */
-export async function startHaproxy(port: number, replicas: readonly Replica[]): Promise<Proxy> {
-  const folder = await mkdtemp(join(tmpdir(), 'mcp-haproxy-'));
-  const file = join(folder, 'haproxy.cfg');
-  await writeFile(file, haproxyConfig(port, replicas));
-  const child = spawn('haproxy', ['-db', '-q', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
-  await listening(port, child);
-  return { url: `http://127.0.0.1:${port}/mcp`, serve: async () => {}, stop: () => end(child, folder) };
-}
-
-function haproxyConfig(port: number, replicas: readonly Replica[]): string {
-  const servers = replicas.map(
-    (one, i) => `  server s${i} 127.0.0.1:${one.port} check port ${one.adminPort} inter 100ms fall 1 rise 1`,
+async function nginxProgram(folder: string, env: Env, replicas: readonly Replica[]): Promise<Program> {
+  const template = await readFile(shipped('nginx/mcp-server.conf.template'), 'utf8');
+  const serve = (ready: readonly Replica[]) => {
+    const lines = replicas.map(
+      ({ host, port }) => `server ${host}:${port}${ready.some((one) => one.host === host) ? '' : ' down'};\n`,
+    );
+    return writeFile(join(folder, 'mcp-server-replicas.conf'), lines.join(''));
+  };
+  await mkdir(join(folder, 'conf.d'));
+  await writeFile(join(folder, 'nginx.conf'), NGINX_CONF);
+  await writeFile(
+    join(folder, 'conf.d/mcp-server.conf'),
+    template.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => String(env[name])),
   );
-  return `
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  option redispatch
-  retries 3
-frontend in
-  bind 127.0.0.1:${port}
-  default_backend mcp
-backend mcp
-  balance roundrobin
-  option forwardfor
-  option httpchk GET /readyz
-${servers.join('\n')}
-`;
+  await serve(replicas);
+  const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
+  return { args, end: 'SIGTERM', serve };
 }
 
 async function listening(port: number, child: ChildProcess): Promise<void> {
+  let said = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-4000)));
   for (;;) {
-    if (child.exitCode !== null) throw new Error('the proxy ended');
+    if (child.exitCode !== null) throw new Error(`the proxy ended: ${said}`);
     const socket = connect(port, '127.0.0.1');
     const isOpen = await Promise.race([
       once(socket, 'connect').then(() => true),
@@ -132,10 +148,10 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
   }
 }
 
-async function end(child: ChildProcess, folder: string): Promise<void> {
+async function ended(child: ChildProcess, signal: NodeJS.Signals, folder: string): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
     const exit = once(child, 'exit');
-    child.kill('SIGTERM');
+    child.kill(signal);
     await exit;
   }
   await rm(folder, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 /** A client of one caller, that says which replica it speaks to. */
 import { once } from 'node:events';
+import type { Fetch } from '../helpers/https-fetch.js';
 import { events, type Message, type StreamEvent } from '../mcp/era-2025/raw-client.js';
 
 export { all, body, type Message } from '../mcp/era-2025/raw-client.js';
@@ -24,9 +25,13 @@ interface Place {
   readonly url: string;
 }
 
-export function clientOf(key: string, everyHeader: Readonly<Record<string, string>> = {}): Client {
+export function clientOf(
+  key: string,
+  everyHeader: Readonly<Record<string, string>> = {},
+  sendBy: Fetch = fetch,
+): Client {
   const send = (method: string, to: Place, body: object | undefined, sending: Sending = {}) =>
-    fetch(to.url, {
+    sendBy(to.url, {
       method,
       headers: {
         authorization: `Bearer ${key}`,

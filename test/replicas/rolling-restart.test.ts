@@ -1,17 +1,19 @@
 /** One process after another is replaced behind a load balancer, under load: nobody notices. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { after } from '../stores/after.js';
-import { describeWith, type Proxy, startHaproxy, startNginx } from '../helpers/proxies.js';
+import { selfSignedCertificate } from '../helpers/certificate.js';
+import { httpsFetch } from '../helpers/https-fetch.js';
+import { describeWith, PROXIES, type Proxy, type ProxyName, startProxy } from '../helpers/proxies.js';
 import { type Deployment, deploy } from '../helpers/processes.js';
 import { agreeing, type Client, clientOf, isQuestion, type Reading, read } from './client.js';
 
 const CALLS_PER_SECOND = 100;
-const STREAMS = 200;
+const STREAMS = 100;
 /** Longer than a balancer takes to learn that a server is unready. */
-const UNREADY_MS = 800;
+const UNREADY_MS = 2000;
 const DOCUMENTS = 3;
 
 let opened: (() => Promise<unknown>)[] = [];
@@ -20,25 +22,15 @@ afterEach(async () => {
   opened = [];
 });
 
-describeWith(['redis-server', 'nginx'], 'behind nginx', () => {
-  test('a rolling restart fails no call and ends no stream for good', async () => {
-    await rollingRestart(async (deployment) => {
-      const proxy = await startNginx(deployment.proxyPort, deployment.replicas);
-      const stop = followReadiness(deployment, proxy);
-      return { ...proxy, stop: async () => (stop(), proxy.stop()) };
-    });
-  }, 90_000);
-});
+for (const name of PROXIES) {
+  describeWith(['redis-server', name, 'the addresses 127.0.0.0/8'], `behind ${name}`, () => {
+    test('a rolling restart fails no call and ends no stream for good', () => rollingRestart(name), 90_000);
+  });
+}
 
-describeWith(['redis-server', 'haproxy'], 'behind HAProxy', () => {
-  test('a rolling restart fails no call and ends no stream for good', async () => {
-    await rollingRestart((deployment) => startHaproxy(deployment.proxyPort, deployment.replicas));
-  }, 90_000);
-});
-
-/** What an ingress controller does: the list follows `/readyz`. */
+/** What an operator or an ingress controller does for nginx: the list follows `/readyz`. */
 function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
-  let known = deployment.replicas.map(({ port }) => port).join();
+  let known = deployment.replicas.map(({ host }) => host).join();
   let stopped = false;
   const follow = async () => {
     for (;;) {
@@ -47,7 +39,7 @@ function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
         deployment.replicas.map((one) => one.probe('/readyz').catch(() => 0)),
       );
       const ready = deployment.replicas.filter((_one, i) => statuses[i] === 200);
-      const list = ready.map(({ port }) => port).join();
+      const list = ready.map(({ host }) => host).join();
       if (ready.length > 0 && list !== known) await proxy.serve(ready);
       known = list;
       await after(100);
@@ -57,18 +49,17 @@ function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
   return () => (stopped = true);
 }
 
-async function rollingRestart(balance: (deployment: Deployment) => Promise<Proxy>): Promise<void> {
-  const deployment = await deploy({ env: { SHUTDOWN_DELAY_MS: String(UNREADY_MS) } });
+async function rollingRestart(name: ProxyName): Promise<void> {
+  const deployment = await deploy({ ownAddresses: true, env: { SHUTDOWN_DELAY_MS: String(UNREADY_MS) } });
   opened.push(deployment.close);
-  const proxy = await balance(deployment);
-  opened.push(proxy.stop);
-  // A proxy that reloads may close a connection just as its client sends on it again.
-  const alice = clientOf(deployment.alice, { connection: 'close' });
+  const { proxy, ca } = await balance(name, deployment);
+  const send = httpsFetch(ca); // a proxy that reloads may close a connection just as its client sends on it again
+  const alice = clientOf(deployment.alice, {}, send);
   await mkdir(join(deployment.files, 'folder'));
   for (let i = 0; i < DOCUMENTS; i++) await writeFile(join(deployment.files, 'folder', `${i}.txt`), 'text');
   const session = await alice.initialize(proxy);
   const streams = await Promise.all(Array.from({ length: STREAMS }, () => followStream(alice, proxy)));
-  const load = startLoad(deployment.alice, proxy, session);
+  const load = startLoad(alice, proxy, session);
 
   const codes = [];
   for (const old of deployment.replicas.slice()) {
@@ -76,9 +67,10 @@ async function rollingRestart(balance: (deployment: Deployment) => Promise<Proxy
     codes.push(code);
     deployment.replicas.splice(deployment.replicas.indexOf(old), 1);
     const replacement = await deployment.start({
+      HOST: old.host,
+      ADMIN_HOST: old.host,
       PORT: String(old.port),
       ADMIN_PORT: String(old.adminPort),
-      ALLOWED_HOSTS: `127.0.0.1:${deployment.proxyPort}`,
     });
     await replacement.until(200);
     await after(300); // the balancer finds it
@@ -95,6 +87,19 @@ async function rollingRestart(balance: (deployment: Deployment) => Promise<Proxy
   expect(ended.filter(({ resumed }) => resumed === 0)).toEqual([]);
   expect(ended.filter(({ failures }) => failures.length > 0)).toEqual([]);
   expect(new Set(ended.map(({ changes }) => changes))).toEqual(new Set([codes.length + 1]));
+}
+
+async function balance(name: ProxyName, deployment: Deployment): Promise<{ proxy: Proxy; ca: string }> {
+  const tls = await mkdtemp(join(tmpdir(), 'mcp-rolling-'));
+  opened.push(() => rm(tls, { recursive: true }));
+  const { cert, key } = selfSignedCertificate();
+  await Promise.all([writeFile(join(tls, 'tls.crt'), cert), writeFile(join(tls, 'tls.key'), key)]);
+  const { proxyPort: port, replicas } = deployment;
+  const proxy = await startProxy(name, { port, tls, replicas: replicas.slice() });
+  opened.push(proxy.stop);
+  const stop = followReadiness(deployment, proxy);
+  opened.push(async () => stop());
+  return { proxy, ca: cert };
 }
 
 /** A stream of changes of a session of its own, resumed whenever it ends. */
@@ -151,41 +156,25 @@ async function changeDocument(deployment: Deployment, client: Client, proxy: Pro
 }
 
 /** Calls at a steady rate, half of them streamed, each on a connection of its own: what fails is the server's failure. */
-function startLoad(key: string, proxy: Proxy, session: string) {
-  const agent = new Agent({ keepAlive: false });
+function startLoad(client: Client, proxy: Proxy, session: string) {
   const failures: string[] = [];
   const pending = new Set<Promise<void>>();
   let [sent, answered] = [0, 0];
   const call = async (id: number) => {
     const isStreamed = id % 2 === 0;
-    const params = isStreamed
-      ? { name: 'process_files', arguments: { paths: ['folder'] } }
-      : { name: 'whoami', arguments: {} };
+    const tool = isStreamed ? 'process_files' : 'whoami';
+    const args = isStreamed ? { paths: ['folder'] } : {};
     try {
-      const { status, text } = await post({ id, method: 'tools/call', params });
+      const answer = await client.call(proxy, session, tool, args, id);
+      const text = await answer.text();
       const events = text.split('\n\n').filter((event) => event.includes('data: {')).length;
       const isWhole = text.includes('"result"') && (!isStreamed || events === DOCUMENTS + 2);
-      if (status === 200 && isWhole) answered++;
-      else failures.push(`${id} ${status} ${events} ${text.slice(0, 300)}`);
+      if (answer.status === 200 && isWhole) answered++;
+      else failures.push(`${id} ${answer.status} ${events} ${text.slice(0, 300)}`);
     } catch (error) {
       failures.push(`${id} ${String(error)}`);
     }
   };
-  const post = (body: object) =>
-    new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
-      const headers = {
-        authorization: `Bearer ${key}`,
-        accept: 'application/json, text/event-stream',
-        'content-type': 'application/json',
-        'mcp-session-id': session,
-      };
-      const req = request(proxy.url, { method: 'POST', agent, headers }, (res) => {
-        let text = '';
-        res.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        res.on('end', () => resolve({ status: res.statusCode, text })).on('error', reject);
-      });
-      req.on('error', reject).end(JSON.stringify({ jsonrpc: '2.0', ...body }));
-    });
   const timer = setInterval(() => {
     const running = call(++sent).finally(() => pending.delete(running));
     pending.add(running);
