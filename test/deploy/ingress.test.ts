@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { FRONTS, type FrontName, type Fronts, IN_PROCESS, startFronts } from '../helpers/fronts.js';
 import { httpsFetch } from '../helpers/https-fetch.js';
 import type { Replica } from '../helpers/processes.js';
 import { describeWith } from '../helpers/proxies.js';
@@ -19,7 +20,6 @@ import {
   stateless,
 } from '../replicas/client.js';
 import { after } from '../stores/after.js';
-import { FRONTS, type FrontName, type Fronts, IN_PROCESS, startFronts } from './fronts.js';
 
 /** Longer than any time-out of deploy/proxies; all fronts wait at once, while the other tests run. */
 const IDLE_MS = 70_000;

@@ -1,35 +1,56 @@
-/** One process after another is replaced behind a load balancer, under load: nobody notices. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** One process after another is replaced behind the load balancers, under load: nobody notices. */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { after } from '../stores/after.js';
-import { selfSignedCertificate } from '../helpers/certificate.js';
+import { type Fronts, startFronts } from '../helpers/fronts.js';
 import { httpsFetch } from '../helpers/https-fetch.js';
-import { describeWith, PROXIES, type Proxy, type ProxyName, startProxy } from '../helpers/proxies.js';
-import { type Deployment, deploy } from '../helpers/processes.js';
+import type { Deployment } from '../helpers/processes.js';
+import { describeWith, PROXIES } from '../helpers/proxies.js';
 import { agreeing, type Client, clientOf, isQuestion, type Reading, read } from './client.js';
 
+/** Of all proxies together, as the streams are. */
 const CALLS_PER_SECOND = 100;
-const STREAMS = 100;
+const STREAMS = 99;
 /** Longer than a balancer takes to learn that a server is unready. */
 const UNREADY_MS = 2000;
 const DOCUMENTS = 3;
 
-let opened: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of opened.toReversed()) await close();
-  opened = [];
-});
-
-for (const name of PROXIES) {
-  describeWith(['redis-server', name, 'the addresses 127.0.0.0/8'], `behind ${name}`, () => {
-    test('a rolling restart fails no call and ends no stream for good', () => rollingRestart(name), 90_000);
-  });
+interface Place {
+  readonly url: string;
 }
 
+describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'three replicas, replaced in turn', () => {
+  let fronts: Fronts;
+  let results: ReadonlyMap<string, Awaited<ReturnType<typeof rollingRestart>>[number]>;
+
+  beforeAll(async () => {
+    fronts = await startFronts(PROXIES, { SHUTDOWN_DELAY_MS: String(UNREADY_MS) });
+    const stop = followReadiness(fronts);
+    results = new Map((await rollingRestart(fronts)).map((result) => [result.name, result]));
+    stop();
+  }, 120_000);
+  afterAll(() => fronts?.close());
+
+  for (const name of PROXIES) {
+    describeWith([name], `behind ${name}`, () => {
+      test('fail no call and end no stream for good', () => {
+        const { calls, streams, codes } = results.get(name) ?? {};
+
+        expect(codes).toEqual([0, 0, 0]);
+        expect(calls?.failures).toEqual([]);
+        expect(calls?.answered).toBe(calls?.sent);
+        expect(calls?.sent).toBeGreaterThan(200);
+        expect(streams?.filter(({ resumed }) => resumed === 0)).toEqual([]);
+        expect(streams?.filter(({ failures }) => failures.length > 0)).toEqual([]);
+        expect(new Set(streams?.map(({ changes }) => changes))).toEqual(new Set([4]));
+      });
+    });
+  }
+});
+
 /** What an operator or an ingress controller does for nginx: the list follows `/readyz`. */
-function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
+function followReadiness({ deployment, serve }: Fronts): () => void {
   let known = deployment.replicas.map(({ host }) => host).join();
   let stopped = false;
   const follow = async () => {
@@ -40,7 +61,7 @@ function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
       );
       const ready = deployment.replicas.filter((_one, i) => statuses[i] === 200);
       const list = ready.map(({ host }) => host).join();
-      if (ready.length > 0 && list !== known) await proxy.serve(ready);
+      if (ready.length > 0 && list !== known) await serve(ready);
       known = list;
       await after(100);
     }
@@ -49,21 +70,25 @@ function followReadiness(deployment: Deployment, proxy: Proxy): () => void {
   return () => (stopped = true);
 }
 
-async function rollingRestart(name: ProxyName): Promise<void> {
-  const deployment = await deploy({ ownAddresses: true, env: { SHUTDOWN_DELAY_MS: String(UNREADY_MS) } });
-  opened.push(deployment.close);
-  const { proxy, ca } = await balance(name, deployment);
-  const send = httpsFetch(ca); // a proxy that reloads may close a connection just as its client sends on it again
-  const alice = clientOf(deployment.alice, {}, send);
+async function rollingRestart({ deployment, ca, urls }: Fronts) {
+  const alice = clientOf(deployment.alice, {}, httpsFetch(ca));
+  const places = [...urls].map(([name, url]) => ({ name, url }));
   await mkdir(join(deployment.files, 'folder'));
   for (let i = 0; i < DOCUMENTS; i++) await writeFile(join(deployment.files, 'folder', `${i}.txt`), 'text');
-  const session = await alice.initialize(proxy);
-  const streams = await Promise.all(Array.from({ length: STREAMS }, () => followStream(alice, proxy)));
-  const load = startLoad(alice, proxy, session);
+  const streams = await Promise.all(
+    places.map((place) =>
+      Promise.all(Array.from({ length: STREAMS / places.length }, () => followStream(alice, place))),
+    ),
+  );
+  const sessions = await Promise.all(places.map((place) => alice.initialize(place)));
+  const loads = places.map((place, i) =>
+    startLoad(alice, place, String(sessions[i]), CALLS_PER_SECOND / places.length),
+  );
+  const [first = { url: '' }] = places;
 
-  const codes = [];
+  const codes: (number | string)[] = [];
   for (const old of deployment.replicas.slice()) {
-    const [code] = await Promise.all([old.stop('SIGTERM'), changeDocument(deployment, alice, proxy)]);
+    const [code] = await Promise.all([old.stop('SIGTERM'), changeDocument(deployment, alice, first)]);
     codes.push(code);
     deployment.replicas.splice(deployment.replicas.indexOf(old), 1);
     const replacement = await deployment.start({
@@ -73,43 +98,23 @@ async function rollingRestart(name: ProxyName): Promise<void> {
       ADMIN_PORT: String(old.adminPort),
     });
     await replacement.until(200);
-    await after(300); // the balancer finds it
+    await after(600); // the balancers find it
   }
-  const counts = await load.stop();
-  await changeDocument(deployment, alice, proxy);
-  await Promise.all(streams.map((stream) => stream.got(codes.length + 1)));
-  const ended = streams.map((stream) => stream.stop());
-
-  expect(counts.failures).toEqual([]);
-  expect(counts.answered).toBe(counts.sent);
-  expect(counts.sent).toBeGreaterThan(200);
-  expect(codes).toEqual([0, 0, 0]);
-  expect(ended.filter(({ resumed }) => resumed === 0)).toEqual([]);
-  expect(ended.filter(({ failures }) => failures.length > 0)).toEqual([]);
-  expect(new Set(ended.map(({ changes }) => changes))).toEqual(new Set([codes.length + 1]));
-}
-
-async function balance(name: ProxyName, deployment: Deployment): Promise<{ proxy: Proxy; ca: string }> {
-  const tls = await mkdtemp(join(tmpdir(), 'mcp-rolling-'));
-  opened.push(() => rm(tls, { recursive: true }));
-  const { cert, key } = selfSignedCertificate();
-  await Promise.all([writeFile(join(tls, 'tls.crt'), cert), writeFile(join(tls, 'tls.key'), key)]);
-  const { proxyPort: port, replicas } = deployment;
-  const proxy = await startProxy(name, { port, tls, replicas: replicas.slice() });
-  opened.push(proxy.stop);
-  const stop = followReadiness(deployment, proxy);
-  opened.push(async () => stop());
-  return { proxy, ca: cert };
+  const calls = await Promise.all(loads.map((load) => load.stop()));
+  await changeDocument(deployment, alice, first);
+  await Promise.all(streams.flat().map((stream) => stream.got(codes.length + 1)));
+  const ended = streams.map((own) => own.map((stream) => stream.stop()));
+  return places.map(({ name }, i) => ({ name, codes, calls: calls[i], streams: ended[i] }));
 }
 
 /** A stream of changes of a session of its own, resumed whenever it ends. */
-async function followStream(client: Client, proxy: Proxy) {
-  const session = await client.initialize(proxy);
+async function followStream(client: Client, place: Place) {
+  const session = await client.initialize(place);
   const readings: Reading[] = [];
   const failures: string[] = [];
   let stopped = false;
   const open = (lastEventId?: string) =>
-    read((signal) => client.get(proxy, { session, signal, lastEventId }));
+    read((signal) => client.get(place, { session, signal, lastEventId }));
   readings.push(await open());
   const follow = async () => {
     for (;;) {
@@ -143,20 +148,20 @@ async function followStream(client: Client, proxy: Proxy) {
   };
 }
 
-async function changeDocument(deployment: Deployment, client: Client, proxy: Proxy): Promise<void> {
+async function changeDocument(deployment: Deployment, client: Client, place: Place): Promise<void> {
   const path = `${performance.now()}.txt`;
   await writeFile(join(deployment.files, path), 'text');
-  const session = await client.initialize(proxy);
+  const session = await client.initialize(place);
   const params = { name: 'delete_document', arguments: { path } };
   const call = await read((signal) =>
-    client.post(proxy, { id: 1, method: 'tools/call', params }, { session, signal }),
+    client.post(place, { id: 1, method: 'tools/call', params }, { session, signal }),
   );
-  await client.post(proxy, agreeing(await call.saw(isQuestion)), { session });
+  await client.post(place, agreeing(await call.saw(isQuestion)), { session });
   await call.ended;
 }
 
 /** Calls at a steady rate, half of them streamed, each on a connection of its own: what fails is the server's failure. */
-function startLoad(client: Client, proxy: Proxy, session: string) {
+function startLoad(client: Client, place: Place, session: string, callsPerSecond: number) {
   const failures: string[] = [];
   const pending = new Set<Promise<void>>();
   let [sent, answered] = [0, 0];
@@ -165,7 +170,7 @@ function startLoad(client: Client, proxy: Proxy, session: string) {
     const tool = isStreamed ? 'process_files' : 'whoami';
     const args = isStreamed ? { paths: ['folder'] } : {};
     try {
-      const answer = await client.call(proxy, session, tool, args, id);
+      const answer = await client.call(place, session, tool, args, id);
       const text = await answer.text();
       const events = text.split('\n\n').filter((event) => event.includes('data: {')).length;
       const isWhole = text.includes('"result"') && (!isStreamed || events === DOCUMENTS + 2);
@@ -178,7 +183,7 @@ function startLoad(client: Client, proxy: Proxy, session: string) {
   const timer = setInterval(() => {
     const running = call(++sent).finally(() => pending.delete(running));
     pending.add(running);
-  }, 1000 / CALLS_PER_SECOND);
+  }, 1000 / callsPerSecond);
   return {
     async stop() {
       clearInterval(timer);

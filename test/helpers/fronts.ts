@@ -2,10 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { selfSignedCertificate } from '../helpers/certificate.js';
-import { type Deployment, deploy } from '../helpers/processes.js';
-import { isInstalled, PROXIES, type Proxy, startProxy } from '../helpers/proxies.js';
-import { freePort } from '../helpers/redis.js';
+import { selfSignedCertificate } from './certificate.js';
+import { type Deployment, deploy, type Replica } from './processes.js';
+import { isInstalled, PROXIES, type Proxy, startProxy } from './proxies.js';
+import { freePort } from './redis.js';
 
 export const IN_PROCESS = 'TLS in process';
 export const FRONTS = [...PROXIES, IN_PROCESS] as const;
@@ -14,17 +14,22 @@ export type FrontName = (typeof FRONTS)[number];
 export interface Fronts {
   readonly deployment: Deployment;
   readonly ca: string;
-  /** Without those whose program is missing here. */
+  /** Where the endpoint is, by each front. Without those whose program is missing here. */
   readonly urls: ReadonlyMap<FrontName, string>;
+  /** Tells those proxies that do not ask themselves to which replicas they may send from now on. */
+  serve(ready: readonly Replica[]): Promise<void>;
   close(): Promise<void>;
 }
 
-export async function startFronts(): Promise<Fronts> {
+export async function startFronts(
+  names: readonly FrontName[] = FRONTS,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Fronts> {
   const tls = await mkdtemp(join(tmpdir(), 'mcp-fronts-'));
   const { cert, key } = selfSignedCertificate();
   const [certFile, keyFile] = [join(tls, 'tls.crt'), join(tls, 'tls.key')];
   await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
-  const here = FRONTS.filter((name) => name === IN_PROCESS || isInstalled(name));
+  const here = names.filter((name) => name === IN_PROCESS || isInstalled(name));
   const ports = new Map<FrontName, number>();
   for (const name of here) ports.set(name, await freePort());
 
@@ -36,6 +41,7 @@ export async function startFronts(): Promise<Fronts> {
       ALLOWED_HOSTS: [...ports.values()].map((port) => `localhost:${port}`).join(),
       AUTH: 'jwt,api-key', // with metadata and challenges that name PUBLIC_URL
       JWT_ISSUERS: 'https://issuer.invalid',
+      ...env,
     },
   });
   const behind = deployment.replicas.slice();
@@ -55,5 +61,8 @@ export async function startFronts(): Promise<Fronts> {
     throw error;
   }
   const urls = new Map([...ports].map(([name, port]) => [name, `https://localhost:${port}/mcp`]));
-  return { deployment, ca: cert, urls, close };
+  const serve = async (ready: readonly Replica[]) => {
+    await Promise.all(proxies.map((proxy) => proxy.serve(ready)));
+  };
+  return { deployment, ca: cert, urls, serve, close };
 }
