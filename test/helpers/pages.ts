@@ -95,7 +95,7 @@ export function cloneWith(code: readonly Block[]): { readonly folder: string; re
     return !hasOwnTools || !/^src[\\/](tools|resources|prompts)$/.test(path);
   };
   cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: isKept });
-  for (const file of ['package.json', 'tsconfig.json', 'jest.config.js'])
+  for (const file of ['package.json', 'tsconfig.json', 'jest.config.js', 'test/serial-runner.js'])
     cpSync(join(ROOT, file), join(folder, file));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   const files = new Map(hasOwnTools ? Object.entries(EMPTY_LISTS) : []);
