@@ -4,7 +4,6 @@
  */
 import type { RequestListener, Server } from 'node:http';
 import express from 'express';
-import type { Config } from './config.js';
 import { readCredential } from './identity/credential.js';
 import { auditLog } from './layers/audit-log.js';
 import { authenticate } from './layers/authenticate.js';
@@ -24,45 +23,28 @@ import { requestId } from './layers/request-id.js';
 import { securityHeaders } from './layers/security-headers.js';
 import { authorize } from './mcp/authorize.js';
 import { lookUpSession } from './mcp/era-2025/sessions.js';
-import { compileCatalog } from './mcp/catalog.js';
 import { envelope } from './mcp/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
-import type { Definitions, ToolServices } from './mcp/tool.js';
+import { createMcpParts, type McpOptions } from './mcp-parts.js';
 import { type MessageTypes, useMessageTypes } from './message-types.js';
 import type { Audit } from './observe/audit.js';
-import type { Logger } from './observe/logger.js';
 import { createEras, createIdentity, SSE_PATHS } from './pipeline-parts.js';
-import type { Stores } from './stores/types.js';
 
-export interface PipelineOptions {
-  readonly config: Config;
-  readonly definitions: Definitions;
-  readonly services: ToolServices;
-  readonly stores: Stores;
+export interface PipelineOptions extends McpOptions {
   readonly audit: Audit;
-  readonly logger: Logger;
   /** Of the server that it will be attached to. */
   readonly messageTypes: MessageTypes;
 }
 
-export interface Pipeline {
-  /** Makes a server answer with this pipeline, what Node would refuse by itself included. */
-  attach(server: Server): void;
-  /** Only where one is allowed: on loopback, outside production, without a key file. */
-  readonly developmentKey: string | undefined;
-  /** Ends the streams that only listen and waits for the calls in flight. */
-  drain(): Promise<void>;
-  streams(): number;
-  bufferedBytes(): number;
-  close(): void;
-}
+export type Pipeline = Awaited<ReturnType<typeof createPipeline>>;
 
 /** @throws when a definition is wrong or the keys cannot be read */
-export async function createPipeline(options: PipelineOptions): Promise<Pipeline> {
+export async function createPipeline(options: PipelineOptions) {
   const { config, stores, audit, logger } = options;
-  const catalog = compileCatalog(options.definitions);
+  const mcp = createMcpParts(options);
+  const { catalog } = mcp;
   const identity = await createIdentity(config, catalog, logger);
-  const { eras, bufferedBytes, close: closeEras } = createEras({ ...options, catalog });
+  const { eras, bufferedBytes, close: closeEras } = createEras(config, mcp, stores);
   const { rateLimits } = stores;
   const addressOf = clientAddress(config.TRUSTED_PROXIES);
 
@@ -110,11 +92,10 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   app.use(rateLimitCaller(callerLimit, lookUpSession(stores.sessions)));
   app.use(negotiate(ssePaths.slice(1)));
   app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
-  app.use(envelope({ catalog, ssePaths }));
+  app.use(envelope(catalog, ssePaths));
   app.use(
     authorize({
       catalog,
-      requiredScopes: config.REQUIRED_SCOPES,
       challenge: identity.challenge,
       spend: spendFromCaller(callerLimit),
     }),
@@ -123,11 +104,14 @@ export async function createPipeline(options: PipelineOptions): Promise<Pipeline
   app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
 
   return {
-    attach: (server) => {
+    /** Makes a server answer with this pipeline, what Node would refuse by itself included. */
+    attach: (server: Server) => {
       answerParserRefusals(server, { audit, clientAddress: addressOf });
       server.on('request', routed(app)).on('checkContinue', routed(app));
     },
+    /** Only where one is allowed: on loopback, outside production, without a key file. */
     developmentKey: identity.developmentKey,
+    /** Ends the streams that only listen and waits for the calls in flight. */
     drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
     streams: () => eras['2025'].streams() + eras['2026'].streams(),
     bufferedBytes,

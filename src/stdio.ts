@@ -1,9 +1,7 @@
 /** The same tools over stdio: whoever starts the process is the caller, and nothing but the protocol is on stdout. */
 import { ConfigError, loadConfig } from './config.js';
-import { capabilitiesOf } from './mcp/capabilities.js';
-import { compileCatalog } from './mcp/catalog.js';
 import { serveOverStdio } from './mcp/era-2026/stdio.js';
-import { createHandlers } from './mcp/handlers.js';
+import { createMcpParts } from './mcp-parts.js';
 import { openAudit } from './observe/audit.js';
 import { createLogger } from './observe/logger.js';
 import { prompts } from './prompts/index.js';
@@ -15,7 +13,6 @@ import { tools } from './tools/index.js';
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger(config.LOG_LEVEL);
-  const catalog = compileCatalog({ tools, resources, prompts });
   const audit = openAudit({
     // stdout is the protocol's: what would go there goes to stderr.
     sinks: config.AUDIT_SINKS.map((sink) => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink)),
@@ -25,36 +22,13 @@ async function main(): Promise<void> {
   });
   const stores = await openStores({ sessionIdleMs: config.SESSION_IDLE_MS });
   const services = await openServices(config.settings);
-  const { changes } = stores;
+  const definitions = { tools, resources, prompts };
+  const mcp = createMcpParts({ config, definitions, services, stores, logger });
 
   const connection = serveOverStdio({
-    catalog,
-    changes,
+    ...mcp,
     audit,
-    logger,
-    handlers: createHandlers({
-      catalog,
-      services,
-      logger,
-      settings: config.settings,
-      publish: changes.publish,
-      requiredScopes: config.REQUIRED_SCOPES,
-      timeoutMs: config.TOOL_TIMEOUT_MS,
-      maxResultBytes: config.MAX_RESULT_BYTES,
-    }),
-    capabilities: capabilitiesOf(catalog),
-    requestState: {
-      keys: config.STATE_KEYS,
-      ttlS: Math.ceil(config.ASK_TIMEOUT_MS / 1000),
-      once: stores.once,
-    },
-    askTimeoutMs: config.ASK_TIMEOUT_MS,
-    caller: {
-      issuer: 'stdio',
-      subject: 'local',
-      method: 'stdio',
-      scopes: [...new Set([...config.REQUIRED_SCOPES, ...catalog.scopes])],
-    },
+    caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: mcp.catalog.scopes },
   });
 
   const stop = async () => {

@@ -13,15 +13,17 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 const MAY_IMPORT: Readonly<Record<string, string>> = {
   main: 'config, server, observe, tools, resources, prompts, welcome',
   // Without layers and a pipeline it puts the same parts together itself.
-  stdio: 'config, mcp, mcp/era-2026, observe, stores, tools, resources, prompts',
+  stdio: 'config, mcp, mcp/era-2026, mcp-parts, observe, stores, tools, resources, prompts',
   welcome: 'type server',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
   server: 'config, pipeline, stores, observe, tools/services, tls, unread-answers, type mcp/tool',
   tls: 'type observe',
   'unread-answers': '',
+  // What both ways in share.
+  'mcp-parts': 'mcp, type config, type observe, type stores',
   config: 'zod, tools/settings',
   pipeline:
-    'express, layers, identity, mcp, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
+    'express, layers, identity, mcp, mcp-parts, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
     'type config, type observe, type stores',
   // Values: the class by which a store that cannot answer is told from a bug, and `callerKey`, whose limit it is.
   layers: 'refusal, express, helmet, cors, stores/types, identity/caller, type identity, type observe',

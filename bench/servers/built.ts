@@ -1,8 +1,8 @@
 /** Modules of `dist/`: what is measured is what `npm run build` makes, and nothing that a loader adds to it. */
 import type * as Config from '../../src/config.js';
-import type * as Catalog from '../../src/mcp/catalog.js';
 import type * as Envelope from '../../src/mcp/envelope.js';
 import type * as EraRouter from '../../src/mcp/era-router.js';
+import type * as McpParts from '../../src/mcp-parts.js';
 import type * as Logger from '../../src/observe/logger.js';
 import type * as PipelineParts from '../../src/pipeline-parts.js';
 import type * as Server from '../../src/server.js';
@@ -10,9 +10,9 @@ import type * as Stores from '../../src/stores/index.js';
 
 interface Modules {
   readonly config: typeof Config;
-  readonly 'mcp/catalog': typeof Catalog;
   readonly 'mcp/envelope': typeof Envelope;
   readonly 'mcp/era-router': typeof EraRouter;
+  readonly 'mcp-parts': typeof McpParts;
   readonly 'observe/logger': typeof Logger;
   readonly 'pipeline-parts': typeof PipelineParts;
   readonly server: typeof Server;

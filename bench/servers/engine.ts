@@ -6,21 +6,22 @@ import type { BenchServer, ServerOptions } from './options.js';
 import { definitions, loadConfig } from './ours.js';
 
 export async function startEngine(options: ServerOptions): Promise<BenchServer> {
-  const [{ createEras }, { compileCatalog }, { envelope }, { eraRouter }, { openStores }] = await Promise.all(
+  const [{ createEras }, { createMcpParts }, { envelope }, { eraRouter }, { openStores }] = await Promise.all(
     [
       built('pipeline-parts'),
-      built('mcp/catalog'),
+      built('mcp-parts'),
       built('mcp/envelope'),
       built('mcp/era-router'),
       built('stores/index'),
     ],
   );
   const config = await loadConfig(options);
-  const catalog = compileCatalog(definitions(options));
   const stores = await openStores({ sessionIdleMs: 1e6, streamMaxBytes: 1e6, streamRetainMs: 1e6 });
   const logger = console as never;
-  const { eras } = createEras({ config, catalog, stores, logger, services: {} as never });
-  const read = envelope({ catalog });
+  const services = {} as never;
+  const mcp = createMcpParts({ config, definitions: definitions(options), services, stores, logger });
+  const { eras } = createEras(config, mcp, stores);
+  const read = envelope(mcp.catalog);
   const route = eraRouter(eras);
   const found = {
     requestId: 'bench',

@@ -3,12 +3,10 @@ import type { Request, RequestHandler, Response } from 'express';
 import { RefusedRequest } from '../refusal.js';
 import type { Catalog } from './catalog.js';
 import type { Envelope } from './message.js';
-import { missingScopes } from './scopes.js';
+import { type Guarded, missingScopes } from './scopes.js';
 
 export interface AuthorizeOptions {
   readonly catalog: Catalog;
-  /** Scopes every call needs. */
-  readonly requiredScopes: readonly string[];
   /** The `WWW-Authenticate` header for a missing scope (RFC 6750 §3.1), naming all that the call needs. */
   readonly challenge: (error: string, scope: readonly string[]) => Readonly<Record<string, string>>;
   /** Takes points from the caller's limit, or throws `rate_limited`; the first point is already taken. */
@@ -18,13 +16,13 @@ export interface AuthorizeOptions {
 export function authorize(options: AuthorizeOptions): RequestHandler {
   return async function authorize(req, res, next) {
     const { catalog } = options;
-    const needed = [...new Set([...options.requiredScopes, ...scopesOf(catalog, req.envelope)])];
+    const scopes = scopesOf(catalog, req.envelope);
     noteCall(req, catalog);
-    const missing = missingScopes(req.caller, needed);
+    const missing = missingScopes(req.caller, { scopes });
     if (missing.length > 0) {
       throw new RefusedRequest('insufficient_scope', {
         detail: { missing },
-        headers: options.challenge('insufficient_scope', needed),
+        headers: options.challenge('insufficient_scope', scopes),
         ...(req.envelope.id !== undefined && { id: req.envelope.id }),
       });
     }
@@ -35,18 +33,17 @@ export function authorize(options: AuthorizeOptions): RequestHandler {
   };
 }
 
-/** Scopes of the definition that a message names; a name we do not know needs none, the era answers it. */
-function scopesOf(catalog: Catalog, envelope: Envelope): readonly string[] {
-  const { method = '', target } = envelope;
-  if (target === undefined) return [];
-  if (method === 'tools/call') return catalog.tools.get(target)?.definition.scopes ?? [];
-  if (method === 'prompts/get') return catalog.prompts.get(target)?.definition.scopes ?? [];
-  if (method.startsWith('resources/')) return catalog.findResource(target)?.resource.definition.scopes ?? [];
-  return [];
+/** What a message needs; a name we do not know needs no more than any call, the era answers it. */
+function scopesOf(catalog: Catalog, { method, target = '' }: Envelope): readonly string[] {
+  let named: Guarded | undefined;
+  if (method === 'tools/call') named = catalog.tools.get(target);
+  else if (method === 'prompts/get') named = catalog.prompts.get(target);
+  else if (method?.startsWith('resources/')) named = catalog.findResource(target)?.resource;
+  return named?.scopes ?? catalog.requiredScopes;
 }
 
-function toolOf(catalog: Catalog, { method, target }: Envelope) {
-  return method === 'tools/call' && target !== undefined ? catalog.tools.get(target) : undefined;
+function toolOf(catalog: Catalog, { method, target = '' }: Envelope) {
+  return method === 'tools/call' ? catalog.tools.get(target) : undefined;
 }
 
 /** Notes before deciding, so that a refused call also says in the audit what was asked for. */

@@ -3,6 +3,9 @@ import type { Caller } from '../identity/caller.js';
 import type { AuditTrail } from '../observe/audit-record.js';
 import type { AskRequest, LogLevel } from './tool.js';
 
+export type Params = Readonly<Record<string, unknown>>;
+export type Result = Record<string, unknown>;
+
 /** One request on its way to a definition; the era that received it lends it the way back to the client. */
 export interface Call {
   readonly caller: Caller;
@@ -54,6 +57,11 @@ export class RpcError extends Error {
 
 export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
+
+/** What a client learns of what broke here; the rest is in the log, under the request id. */
+export function internalError(requestId: string): RpcError {
+  return new RpcError(INTERNAL_ERROR, `Internal error (request ${requestId})`);
+}
 
 /** Unwinds a handler whose `ask` is answered by a later request (2026-07-28, multi round-trip requests). */
 export class InputRequired extends Error {

@@ -10,14 +10,13 @@ import { requireTrueHeaders } from './mirrored-headers.js';
 export const VERSIONS_2026: readonly string[] = ['2026-07-28'];
 export const VERSIONS_2025: readonly string[] = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'];
 
-export interface EnvelopeOptions {
-  readonly catalog: Catalog;
-  /** Where HTTP+SSE is spoken; nowhere unless given. */
-  readonly ssePaths?: readonly string[];
-}
-
-/** Sets `req.envelope`. @throws {RefusedRequest} `malformed_message`, `header_mismatch`, `unsupported_version`, `method_not_allowed` */
-export function envelope({ catalog, ssePaths = [] }: EnvelopeOptions): RequestHandler {
+/**
+ * Sets `req.envelope`.
+ *
+ * @param ssePaths where HTTP+SSE is spoken
+ * @throws {RefusedRequest} `malformed_message`, `header_mismatch`, `unsupported_version`, `method_not_allowed`
+ */
+export function envelope(catalog: Catalog, ssePaths: readonly string[] = []): RequestHandler {
   return function envelope(req, _res, next) {
     const read = req.method === 'POST' ? readPost(req, catalog) : readSessionOperation(req);
     req.envelope = ssePaths.includes(req.path) ? overSse(req, read) : read;
@@ -54,6 +53,7 @@ function readPost(req: Request, catalog: Catalog): Envelope {
   const { id, method } = message;
   try {
     const era = classify(req, message);
+    const is2026Request = era === '2026' && kind === 'request';
     const target = targetOf(message);
     const protocolVersion =
       era === '2026' ? claimedVersion(req, message) : header(req, 'mcp-protocol-version');
@@ -67,15 +67,13 @@ function readPost(req: Request, catalog: Catalog): Envelope {
       ...(target !== undefined && { target }),
       ...common(req, protocolVersion),
     };
-    if (era === '2026' && kind === 'request') requireVersionHeader(req);
+    if (is2026Request) requireVersionHeader(req);
     const tool = method === 'tools/call' ? catalog.tools.get(target ?? '') : undefined;
-    if (kind !== 'response')
-      requireTrueHeaders(req.headers, read, tool, era === '2026' && kind === 'request');
+    if (kind !== 'response') requireTrueHeaders(req.headers, read, tool, is2026Request);
     return read;
   } catch (error) {
-    throw kind === 'request' && id !== undefined && error instanceof RefusedRequest
-      ? withId(error, id)
-      : error;
+    if (kind !== 'request' || id === undefined || !(error instanceof RefusedRequest)) throw error;
+    throw new RefusedRequest(error.code, { ...error.options, id });
   }
 }
 
@@ -128,10 +126,7 @@ function targetOf({ method, params }: JsonRpcMessage): string | undefined {
   return typeof target === 'string' ? target : undefined;
 }
 
-function common(
-  req: Request,
-  protocolVersion: string | undefined,
-): Pick<Envelope, 'sessionId' | 'protocolVersion'> {
+function common(req: Request, protocolVersion: string | undefined) {
   const sessionId = header(req, 'mcp-session-id');
   return {
     ...(sessionId !== undefined && { sessionId }),
@@ -142,8 +137,4 @@ function common(
 function header(req: Request, name: string): string | undefined {
   const value = req.headers[name];
   return typeof value === 'string' ? value : undefined;
-}
-
-function withId(error: RefusedRequest, id: string | number): RefusedRequest {
-  return new RefusedRequest(error.code, { ...error.options, id });
 }

@@ -1,29 +1,22 @@
-/** The list methods: one page each, of what the caller may see. */
+/** The list methods, one page each of what the caller may see, and `completion/complete`. */
 import type { Caller } from '../identity/caller.js';
-import { type Call, INVALID_PARAMS, RpcError } from './call.js';
-import type { Handlers, HandlerOptions } from './handlers.js';
+import { type Call, INVALID_PARAMS, type Params, RpcError } from './call.js';
+import type { HandlerOptions } from './handlers.js';
 import { runDefinition } from './run-definition.js';
-import { mayList, missingScopes } from './scopes.js';
+import { type Guarded, mayCall, mayList } from './scopes.js';
 
-interface Listed {
-  readonly definition: { readonly scopes: readonly string[] };
-  readonly entry: object;
-}
+type Listed = Guarded & { readonly entry: object };
 
-type ListMethod = 'tools/list' | 'resources/list' | 'resources/templates/list' | 'prompts/list';
-
-export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod> {
-  const { catalog, requiredScopes } = options;
+export function createLists(options: HandlerOptions) {
+  const { catalog } = options;
   const templates = catalog.resources.filter(({ template }) => template.isTemplate);
   const fixed = catalog.resources.filter(({ template }) => !template.isTemplate);
   const shown = (listed: readonly Listed[], caller: Caller) =>
-    listed
-      .filter(({ definition }) => mayList(caller, [...requiredScopes, ...definition.scopes]))
-      .map(({ entry }) => entry);
+    listed.filter((one) => mayList(caller, one)).map(({ entry }) => entry);
 
   /** A list that only the caller's scopes decide. */
   const list = (key: string, listed: readonly Listed[]) => {
-    return (params: Readonly<Record<string, unknown>>, { caller }: Call) => {
+    return (params: Params, { caller }: Call) => {
       refuseCursor(params);
       return { [key]: shown(listed, caller) };
     };
@@ -34,14 +27,14 @@ export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod>
     'resources/templates/list': list('resourceTemplates', templates),
     'prompts/list': list('prompts', [...catalog.prompts.values()]),
 
-    'resources/list': async (params, call) => {
+    'resources/list': async (params: Params, call: Call) => {
       refuseCursor(params);
       const resources = shown(fixed, call.caller);
       for (const template of templates) {
-        const { scopes, list: concrete } = template.definition;
+        const { list: concrete } = template.definition;
         // Names of documents are data: unlike the tools, a token must hold the scope to see them.
-        if (!concrete || missingScopes(call.caller, [...requiredScopes, ...scopes]).length > 0) continue;
-        resources.push(...(await runDefinition(call, options, concrete)));
+        if (concrete && mayCall(call.caller, template))
+          resources.push(...(await runDefinition(call, options, concrete)));
       }
       return { resources };
     },
@@ -49,6 +42,38 @@ export function createLists(options: HandlerOptions): Pick<Handlers, ListMethod>
 }
 
 /** Every list is one page, so no cursor was ever given out. */
-function refuseCursor(params: Readonly<Record<string, unknown>>): void {
+function refuseCursor(params: Params): void {
   if (params['cursor'] !== undefined) throw new RpcError(INVALID_PARAMS, 'Invalid cursor');
+}
+
+const MAX_VALUES = 100; // MCP, completion, response
+
+/** Candidate values for prompt arguments and template variables. */
+export async function complete(params: Params, call: Call, options: HandlerOptions) {
+  const { name, value } = params['argument'] as { name: string; value: string };
+  const { guarded, completer } = findCompleter(params['ref'] as Reference, name, options);
+  if (!completer || !mayCall(call.caller, guarded))
+    return { completion: { values: [], total: 0, hasMore: false } };
+
+  const candidates = await runDefinition(call, options, (context) => completer(value, context));
+  const values = candidates.filter((candidate) => candidate.toLowerCase().startsWith(value.toLowerCase()));
+  const shown = values.slice(0, MAX_VALUES);
+  return { completion: { values: shown, total: values.length, hasMore: values.length > MAX_VALUES } };
+}
+
+type Reference =
+  | { readonly type: 'ref/prompt'; readonly name: string }
+  | { readonly type: 'ref/resource'; readonly uri: string };
+
+function findCompleter(ref: Reference, argument: string, { catalog }: HandlerOptions) {
+  if (ref.type === 'ref/prompt') {
+    const guarded = catalog.prompts.get(ref.name);
+    if (!guarded) throw new RpcError(INVALID_PARAMS, 'Unknown prompt');
+    const found = guarded.definition.arguments.find(({ name }) => name === argument);
+    return { guarded, completer: found?.complete };
+  }
+  const guarded = catalog.resources.find(({ definition }) => definition.uri === ref.uri);
+  if (!guarded) throw new RpcError(INVALID_PARAMS, 'Unknown resource template');
+  const { complete: completers = {} } = guarded.definition;
+  return { guarded, completer: Object.hasOwn(completers, argument) ? completers[argument] : undefined };
 }

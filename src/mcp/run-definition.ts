@@ -1,7 +1,14 @@
 /** Runs a tool, resource or prompt: its context, its clock, and what its errors become. */
 import type { Logger } from '../observe/logger.js';
 import type { Change } from '../stores/types.js';
-import { type Call, type Cancellation, InputRequired, INTERNAL_ERROR, RpcError } from './call.js';
+import {
+  type Call,
+  type Cancellation,
+  InputRequired,
+  internalError,
+  INTERNAL_ERROR,
+  RpcError,
+} from './call.js';
 import { RefusedRequest } from '../refusal.js';
 import {
   MissingCapability,
@@ -18,6 +25,8 @@ export interface RunOptions {
   readonly logger: Logger;
   /** How long a handler may run, not counting the time an `ask` waits. */
   readonly timeoutMs: number;
+  /** Largest result in bytes of JSON; a larger one is replaced by an error. */
+  readonly maxResultBytes: number;
 }
 
 /**
@@ -69,7 +78,13 @@ const PUBLIC = [ToolError, RpcError, InputRequired, MissingCapability, RefusedRe
 function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
   if (PUBLIC.some((kind) => error instanceof kind) || call.cancellation.isCancelled) return error;
   logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
-  return new RpcError(INTERNAL_ERROR, `Internal error (request ${call.requestId})`);
+  return internalError(call.requestId);
+}
+
+/** @throws {RpcError} for a result that is too large */
+export function capped<T extends object>(result: T, { maxResultBytes }: RunOptions): T {
+  if (Buffer.byteLength(JSON.stringify(result)) <= maxResultBytes) return result;
+  throw new RpcError(INTERNAL_ERROR, `The result is larger than ${maxResultBytes} bytes`);
 }
 
 type End = ReturnType<typeof createEnd>;

@@ -3,11 +3,13 @@ import { compileCatalog } from '../../src/mcp/catalog.js';
 import { createHandlers, type HandlerOptions } from '../../src/mcp/handlers.js';
 import type { Definitions } from '../../src/mcp/tool.js';
 
-export function startHandlers(definitions: Partial<Definitions>, change: Partial<HandlerOptions> = {}) {
+export type Change = Partial<HandlerOptions> & { readonly requiredScopes?: readonly string[] };
+
+export function startHandlers(definitions: Partial<Definitions>, { requiredScopes, ...change }: Change = {}) {
   const logged: object[] = [];
   const ignore = () => {};
   const handlers = createHandlers({
-    catalog: compileCatalog({ tools: [], resources: [], prompts: [], ...definitions }),
+    catalog: compileCatalog({ tools: [], resources: [], prompts: [], ...definitions }, requiredScopes),
     logger: {
       debug: ignore,
       info: ignore,
@@ -15,7 +17,6 @@ export function startHandlers(definitions: Partial<Definitions>, change: Partial
       error: (facts: object) => void logged.push(facts),
       fatal: ignore,
     },
-    requiredScopes: [],
     settings: {} as never,
     services: {} as never,
     publish: ignore,

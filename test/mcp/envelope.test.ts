@@ -13,7 +13,7 @@ const META = {
   'io.modelcontextprotocol/clientInfo': { name: 'c', version: '1' },
   'io.modelcontextprotocol/clientCapabilities': {},
 };
-const catalog = compileCatalog({
+const definitions = {
   tools: [
     defineTool({
       name: 'dear',
@@ -34,10 +34,11 @@ const catalog = compileCatalog({
     }),
   ],
   prompts: [],
-});
+};
+const catalog = compileCatalog(definitions, ['all']);
 
 async function start(...more: RequestHandler[]) {
-  const served = await serve([express.json(), envelope({ catalog, ssePaths: ['/sse'] }), ...more]);
+  const served = await serve([express.json(), envelope(catalog, ['/sse']), ...more]);
   const send = (
     body: object | undefined,
     headers: Record<string, string> = {},
@@ -141,7 +142,6 @@ describe('authorization', () => {
     };
     const authorized = authorize({
       catalog,
-      requiredScopes: ['all'],
       challenge: (error, scope) => ({ 'WWW-Authenticate': `${error} ${scope.join(' ')}` }),
       spend: async (_req, _res, points) => {
         spent.push(points);

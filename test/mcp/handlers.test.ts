@@ -189,7 +189,7 @@ describe('lists', () => {
   const names = async (scopes: readonly string[], method: 'api-key' | 'jwt') => {
     const { caller, ...call } = callBy(scopes);
     const asked = { ...call, caller: { ...caller, method } };
-    const { tools } = (await handlers['tools/list']({}, asked)) as { tools: { name: string }[] };
+    const { tools } = handlers['tools/list']({}, asked) as { tools: { name: string }[] };
     const { resources } = (await handlers['resources/list']({}, asked)) as { resources: { name: string }[] };
     return [...tools, ...resources].map(({ name }) => name);
   };
@@ -237,10 +237,10 @@ describe('completion', () => {
     ['nothing for an argument that has no candidates', prompt, 'y', '', ['use'], 0],
     ['nothing for a name that every object has', template, 'constructor', '', [], 0],
   ])('answers %s', async (_, ref, name, value, scopes, total) => {
-    const { completion } = (await handlers['completion/complete'](
+    const { completion } = await handlers['completion/complete'](
       { ref, argument: { name, value } },
       callBy(scopes),
-    )) as { completion: { values: string[]; total: number; hasMore: boolean } };
+    );
     expect(completion).toMatchObject({ total, hasMore: total > 100 });
     expect(completion.values).toHaveLength(Math.min(total, 100));
   });

@@ -3,15 +3,15 @@ import type { Request, Response } from 'express';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
-import { Cancellation, INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
+import { Cancellation, INTERNAL_ERROR, internalError, INVALID_PARAMS, RpcError } from '../call.js';
+import { toolFailure } from '../call-tool.js';
 import type { JsonRpcMessage } from '../message.js';
 import type { PreparedLists } from '../prepared-lists.js';
 import { MissingCapability, ToolError } from '../tool.js';
-import { createAsks } from './asks.js';
-import { createClientCall } from './client-call.js';
+import { type CallWithin, createClientCall } from './client-call.js';
 import type { Engine, Handle } from './engine.js';
 import type { LiveSessions } from './live-sessions.js';
-import type { Method, Within } from './methods.js';
+import type { Method } from './methods.js';
 import type { Output } from './output.js';
 
 export interface AnswerOptions {
@@ -45,16 +45,10 @@ export async function answerRequest(
   }
 }
 
-async function answer(
-  req: Request,
-  res: Response,
-  within: Within & { output: Output; cancellation: Cancellation },
-  options: AnswerOptions,
-): Promise<void> {
-  const { live, output, cancellation } = within;
+async function answer(req: Request, res: Response, within: CallWithin, options: AnswerOptions) {
+  const { output, cancellation } = within;
   const { message, method = '' } = req.envelope;
-  const asks = createAsks({ live, output, cancellation, timeoutMs: options.askTimeoutMs });
-  const call = createClientCall(req, { ...within, asks });
+  const { call, close } = createClientCall(req, within, options.askTimeoutMs);
   const run = options.methods.get(method);
   let broken: unknown;
   const handle: Handle = async (params) => {
@@ -64,12 +58,12 @@ async function answer(
       if (error instanceof MissingCapability && method === 'tools/call') return toolFailure(error.message);
       const answerable = toRpcError(error);
       if (!answerable) broken = error;
-      throw answerable ?? new RpcError(INTERNAL_ERROR, `Internal error (request ${req.requestId})`);
+      throw answerable ?? internalError(req.requestId);
     }
   };
 
   const result = await options.engine.answer(message as JsonRpcMessage, run && handle, cancellation);
-  asks.close();
+  close();
   if (!result) {
     // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
     req.audit.note({ detail: { ended: 'cancelled' } });
@@ -90,8 +84,4 @@ function toRpcError(error: unknown): RpcError | undefined {
   if (error instanceof MissingCapability) return new RpcError(INVALID_PARAMS, error.message);
   if (error instanceof ToolError) return new RpcError(INTERNAL_ERROR, error.message);
   return undefined;
-}
-
-function toolFailure(text: string): object {
-  return { content: [{ type: 'text', text }], isError: true };
 }

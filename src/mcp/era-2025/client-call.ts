@@ -1,69 +1,76 @@
 /** Lends a call the way back to its client: log, progress and questions, in the terms of revisions up to 2025-11-25. */
+import { randomBytes } from 'node:crypto';
 import type { Request } from 'express';
-import type { SessionRecord } from '../../stores/types.js';
+import { declares, isAnswer, requireDeclared } from '../asking.js';
 import type { Call, Cancellation } from '../call.js';
-import { type AskRequest, LOG_LEVELS, type LogLevel, MissingCapability } from '../tool.js';
-import type { Asks } from './asks.js';
-import type { LiveSession } from './live-sessions.js';
+import { logTo, type Notify, progressTo } from '../notifications.js';
+import { type AskRequest, ToolError } from '../tool.js';
+import { hasAnswerShape } from './engine.js';
+import type { Within } from './methods.js';
 import type { Output } from './output.js';
 
-export interface ClientCallOptions {
-  readonly session: SessionRecord;
-  readonly live: LiveSession;
+export interface CallWithin extends Within {
   readonly output: Output;
   readonly cancellation: Cancellation;
-  readonly asks: Asks;
 }
 
-const CAPABILITY = {
-  'elicitation/create': 'elicitation',
-  'sampling/createMessage': 'sampling',
-  'roots/list': 'roots',
-} as const;
-
-export function createClientCall(req: Request, options: ClientCallOptions): Call {
-  const { session, live, output, cancellation, asks } = options;
-  const notify = (method: string, params: object) => output.send({ jsonrpc: '2.0', method, params });
-  const canAsk = (method: AskRequest['method']) =>
-    Object.hasOwn(session.clientCapabilities, CAPABILITY[method]);
-
-  return {
+export function createClientCall(req: Request, within: CallWithin, askTimeoutMs: number) {
+  const { session, live, output, cancellation } = within;
+  const { clientCapabilities } = session;
+  const notify: Notify = (method, params) => output.send({ jsonrpc: '2.0', method, params });
+  const asks = createAsks(within, askTimeoutMs);
+  const call: Call = {
     caller: req.caller,
     requestId: req.requestId,
     audit: output.audit ?? req.audit,
     cancellation,
-    log: (level, data) => {
-      if (isAtLeast(level, live.minLevel)) notify('notifications/message', { level, data });
-    },
-    progress: progressTo(req, (params) => notify('notifications/progress', params)),
-    canAsk,
+    log: logTo(notify, () => live.minLevel ?? 'debug'),
+    progress: progressTo(notify, req.envelope.message?.params?.['_meta']),
+    canAsk: (method) => declares(clientCapabilities, method),
     ask: async (_key, request) => {
-      // A client that cannot answer would leave the call waiting until its time is up.
-      if (!canAsk(request.method)) throw new MissingCapability(CAPABILITY[request.method]);
+      requireDeclared(clientCapabilities, request.method);
       return asks.ask(request);
     },
   };
+  return { call, close: asks.close };
 }
 
-function isAtLeast(level: LogLevel, minimum: string | undefined): boolean {
-  return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(minimum as LogLevel);
-}
-
-/** Progress MUST increase with each notification (MCP 2025-11-25, progress): what does not is dropped. */
-function progressTo(req: Request, notify: (params: object) => void): Call['progress'] {
-  const meta = req.envelope.message?.params?.['_meta'] as { progressToken?: string | number } | undefined;
-  const progressToken = meta?.progressToken;
-  if (progressToken === undefined) return () => {};
-
-  let last = Number.NEGATIVE_INFINITY;
-  return (progress, total, message) => {
-    if (!(progress > last)) return;
-    last = progress;
-    notify({
-      progressToken,
-      progress,
-      ...(total !== undefined && { total }),
-      ...(message !== undefined && { message }),
-    });
+/** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
+function createAsks({ live, output, cancellation }: CallWithin, timeoutMs: number) {
+  const waiting = new Map<string, NodeJS.Timeout>();
+  const forget = (id: string) => {
+    clearTimeout(waiting.get(id));
+    waiting.delete(id);
+    live.asks.delete(id);
   };
+
+  /** @throws {ToolError} when the client answers with an error, wrongly, or not in time */
+  const ask = (request: AskRequest) =>
+    new Promise<unknown>((resolve, reject) => {
+      if (output.closed) return reject(new ToolError('The client has gone'));
+      // Unguessable, and unique whatever other calls of the session ask at the same time.
+      const id = randomBytes(16).toString('base64url');
+      const fail = (message: string) => {
+        forget(id);
+        reject(new ToolError(message));
+      };
+      const onTimeout = () => {
+        // MCP 2025-11-25, lifecycle, timeouts: the sender of a request that timed out cancels it.
+        const params = { requestId: id, reason: 'timeout' };
+        output.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+        fail('The client did not answer in time');
+      };
+      waiting.set(id, setTimeout(onTimeout, timeoutMs));
+      cancellation.onCancel(() => fail('The call was cancelled'));
+      live.asks.set(id, (answer) => {
+        if (answer.error) return fail('The client answered with an error');
+        if (!isAnswer(request, answer.result, hasAnswerShape))
+          return fail('The answer of the client is not valid');
+        forget(id);
+        resolve(answer.result);
+      });
+      output.send({ jsonrpc: '2.0', id, ...request });
+    });
+
+  return { ask, close: () => [...waiting.keys()].forEach(forget) };
 }

@@ -3,30 +3,15 @@ import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import * as sdk from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
-import { type Cancellation, INVALID_PARAMS, RpcError } from '../call.js';
+import { type Cancellation, INVALID_PARAMS, type Params, RpcError } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
-import { isValid } from '../schema.js';
-import { serverInfo } from '../server-info.js';
-import type { AskRequest, JsonSchema } from '../tool.js';
+import { type Capabilities, serverInfo } from '../server-info.js';
+import type { AskRequest } from '../tool.js';
 
-type Params = Readonly<Record<string, unknown>>;
 /** Answers with the result, or throws an {@link RpcError}. */
 export type Handle = (params: Params) => unknown;
 
-/** What `initialize` advertises (MCP `ServerCapabilities`). */
-export type ServerCapabilities = Readonly<Record<string, object>>;
-
-export interface Engine {
-  /**
-   * The JSON-RPC answer to a request. Without `handle` the engine answers what it knows (`initialize`, `ping`) and
-   * `-32601` for the rest. `undefined` once it is cancelled: such a cancelled request gets no answer.
-   */
-  answer(
-    request: JsonRpcMessage,
-    handle: Handle | undefined,
-    cancellation: Cancellation,
-  ): Promise<JsonRpcMessage | undefined>;
-}
+export type Engine = ReturnType<typeof createEngine>;
 
 const REQUESTS = {
   initialize: sdk.InitializeRequestSchema,
@@ -43,14 +28,18 @@ const REQUESTS = {
   'logging/setLevel': sdk.SetLevelRequestSchema,
 } as const;
 
-export function createEngine(capabilities: ServerCapabilities): Engine {
+export function createEngine(capabilities: Capabilities) {
   // A Server would otherwise make an Ajv of its own: most of what a fresh one costs.
   const options = {
     capabilities: capabilities as sdk.ServerCapabilities,
     jsonSchemaValidator: new AjvJsonSchemaValidator(),
   };
   return {
-    answer: (request, handle, cancellation) => {
+    /**
+     * The JSON-RPC answer to a request. Without `handle` the engine answers what it knows (`initialize`, `ping`) and
+     * `-32601` for the rest. `undefined` once it is cancelled: such a cancelled request gets no answer.
+     */
+    answer: (request: JsonRpcMessage, handle: Handle | undefined, cancellation: Cancellation) => {
       const server = new Server(serverInfo, options);
       // The built-in handlers would answer malformed parameters with zod's own words and -32603.
       const own = hasValidParams(request) ? handle : refuseParams;
@@ -97,12 +86,8 @@ function withoutTask(request: JsonRpcMessage): JsonRpcMessage {
   return { ...request, params };
 }
 
-/** Whether a client's result has the shape of an answer to `request`. */
-export function isAnswerTo(request: AskRequest, result: unknown): boolean {
-  if (request.method === 'roots/list') return sdk.ListRootsResultSchema.safeParse(result).success;
-  if (request.method === 'sampling/createMessage')
-    return sdk.CreateMessageResultSchema.safeParse(result).success;
-  const { success, data } = sdk.ElicitResultSchema.safeParse(result);
-  if (!success || data.action !== 'accept') return success;
-  return isValid(request.params.requestedSchema as JsonSchema, data.content ?? {});
+export function hasAnswerShape(method: AskRequest['method'], value: unknown): boolean {
+  if (method === 'elicitation/create') return sdk.ElicitResultSchema.safeParse(value).success;
+  if (method === 'sampling/createMessage') return sdk.CreateMessageResultSchema.safeParse(value).success;
+  return sdk.ListRootsResultSchema.safeParse(value).success;
 }

@@ -1,42 +1,20 @@
 /** The GET streams: they tell clients of changes, or give what a lost stream still had to say. They hold no engine. */
 import { RefusedRequest } from '../../refusal.js';
-import type {
-  Change,
-  ChangeBus,
-  EventLog,
-  EventStream,
-  SessionRecord,
-  SessionStore,
-} from '../../stores/types.js';
+import type { Change, EventStream, SessionRecord, Stores } from '../../stores/types.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
+import { changeNotification } from '../notifications.js';
 import type { LiveSessions, LiveStream } from './live-sessions.js';
 import { readInto } from './output.js';
 
-export interface GetStreamsOptions {
-  readonly sessions: SessionStore;
-  readonly changes: ChangeBus;
-  readonly events: EventLog;
+export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events'> {
   readonly live: LiveSessions;
   readonly maxStreamsPerCaller: number;
   readonly onError: (error: unknown) => void;
 }
 
-export interface GetStreams {
-  /**
-   * Begins a stream of changes, or resumes the one in which `lastEventId` was seen.
-   * @throws {RefusedRequest} `too_many_streams`; `malformed_message`, alike for unknown, foreign and forgotten ids
-   */
-  open(session: SessionRecord, writer: ResponseWriter, lastEventId: string | undefined): Promise<void>;
-  /** Counts an open stream for its owner until the response is over. @throws {RefusedRequest} `too_many_streams` */
-  take(owner: string, writer: ResponseWriter): void;
-  /** Forgets the streams of a session whose clients did not come back. */
-  sweep(sessionId: string): void;
-  count(): number;
-  /** Ends every stream, and listens no more. */
-  close(): void;
-}
+export type GetStreams = ReturnType<typeof createGetStreams>;
 
-export function createGetStreams(options: GetStreamsOptions): GetStreams {
+export function createGetStreams(options: GetStreamsOptions) {
   const { live, events, onError } = options;
   /** How many streams each owner has open. */
   const open = new Map<string, number>();
@@ -66,6 +44,7 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
     }
   };
 
+  /** Counts an open stream for its owner until the response is over. @throws {RefusedRequest} `too_many_streams` */
   const take = (owner: string, writer: ResponseWriter) => {
     if (closed) throw new RefusedRequest('overloaded', { headers: { 'Retry-After': '1' } });
     const change = (by: 1 | -1) => {
@@ -99,7 +78,11 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
   };
 
   return {
-    open: async (session, writer, lastEventId) => {
+    /**
+     * Begins a stream of changes, or resumes the one in which `lastEventId` was seen.
+     * @throws {RefusedRequest} `too_many_streams`; `malformed_message`, alike for unknown, foreign and forgotten ids
+     */
+    open: async (session: SessionRecord, writer: ResponseWriter, lastEventId: string | undefined) => {
       take(session.owner, writer);
       const reader = readInto(writer, session);
       const end = await options.changes.end();
@@ -122,7 +105,8 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
 
     take,
 
-    sweep: (sessionId) => {
+    /** Forgets the streams of a session whose clients did not come back. */
+    sweep: (sessionId: string) => {
       if (live.find(sessionId)?.isBehind) inTurn(sessionId, () => Promise.resolve());
       const since = performance.now() - events.retainMs;
       for (const stream of live.find(sessionId)?.streams.values() ?? [])
@@ -131,6 +115,7 @@ export function createGetStreams(options: GetStreamsOptions): GetStreams {
 
     count: () => [...open.values()].reduce((sum, count) => sum + count, 0),
 
+    /** Ends every stream, and listens no more. */
     close: () => {
       closed = true;
       unsubscribe();
@@ -155,14 +140,6 @@ async function deliver(
     if (!session?.subscriptions.includes(change.uri)) return;
   }
   const all = [...streams.values()];
-  await (all.findLast(({ leftAt }) => leftAt === undefined) ?? all.at(-1))?.send(
-    notificationOf(change),
-    position,
-  );
-}
-
-function notificationOf(change: Change): object {
-  if (change.kind !== 'resource')
-    return { jsonrpc: '2.0', method: `notifications/${change.kind}/list_changed` };
-  return { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: change.uri } };
+  const newest = all.findLast(({ leftAt }) => leftAt === undefined) ?? all.at(-1);
+  await newest?.send({ jsonrpc: '2.0', ...changeNotification(change) }, position);
 }

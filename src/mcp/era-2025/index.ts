@@ -1,7 +1,7 @@
 /** MCP revisions 2024-11-05 to 2025-11-25: sessions are records, an engine lives for one request. */
 import type { Request, Response } from 'express';
-import type { Bus, ChangeBus, EventLog, SessionMail, SessionRecord } from '../../stores/types.js';
-import type { Era } from '../era.js';
+import type { SessionMail, SessionRecord, Stores } from '../../stores/types.js';
+import type { Era } from '../era-router.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../message.js';
 import { createPreparedLists } from '../prepared-lists.js';
@@ -17,11 +17,8 @@ import { createSse, createSseOutput, type Sse } from './sse.js';
 export interface Era2025Options
   extends MethodsOptions,
     Omit<ResponseWriterOptions, 'audit'>,
-    Pick<AnswerOptions, 'askTimeoutMs' | 'logger'> {
-  readonly changes: ChangeBus;
-  readonly events: EventLog;
-  /** Takes what a client sends to the replica that waits for it. */
-  readonly mail: Bus<SessionMail>;
+    Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
+    Pick<Stores, 'changes' | 'events' | 'mail'> {
   readonly maxSessionsPerCaller: number;
   readonly maxStreamsPerCaller: number;
   /** Path of the endpoint that takes the messages of HTTP+SSE. */

@@ -27,22 +27,14 @@ export interface LiveStream {
   leftAt?: number;
 }
 
-export interface LiveSessions {
-  find(id: string): LiveSession | undefined;
-  findOrAdd(id: string): LiveSession;
-  /** Forgets a session that has nothing open any more. */
-  release(id: string): void;
-  /** Cancels the calls and ends the streams of a session. */
-  end(id: string): void;
-  ids(): readonly string[];
-}
+export type LiveSessions = ReturnType<typeof createLiveSessions>;
 
-export function createLiveSessions(): LiveSessions {
+export function createLiveSessions() {
   const sessions = new Map<string, LiveSession>();
   return {
-    find: (id) => sessions.get(id),
+    find: (id: string) => sessions.get(id),
 
-    findOrAdd: (id) => {
+    findOrAdd: (id: string): LiveSession => {
       const known = sessions.get(id);
       if (known) return known;
       const added: LiveSession = {
@@ -58,17 +50,19 @@ export function createLiveSessions(): LiveSessions {
       return added;
     },
 
-    release: (id) => {
+    /** Forgets a session that has nothing open any more. */
+    release: (id: string): void => {
       const live = sessions.get(id);
       if (live && live.calls.size === 0 && live.streams.size === 0) sessions.delete(id);
     },
 
-    end: (id) => {
+    /** Cancels the calls and ends the streams of a session. */
+    end: (id: string): void => {
       const live = sessions.get(id);
       for (const call of live?.calls.values() ?? []) call.cancel();
       for (const stream of live?.streams.values() ?? []) stream.end();
     },
 
-    ids: () => [...sessions.keys()],
+    ids: (): readonly string[] => [...sessions.keys()],
   };
 }

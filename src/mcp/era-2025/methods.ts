@@ -1,11 +1,10 @@
 /** The methods a session can call: the shared handlers, and those that change its record. */
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
-import { type Call, INVALID_PARAMS, RpcError } from '../call.js';
-import { isOffered } from '../capabilities.js';
+import { type Call, INVALID_PARAMS, type Params, RpcError } from '../call.js';
 import type { Catalog } from '../catalog.js';
 import type { Handlers } from '../handlers.js';
-import type { ServerCapabilities } from './engine.js';
+import { type Capabilities, isOffered } from '../server-info.js';
 import type { LiveSession } from './live-sessions.js';
 
 /** Whose request it is. */
@@ -14,12 +13,11 @@ export interface Within {
   readonly live: LiveSession;
 }
 
-type Params = Readonly<Record<string, unknown>>;
 export type Method = (params: Params, call: Call, within: Within) => unknown;
 
 export interface MethodsOptions {
   readonly handlers: Handlers;
-  readonly capabilities: ServerCapabilities;
+  readonly capabilities: Capabilities;
   readonly catalog: Pick<Catalog, 'findResource'>;
   readonly sessions: SessionStore;
 }

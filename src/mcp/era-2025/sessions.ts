@@ -4,12 +4,11 @@ import type { Request } from 'express';
 import { type Caller, callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
-import { Cancellation } from '../call.js';
+import { declared } from '../asking.js';
+import { Cancellation, type Params } from '../call.js';
 import { VERSIONS_2025 } from '../envelope.js';
 import type { JsonRpcMessage } from '../message.js';
 import type { Engine } from './engine.js';
-
-type Json = Readonly<Record<string, unknown>>;
 
 export interface OpenSessionOptions {
   readonly engine: Engine;
@@ -78,31 +77,16 @@ function withSupportedVersion(request: JsonRpcMessage): JsonRpcMessage {
 }
 
 /** @param request checked by the engine */
-function recordOf(id: string, caller: Caller, request: JsonRpcMessage, result: Json): SessionRecord {
-  const { clientInfo, capabilities } = request.params as Record<'clientInfo' | 'capabilities', Json>;
+function recordOf(id: string, caller: Caller, request: JsonRpcMessage, result: Params): SessionRecord {
+  const { clientInfo, capabilities } = request.params as Record<'clientInfo' | 'capabilities', Params>;
   return {
     id,
     owner: callerKey(caller),
     protocolVersion: String(result['protocolVersion']),
     clientInfo: { name: short(clientInfo['name']), version: short(clientInfo['version']) },
-    clientCapabilities: askable(capabilities),
+    clientCapabilities: declared(capabilities), // a record stays small whatever a client declares
     subscriptions: [],
   };
-}
-
-/** What we may ask of this client, and no more of it: a record stays small whatever a client declares. */
-function askable({ elicitation, sampling, roots }: Json): Json {
-  return {
-    ...(isFormElicitation(elicitation) && { elicitation: {} }),
-    ...(sampling !== undefined && { sampling: {} }),
-    ...(roots !== undefined && { roots: {} }),
-  };
-}
-
-/** `{}` means forms; a client may also know URLs only (MCP 2025-11-25, elicitation, capabilities). */
-function isFormElicitation(elicitation: unknown): boolean {
-  if (typeof elicitation !== 'object' || elicitation === null) return false;
-  return 'form' in elicitation || !('url' in elicitation);
 }
 
 function short(text: unknown): string {

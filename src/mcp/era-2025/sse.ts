@@ -31,38 +31,28 @@ export interface SseConnection {
   isInitialized: boolean;
 }
 
-export interface Sse {
-  /** @throws {RefusedRequest} `too_many_streams` */
-  open(req: Request, res: Response): void;
-  /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
-  find(req: Request): SseConnection;
-  /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
-  begin(connection: SseConnection): void;
-  /** Ends every stream. */
-  close(): void;
-}
+export type Sse = ReturnType<typeof createSse>;
 
-export function createSse(options: SseOptions): Sse {
+export function createSse(options: SseOptions) {
   const { live, sessions } = options;
   const connections = new Map<string, SseConnection>();
 
   return {
-    open: (req, res) => {
-      const writer = createResponseWriter(res, {
-        ...options,
-        audit: req.audit,
-        isStillAllowed: req.isStillAllowed,
-      });
+    /** @throws {RefusedRequest} `too_many_streams` */
+    open: (req: Request, res: Response): void => {
+      const { audit, isStillAllowed } = req;
+      const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
       const owner = callerKey(req.caller);
       options.streams.take(owner, writer);
       const id = newSessionId();
-      req.audit.session(id);
+      audit.session(id);
       connections.set(id, { id, owner, writer, isInitialized: false });
       writer.onClose(() => connections.delete(id));
       writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
     },
 
-    find: ({ envelope: { sessionId }, caller, audit }) => {
+    /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
+    find: ({ envelope: { sessionId }, caller, audit }: Request): SseConnection => {
       if (!sessionId) throw new RefusedRequest('session_required');
       audit.session(sessionId);
       const connection = connections.get(sessionId);
@@ -70,7 +60,8 @@ export function createSse(options: SseOptions): Sse {
       return connection;
     },
 
-    begin: ({ id, writer }) => {
+    /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
+    begin: ({ id, writer }: SseConnection): void => {
       const { streams } = live.findOrAdd(id);
       streams.set(id, { send: (message) => writer.send(message), end: () => writer.end() });
       writer.onClose(() => {
@@ -80,7 +71,8 @@ export function createSse(options: SseOptions): Sse {
       });
     },
 
-    close: () => {
+    /** Ends every stream. */
+    close: (): void => {
       for (const { writer } of connections.values()) writer.end();
     },
   };

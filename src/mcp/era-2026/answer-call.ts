@@ -1,18 +1,18 @@
 /** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
-import { Cancellation, INTERNAL_ERROR, INVALID_PARAMS, RpcError } from '../call.js';
-import { isOffered } from '../capabilities.js';
+import { Cancellation, internalError, INVALID_PARAMS, type Params, RpcError } from '../call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
 import type { JsonRpcMessage } from '../message.js';
+import { logTo, type Notify, progressTo } from '../notifications.js';
 import type { PreparedLists } from '../prepared-lists.js';
+import { isOffered } from '../server-info.js';
 import { MissingCapability } from '../tool.js';
-import type { Engine, EngineAnswer, Params } from './engine.js';
+import { runAsking } from './asks.js';
+import type { Engine, EngineAnswer, Handle } from './engine.js';
 import type { Era2026Options } from './index.js';
-import type { Send } from './notifications.js';
 import type { RequestStates } from './request-state.js';
-import { runCall } from './run-call.js';
 
 export interface AnswerCallOptions extends Era2026Options {
   readonly engine: Engine;
@@ -28,24 +28,22 @@ const METHOD_NOT_FOUND = -32601;
 export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
   const { message, protocolVersion } = req.envelope;
   if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
-  const { engine, states, streams, lists } = options;
+  const { engine, streams, lists, keepAlive, maxBufferBytes } = options;
   const cancellation = new Cancellation();
-  const { keepAlive, maxBufferBytes } = options;
   const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
   const prepared = lists.find(req);
   if (prepared) return writer.answerPrepared(...prepared);
   writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels
 
   let failure: unknown;
-  const handler = handlerOf(message.method ?? '', options);
-  const send = sender(res, writer, streams);
-  const handle = handler
-    ? (params: Params) =>
-        runCall(req, { handler, params, cancellation, send, states }).catch((error: unknown) => {
-          failure = error;
-          throw error;
-        })
-    : undefined;
+  const run = runner(req, cancellation, notifier(res, writer, streams), options);
+  const handle: Handle | undefined =
+    run &&
+    ((params) =>
+      run(params).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      }));
   try {
     const answer = await engine.answer({ message, protocolVersion, handle, cancellation });
     if (!answer) return;
@@ -56,15 +54,29 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   }
 }
 
-function handlerOf(
-  method: string,
-  { handlers, capabilities }: Era2026Options,
-): Handlers[SharedMethod] | undefined {
-  const isServed = Object.hasOwn(handlers, method) && isOffered(method, capabilities);
-  return isServed ? handlers[method as SharedMethod] : undefined;
+/** Runs what the method names, with a way back to the client; `undefined` for a method that is not served. */
+function runner(
+  { envelope, caller, audit, requestId }: Request,
+  cancellation: Cancellation,
+  notify: Notify,
+  { handlers, capabilities: offered, states }: AnswerCallOptions,
+): Handle | undefined {
+  const { method = '', message } = envelope;
+  if (!Object.hasOwn(handlers, method) || !isOffered(method, offered)) return undefined;
+  const handler: Handlers[SharedMethod] = handlers[method as SharedMethod];
+  const params = message?.params ?? {};
+  const meta = (params['_meta'] ?? {}) as Params;
+  const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
+  // Without a level in the request not one log notification may be sent (MCP 2026-07-28, logging).
+  const log = logTo(notify, () => meta['io.modelcontextprotocol/logLevel']);
+  const progress = progressTo(notify, meta);
+  return (checked) =>
+    runAsking(states, { caller, method, params, capabilities }, (way) =>
+      handler(checked, { caller, requestId, audit, cancellation, log, progress, ...way }),
+    );
 }
 
-function sender(res: Response, writer: ResponseWriter, streams: Set<Response>): Send {
+function notifier(res: Response, writer: ResponseWriter, streams: Set<Response>): Notify {
   return (method, params) => {
     // A handler that goes on after its answer, or after a refusal, has nobody left to talk to.
     if (writer.closed || (res.headersSent && !streams.has(res))) return;
@@ -90,14 +102,10 @@ function toAnswer(
   if (origin === 'dispatch') return toRefusal(message.error.code);
   if (origin === 'params') return { ...message, error: { code: INVALID_PARAMS, message: 'Invalid params' } };
 
-  logger.error(
-    { err: failure ?? message.error, requestId: req.requestId },
-    'a request could not be answered',
-  );
-  return {
-    ...message,
-    error: { code: INTERNAL_ERROR, message: `Internal error (request ${req.requestId})` },
-  };
+  const { requestId } = req;
+  logger.error({ err: failure ?? message.error, requestId }, 'a request could not be answered');
+  const { code, message: words } = internalError(requestId);
+  return { ...message, error: { code, message: words } };
 }
 
 /** Streamable HTTP, protocol version header: a method that is not implemented MUST be 404 and `-32601`. */

@@ -3,11 +3,11 @@
  * answers that the next request brings (MCP 2026-07-28, multi round-trip requests).
  */
 import type { Caller } from '../../identity/caller.js';
-import { type Call, InputRequired } from '../call.js';
+import { declares, isAnswer, requireDeclared } from '../asking.js';
+import { type Call, InputRequired, type Params, type Result } from '../call.js';
 import { RefusedRequest } from '../../refusal.js';
-import { isValid } from '../schema.js';
-import { type AskRequest, type JsonSchema, MissingCapability } from '../tool.js';
-import { hasAnswerShape, type Params, type Result } from './engine.js';
+import { type AskRequest, MissingCapability } from '../tool.js';
+import { hasAnswerShape } from './engine.js';
 import { type Answered, digest, purposeOf, type RequestStates, type Round } from './request-state.js';
 
 export interface Asking {
@@ -43,10 +43,10 @@ export async function runAsking(
   const canAsk = (kind: AskRequest['method']) => mayAsk && declares(capabilities, kind);
   const ask = async (key: string, request: AskRequest) => {
     if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
-    if (!canAsk(request.method)) throw new MissingCapability(CAPABILITY[request.method]);
+    requireDeclared(capabilities, request.method);
     const given = answers.get(key);
     // A question that changed since, or an answer that does not fit, is put again.
-    if (given?.question === digest(request) && isAnswer(request, given.answer)) {
+    if (given?.question === digest(request) && isAnswer(request, given.answer, hasAnswerShape)) {
       used.set(key, given);
       return given.answer;
     }
@@ -81,24 +81,4 @@ function collectAnswers(round: Round | undefined, responses: unknown): ReadonlyM
     if (Object.hasOwn(responses, key)) answers.set(key, { question, answer: (responses as Params)[key] });
   }
   return answers;
-}
-
-function isAnswer(request: AskRequest, answer: unknown): boolean {
-  if (!hasAnswerShape(request.method, answer)) return false;
-  const { action, content } = answer as { action?: string; content?: unknown };
-  if (request.method !== 'elicitation/create' || action !== 'accept') return true;
-  return isValid(request.params.requestedSchema as JsonSchema, content ?? {});
-}
-
-const CAPABILITY = {
-  'elicitation/create': 'elicitation',
-  'sampling/createMessage': 'sampling',
-  'roots/list': 'roots',
-} as const;
-
-function declares(capabilities: Params, method: AskRequest['method']): boolean {
-  const declared = capabilities[CAPABILITY[method]];
-  if (typeof declared !== 'object' || declared === null) return false;
-  // `elicitation: {}` means forms; a client that names modes must name this one (client/elicitation, capabilities).
-  return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
 }

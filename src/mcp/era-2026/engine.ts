@@ -14,20 +14,35 @@ import {
   type SubscriptionFilter,
 } from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Cancellation } from '../call.js';
+import type { Cancellation, Params, Result } from '../call.js';
 import type { JsonRpcMessage } from '../message.js';
-import { serverInfo } from '../server-info.js';
+import { type Capabilities, serverInfo } from '../server-info.js';
 import type { AskRequest } from '../tool.js';
-import { CACHE_HINTS } from './cache-hints.js';
+/**
+ * How long clients may keep an answer, and for whom (MCP 2026-07-28, caching).
+ *
+ * Lists differ with the caller's scopes, so all but discovery are `private`. They change with a deployment or with the
+ * scopes of a key: a minute is a short wait for the news and spares a client the list before each call; a list that
+ * is out of date grants nothing, since every call is checked again. Documents may change at any time, and nothing
+ * tells us: what shows them is stale at once.
+ */
+const CACHE_HINTS = {
+  'server/discover': { ttlMs: 600_000, cacheScope: 'public' },
+  'tools/list': { ttlMs: 60_000, cacheScope: 'private' },
+  'prompts/list': { ttlMs: 60_000, cacheScope: 'private' },
+  'resources/templates/list': { ttlMs: 60_000, cacheScope: 'private' },
+  'resources/list': { ttlMs: 0, cacheScope: 'private' },
+  'resources/read': { ttlMs: 0, cacheScope: 'private' },
+} as const;
 
-export type Params = Readonly<Record<string, unknown>>;
-export type Result = Record<string, unknown>;
+/** Answers with the result, or throws. */
+export type Handle = (params: Params) => Promise<Result>;
 
-export interface EngineRequest {
+interface EngineRequest {
   readonly message: JsonRpcMessage;
   readonly protocolVersion: string;
   /** What answers the method; without one the engine answers what it knows itself (`server/discover`). */
-  readonly handle: ((params: Params) => Promise<Result>) | undefined;
+  readonly handle: Handle | undefined;
   readonly cancellation: Cancellation;
 }
 
@@ -37,15 +52,9 @@ export interface EngineAnswer {
   readonly origin: 'dispatch' | 'params' | 'handler' | 'result';
 }
 
-export interface Engine {
-  /** Answers one request; `undefined` when it was cancelled first. */
-  answer(request: EngineRequest): Promise<EngineAnswer | undefined>;
-}
+export type Engine = ReturnType<typeof createEngine>;
 
-export function createEngine(
-  capabilities: Readonly<Record<string, unknown>>,
-  versions: readonly string[],
-): Engine {
+export function createEngine(capabilities: Capabilities, versions: readonly string[]) {
   preloadSchemas(); // else the first request would pay for it
   const options = {
     capabilities: capabilities as ServerCapabilities,
@@ -55,8 +64,11 @@ export function createEngine(
   };
 
   return {
-    // Never closed: it holds nothing, is used once, and to close it would make errors that nobody sees.
-    answer: (request) => exchange(new Server(serverInfo, options), request),
+    /**
+     * Answers one request; `undefined` when it was cancelled first. The server is never closed: it holds nothing, is
+     * used once, and to close it would make errors that nobody sees.
+     */
+    answer: (request: EngineRequest) => exchange(new Server(serverInfo, options), request),
   };
 }
 
@@ -122,19 +134,14 @@ export function isSubscriptionFilter(value: unknown): value is SubscriptionFilte
 
 export type { SubscriptionFilter };
 
-export interface Seal<T> {
-  seal(payload: T): Promise<string>;
-  /** @throws {Error} when no key opens it or its time is over */
-  open(sealed: string): Promise<T>;
-}
-
 /** The first key seals, all open, so that keys can be changed while rounds are under way. */
-export function createSeal<T>(keys: readonly Uint8Array[], ttlS: number): Seal<T> {
+export function createSeal<T>(keys: readonly Uint8Array[], ttlS: number) {
   const codecs = keys.map((key) => createRequestStateCodec<T>({ key, ttlSeconds: ttlS }));
   const [first] = codecs;
   if (!first) throw new TypeError('at least one key is needed to seal request state');
   return {
-    seal: (payload) => first.mint(payload),
-    open: (sealed) => Promise.any(codecs.map((codec) => codec.verify(sealed, undefined as never))),
+    seal: (payload: T) => first.mint(payload),
+    /** @throws {Error} when no key opens it or its time is over */
+    open: (sealed: string) => Promise.any(codecs.map((codec) => codec.verify(sealed, undefined as never))),
   };
 }

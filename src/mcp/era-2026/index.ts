@@ -5,23 +5,22 @@ import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
 import type { Catalog } from '../catalog.js';
 import { VERSIONS_2026 } from '../envelope.js';
-import type { Era } from '../era.js';
+import type { Era } from '../era-router.js';
 import type { KeepAlive } from '../exchange/keep-alive.js';
 import type { Handlers } from '../handlers.js';
+import { createPreparedLists } from '../prepared-lists.js';
+import type { Capabilities } from '../server-info.js';
 import { answerCall } from './answer-call.js';
 import { createEngine } from './engine.js';
-import { createPreparedLists } from '../prepared-lists.js';
 import { createListeners } from './listen.js';
 import { createRequestStates, type RequestStateOptions } from './request-state.js';
 
 export interface Era2026Options {
   readonly handlers: Handlers;
   readonly catalog: Catalog;
-  /** Scopes every call needs. */
-  readonly requiredScopes: readonly string[];
   readonly changes: Bus<Change>;
-  /** MCP `ServerCapabilities`; a method whose capability is missing here is answered as unknown. */
-  readonly capabilities: Readonly<Record<string, unknown>>;
+  /** A method whose capability is missing here is answered as unknown. */
+  readonly capabilities: Capabilities;
   readonly requestState: RequestStateOptions;
   /** `MAX_STREAMS_PER_CALLER` */
   readonly maxStreamsPerCaller: number;

@@ -2,62 +2,47 @@
 import type { Request, Response } from 'express';
 import { callerKey, type Caller } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { Bus, Change } from '../../stores/types.js';
+import type { Change } from '../../stores/types.js';
 import { INVALID_PARAMS } from '../call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
-import { missingScopes } from '../scopes.js';
+import { changeNotification } from '../notifications.js';
+import { mayCall } from '../scopes.js';
 import { serverInfo } from '../server-info.js';
 import { isSubscriptionFilter, type SubscriptionFilter } from './engine.js';
 import type { Era2026Options } from './index.js';
 
-interface Stream {
-  readonly owner: string;
-  finish(): void;
-}
-
-export interface Listeners {
-  /** @throws {RefusedRequest} `too_many_streams`, `malformed_message` */
-  listen(req: Request, res: Response): void;
-  /** Ends every stream with its result, and from now on each new one at once. */
-  drain(): void;
-  size(): number;
-}
-
 /** One stream's URIs are looked up at its start and at each change. */
 const MAX_URIS = 1_000;
 
-export function createListeners(options: Era2026Options): Listeners {
-  const streams = new Map<ResponseWriter, Stream>();
+export function createListeners(options: Era2026Options) {
+  /** The open streams: whose each is, and how to end it cleanly. */
+  const streams = new Map<ResponseWriter, { readonly owner: string; finish(): void }>();
   let draining = false;
 
   return {
-    listen(req, res) {
+    /** @throws {RefusedRequest} `too_many_streams`, `malformed_message` */
+    listen(req: Request, res: Response): void {
       const { id = 0, message } = req.envelope;
       const requested = message?.params?.['notifications'];
       if (!isSubscriptionFilter(requested)) {
-        throw new RefusedRequest('malformed_message', {
-          rpcCode: INVALID_PARAMS,
-          message: 'Invalid params',
-        });
+        const rpcCode = INVALID_PARAMS;
+        throw new RefusedRequest('malformed_message', { rpcCode, message: 'Invalid params' });
       }
       const owner = callerKey(req.caller);
-      if (
-        [...streams.values()].filter((stream) => stream.owner === owner).length >= options.maxStreamsPerCaller
-      ) {
+      const open = [...streams.values()].filter((stream) => stream.owner === owner);
+      if (open.length >= options.maxStreamsPerCaller) {
         throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
       }
       const filter = honoured(requested, req.caller, options);
-      const writer = createResponseWriter(res, {
-        ...options,
-        audit: req.audit,
-        isStillAllowed: req.isStillAllowed,
-      });
+      const { audit, isStillAllowed } = req;
+      const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
       const finish = follow(options.changes, writer, id, filter, () => streams.delete(writer));
       if (writer.closed) return;
       streams.set(writer, { owner, finish });
       if (draining || Object.keys(filter).length === 0) finish();
     },
-    drain() {
+    /** Ends every stream with its result, and from now on each new one at once. */
+    drain(): void {
       draining = true;
       for (const stream of streams.values()) stream.finish();
     },
@@ -67,7 +52,7 @@ export function createListeners(options: Era2026Options): Listeners {
 
 /** Sends the changes that pass the filter, the acknowledgment first. Returns how to end the stream cleanly. */
 function follow(
-  changes: Bus<Change>,
+  changes: Era2026Options['changes'],
   writer: ResponseWriter,
   id: string | number,
   notifications: SubscriptionFilter,
@@ -79,8 +64,8 @@ function follow(
   };
   send('notifications/subscriptions/acknowledged', { notifications });
   const unsubscribe = changes.subscribe((change) => {
-    const params = wanted(notifications, change);
-    if (params) send(NOTIFICATION[change.kind], params);
+    const { method, params } = changeNotification(change);
+    if (isWanted(notifications, change)) send(method, { ...params });
   });
   const stop = () => {
     unsubscribe();
@@ -96,35 +81,25 @@ function follow(
   };
 }
 
-const NOTIFICATION = {
-  tools: 'notifications/tools/list_changed',
-  prompts: 'notifications/prompts/list_changed',
-  resources: 'notifications/resources/list_changed',
-  resource: 'notifications/resources/updated',
-} as const satisfies Record<Change['kind'], string>;
-
-/** The params of a change that the filter lets through. */
-function wanted(filter: SubscriptionFilter, change: Change): object | undefined {
-  if (change.kind !== 'resource') return filter[`${change.kind}ListChanged`] ? {} : undefined;
-  return filter.resourceSubscriptions?.includes(change.uri) ? { uri: change.uri } : undefined;
+function isWanted(filter: SubscriptionFilter, change: Change): boolean | undefined {
+  if (change.kind !== 'resource') return filter[`${change.kind}ListChanged`];
+  return filter.resourceSubscriptions?.includes(change.uri);
 }
 
 /** The part of the filter that this server can and this caller may be told about. */
 function honoured(filter: SubscriptionFilter, caller: Caller, options: Era2026Options): SubscriptionFilter {
-  const { capabilities, catalog, requiredScopes } = options;
-  const declares = (family: string, member: string) =>
-    (capabilities[family] as Readonly<Record<string, unknown>> | undefined)?.[member] === true;
+  const { capabilities, catalog } = options;
+  const offers = (family: string, member: string) => capabilities[family]?.[member] === true;
   const mayRead = (uri: string) => {
     const found = catalog.findResource(uri);
-    if (!found) return false;
-    return missingScopes(caller, [...requiredScopes, ...found.resource.definition.scopes]).length === 0;
+    return found !== undefined && mayCall(caller, found.resource);
   };
   const result: SubscriptionFilter = {};
   for (const family of ['tools', 'prompts', 'resources'] as const) {
     const key = `${family}ListChanged` as const;
-    if (filter[key] && declares(family, 'listChanged')) result[key] = true;
+    if (filter[key] && offers(family, 'listChanged')) result[key] = true;
   }
-  if (declares('resources', 'subscribe')) {
+  if (offers('resources', 'subscribe')) {
     const uris = [...new Set(filter.resourceSubscriptions)].slice(0, MAX_URIS).filter(mayRead);
     if (uris.length > 0) result.resourceSubscriptions = uris;
   }

@@ -5,8 +5,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { callerKey, type Caller } from '../../identity/caller.js';
 import type { OnceStore } from '../../stores/types.js';
-import { INVALID_PARAMS, RpcError } from '../call.js';
-import { createSeal, type Params } from './engine.js';
+import { INVALID_PARAMS, type Params, RpcError } from '../call.js';
+import { createSeal } from './engine.js';
 
 export interface Answered {
   /** Digest of the question: an answer is never taken for another question under the same key. */
@@ -28,16 +28,6 @@ interface Sealed extends Round {
   readonly purpose: string;
 }
 
-export interface RequestStates {
-  seal(purpose: string, round: Omit<Round, 'nonce'>): Promise<string>;
-  /** @throws {RpcError} `-32602`, in one wording for forged, expired and foreign state */
-  open(purpose: string, state: unknown): Promise<Round>;
-  /** Begins what a round leads to, on whatever replica. @throws {RpcError} `-32602` when it has begun before */
-  begin(round: Round): Promise<void>;
-  /** Nothing was done after all: the round may be answered again. */
-  giveBack(round: Round): Promise<void>;
-}
-
 /** Answers are the client's to choose: a bound on what it can make us carry. */
 const MAX_STATE_LENGTH = 256 * 1024;
 
@@ -49,27 +39,32 @@ export interface RequestStateOptions {
   readonly once: OnceStore;
 }
 
-export function createRequestStates({ keys, ttlS, once }: RequestStateOptions): RequestStates {
+export type RequestStates = ReturnType<typeof createRequestStates>;
+
+export function createRequestStates({ keys, ttlS, once }: RequestStateOptions) {
   const seal = createSeal<Sealed>(keys, ttlS);
   return {
-    async seal(purpose, round) {
+    async seal(purpose: string, round: Omit<Round, 'nonce'>): Promise<string> {
       const nonce = randomBytes(16).toString('base64url');
       const state = await seal.seal({ ...round, nonce, purpose });
       if (state.length > MAX_STATE_LENGTH) throw new RpcError(INVALID_PARAMS, 'The answers are too large');
       return state;
     },
-    async open(purpose, state) {
+    /** @throws {RpcError} `-32602`, in one wording for forged, expired and foreign state */
+    async open(purpose: string, state: unknown): Promise<Round> {
       if (typeof state !== 'string' || state.length > MAX_STATE_LENGTH) throw invalidState();
       const round = await seal.open(state).catch(() => undefined);
       if (round?.purpose !== purpose) throw invalidState();
       return round;
     },
-    async begin({ nonce }) {
+    /** Begins what a round leads to, on whatever replica. @throws {RpcError} `-32602` when it has begun before */
+    async begin({ nonce }: Round): Promise<void> {
       if (await once.take(`round:${nonce}`, ttlS * 1000)) return;
       const message = 'This requestState was used: begin again without it';
       throw new RpcError(INVALID_PARAMS, message, { reason: 'request_state_used' });
     },
-    giveBack: ({ nonce }) => once.release(`round:${nonce}`),
+    /** Nothing was done after all: the round may be answered again. */
+    giveBack: ({ nonce }: Round) => once.release(`round:${nonce}`),
   };
 }
 

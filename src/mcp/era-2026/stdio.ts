@@ -12,22 +12,19 @@ import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
-import { type Call, Cancellation, INTERNAL_ERROR, RpcError } from '../call.js';
-import { isOffered } from '../capabilities.js';
+import { type Call, Cancellation, internalError, type Params, type Result, RpcError } from '../call.js';
 import type { Catalog } from '../catalog.js';
 import type { Handlers, SharedMethod } from '../handlers.js';
-import { serverInfo } from '../server-info.js';
+import { changeNotification, progressTo } from '../notifications.js';
+import { type Capabilities, isOffered, serverInfo } from '../server-info.js';
 import { MissingCapability } from '../tool.js';
 import { runAsking } from './asks.js';
-import type { Params, Result } from './engine.js';
-import { requestNotifications } from './notifications.js';
 import { createRequestStates, type RequestStateOptions, type RequestStates } from './request-state.js';
 
 export interface StdioOptions {
   readonly handlers: Handlers;
   readonly catalog: Catalog;
-  /** MCP `ServerCapabilities`. */
-  readonly capabilities: Readonly<Record<string, unknown>>;
+  readonly capabilities: Capabilities;
   readonly changes: Bus<Change>;
   readonly requestState: RequestStateOptions;
   /** How long a 2025 client has for an answer, in milliseconds. */
@@ -91,9 +88,9 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   const audit = openTrail(request, options);
   const { requestId } = audit;
   try {
-    const { progress } = requestNotifications({ ...mcpReq._meta }, (name, body) => {
-      mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
-    });
+    const notify = (name: string, body: Params) =>
+      void mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
+    const progress = progressTo(notify, mcpReq._meta);
     const log: Call['log'] = (level, data) => void mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
     const asking = {
       caller,
@@ -148,7 +145,7 @@ function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError
     return new RpcError(-32021, error.message, { requiredCapabilities: { [error.capability]: {} } });
   }
   logger.error({ err: error, requestId }, 'stdio');
-  return new RpcError(INTERNAL_ERROR, `Internal error (request ${requestId})`);
+  return internalError(requestId);
 }
 
 /** On stdio there is one client: every change goes to it, as far as it has subscribed. */
@@ -166,13 +163,7 @@ function tellChanges(server: Server, { changes, capabilities }: StdioOptions): v
   }
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a property of the SDK's `Server`, no event target
   server.onclose = changes.subscribe((change) => {
-    notify(change).catch(() => {}); // the client has gone
+    if (change.kind === 'resource' && !subscribed.has(change.uri)) return;
+    server.notification(changeNotification(change)).catch(() => {}); // the client has gone
   });
-
-  async function notify(change: Change): Promise<void> {
-    if (change.kind === 'tools') return server.sendToolListChanged();
-    if (change.kind === 'prompts') return server.sendPromptListChanged();
-    if (change.kind !== 'resource') return server.sendResourceListChanged();
-    if (subscribed.has(change.uri)) return server.sendResourceUpdated({ uri: change.uri });
-  }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import { isAnswer } from '../../../src/mcp/asking.js';
 import { Cancellation } from '../../../src/mcp/call.js';
-import { createEngine, isAnswerTo } from '../../../src/mcp/era-2025/engine.js';
+import { createEngine, hasAnswerShape } from '../../../src/mcp/era-2025/engine.js';
 import type { JsonRpcMessage } from '../../../src/mcp/message.js';
 
 const never = new Cancellation();
@@ -53,8 +54,8 @@ test('many answers are checked against schemas of their own without keeping one'
     const requestedSchema = { $id: 'same', type: 'object', properties: { n: { const: n } }, required: ['n'] };
     const request = { method: 'elicitation/create', params: { message: '?', requestedSchema } } as const;
     return [
-      isAnswerTo(request, { action: 'accept', content: { n } }),
-      isAnswerTo(request, { action: 'accept', content: { n: -1 } }),
+      isAnswer(request, { action: 'accept', content: { n } }, hasAnswerShape),
+      isAnswer(request, { action: 'accept', content: { n: -1 } }, hasAnswerShape),
     ];
   };
 

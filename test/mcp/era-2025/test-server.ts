@@ -152,7 +152,6 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
   const handlers = createHandlers({
     catalog,
     logger,
-    requiredScopes: [],
     settings: {} as never,
     services: {} as never,
     publish: (one) => changes.publish(one),
@@ -187,7 +186,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
   const app = express().use(
     express.json(),
     layers(audits),
-    envelope({ catalog, ssePaths: ['/sse', '/messages'] }),
+    envelope(catalog, ['/sse', '/messages']),
     (req, res) => era.handle(req, res),
   );
   app.use(errorResponse({ logger, maxDrainBytes: 1_000 }));

@@ -37,7 +37,6 @@ export async function startTestServer(
   const handlers = createHandlers({
     catalog,
     logger,
-    requiredScopes: [],
     settings: {} as never,
     services: {} as never,
     publish: (one) => changes.publish(one),
@@ -48,7 +47,6 @@ export async function startTestServer(
   const era = createEra2026({
     handlers,
     catalog,
-    requiredScopes: [],
     changes,
     capabilities: {
       tools: { listChanged: true },
@@ -70,7 +68,7 @@ export async function startTestServer(
   const app = express().use(
     express.json({ limit: '2mb' }),
     layers(audits, events),
-    envelope({ catalog }),
+    envelope(catalog),
     (req, res) => era.handle(req, res),
   );
   app.use(refusals);

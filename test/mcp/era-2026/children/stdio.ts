@@ -1,8 +1,8 @@
 /** A server over stdio that has tools and nothing else. */
 import { compileCatalog } from '../../../../src/mcp/catalog.js';
-import { capabilitiesOf } from '../../../../src/mcp/capabilities.js';
 import { serveOverStdio } from '../../../../src/mcp/era-2026/stdio.js';
 import { createHandlers } from '../../../../src/mcp/handlers.js';
+import { capabilitiesOf } from '../../../../src/mcp/server-info.js';
 import { defineTool } from '../../../../src/mcp/tool.js';
 import { openAudit } from '../../../../src/observe/audit.js';
 import { createLogger } from '../../../../src/observe/logger.js';
@@ -46,7 +46,6 @@ serveOverStdio({
     settings: {} as never,
     services: {} as never,
     publish: changes.publish,
-    requiredScopes: [],
     timeoutMs: 5_000,
     maxResultBytes: 100_000,
   }),
