@@ -143,12 +143,12 @@ test.each(folders('src'))(
   },
 );
 
-/** A form of names, and variables of the tests and of others. */
-const NOT_OURS = [
-  ...['NAME_FILE', 'REQUIRE_ALL', 'NODE_IMAGE', 'KUBERNETES_OPENAPI'],
-  ...['PROXY_HOST', 'PROXY_PORT', 'PROXY_TLS', 'PROXY_READY_PORT'],
-  ...['PROXY_REPLICA_1', 'PROXY_REPLICA_2', 'PROXY_REPLICA_3'],
-];
+/** A form of names, and variables of the tests, of the proxies and of clients. */
+const NOT_OURS = `
+  NAME_FILE REQUIRE_ALL NODE_IMAGE KUBERNETES_OPENAPI
+  PROXY_HOST PROXY_PORT PROXY_TLS PROXY_READY_PORT PROXY_REPLICA_1 PROXY_REPLICA_2 PROXY_REPLICA_3
+  MCP_API_KEY AUTH_HEADER CLIENT_ID MCP_AUTO_OPEN_ENABLED
+`.split(/\s+/);
 
 group('the code of', () => {
   const codeOf = (path: string): readonly Block[] =>
