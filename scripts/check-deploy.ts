@@ -1,11 +1,12 @@
 /** `npm run check:deploy`: every overlay as a cluster would get it, through the schemas and our own rules. */
 import { existsSync, readFileSync } from 'node:fs';
 import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
+import { BROKEN_INGRESS, BROKEN_ISTIO } from './deploy/broken-ways-in.js';
 import { lintCompose } from './deploy/compose.js';
 import { lintDockerfile, lintDockerignore } from './deploy/dockerfile.js';
 import { lint } from './deploy/lint.js';
 import type { Manifest, Problem } from './deploy/manifest.js';
-import { overlays, render } from './deploy/render.js';
+import { overlays, render, renderWith, WAYS_IN } from './deploy/render.js';
 import { readSchemas } from './deploy/schema.js';
 
 const SCHEMAS = process.env['KUBERNETES_OPENAPI'] ?? 'deploy/checks/kubernetes-openapi.json.gz';
@@ -30,20 +31,27 @@ if (validate === undefined) {
     'skip schemas: KUBERNETES_OPENAPI names no file (kubectl get --raw /openapi/v2 | gzip)\n',
   );
 }
-for (const folder of overlays()) {
-  const manifests = render(folder);
-  if (validate !== undefined) report(`${folder}: schemas`, validate(manifests));
-  report(`${folder}: rules`, await lint(manifests));
+async function judge(what: string, manifests: readonly Manifest[]): Promise<readonly Manifest[]> {
+  if (validate !== undefined) report(`${what}: schemas`, validate(manifests));
+  report(`${what}: rules`, await lint(manifests));
+  return manifests;
 }
+for (const folder of overlays()) await judge(folder, render(folder));
+const [istio = [], , ingress = []] = await Promise.all(
+  WAYS_IN.map((wayIn) =>
+    judge(`deploy/kubernetes/overlays/prod with ${wayIn.join(' and ')}`, renderWith(wayIn)),
+  ),
+);
 
 /** Each mistake must be seen by the rule that is there for it: otherwise the rule above passed by seeing nothing. */
 async function checkTheChecks(
   rows: typeof BROKEN,
+  manifests: readonly Manifest[],
   check: (manifests: readonly Manifest[]) => readonly Problem[] | Promise<readonly Problem[]>,
 ): Promise<void> {
   const unseen: Problem[] = [];
   for (const [rule, mistake, ...changes] of rows) {
-    const found = await check(breakIt(production, changes));
+    const found = await check(breakIt(manifests, changes));
     if (!found.some((problem) => problem.rule === rule))
       unseen.push({ rule, where: mistake, message: 'was not seen' });
   }
@@ -51,6 +59,8 @@ async function checkTheChecks(
 }
 
 const production = render('deploy/kubernetes/overlays/prod');
-await checkTheChecks(BROKEN, lint);
-if (validate !== undefined) await checkTheChecks(BROKEN_SCHEMAS, validate);
+await checkTheChecks(BROKEN, production, lint);
+await checkTheChecks(BROKEN_INGRESS, ingress, lint);
+await checkTheChecks(BROKEN_ISTIO, istio, lint);
+if (validate !== undefined) await checkTheChecks(BROKEN_SCHEMAS, production, validate);
 process.exitCode = failed ? 1 : 0;

@@ -2,7 +2,7 @@
 import { type Manifest, whereIs } from './manifest.js';
 
 type Change = (manifests: Manifest[]) => void;
-type Row = readonly [rule: string, mistake: string, ...changes: readonly Change[]];
+export type Row = readonly [rule: string, mistake: string, ...changes: readonly Change[]];
 type Node = Record<string, unknown>;
 
 /** The object whose kind and name begin so: names of generated ones end in a hash. */
@@ -15,7 +15,7 @@ function find(manifests: readonly Manifest[], where: string): Manifest {
 }
 
 /** Sets what a path such as `spec.ports.0.port` leads to; `undefined` removes it. */
-const set =
+export const set =
   (where: string, path: string, value?: unknown): Change =>
   (manifests) => {
     const names = path.split('.').map((name) => name.replaceAll('~', '.'));
@@ -180,6 +180,17 @@ export const BROKEN: readonly Row[] = [
   ['stream-timeout', 'streams cut after the default', route('rules.0.timeouts')],
   ['stream-timeout', 'streams cut after a minute', route('rules.0.timeouts.request', '60s')],
   ['stream-timeout', 'no route for the endpoint', setting('PUBLIC_URL', 'https://mcp.example.com/v1')],
+  ['policy', 'a policy of no route', set('BackendTrafficPolicy/mcp-server', 'spec.targetRefs.0.name', 'mcp')],
+  [
+    'stream-timeout',
+    'streams that end after ten minutes',
+    set('BackendTrafficPolicy/mcp-server', 'spec.timeout.http.maxStreamDuration', '10m'),
+  ],
+  [
+    'keep-alive',
+    'connections that the gateway keeps longer than the server',
+    set('BackendTrafficPolicy/mcp-server', 'spec.timeout.http.connectionIdleTimeout', '5m'),
+  ],
   [
     'monitor',
     'a port that is not there',

