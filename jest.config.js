@@ -1,7 +1,7 @@
 /** Tests run as native ES modules; swc only strips the types, `npm run types` checks them. */
 const common = {
   testEnvironment: 'node',
-  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/examples/console/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
@@ -22,7 +22,7 @@ export default {
     {
       ...common,
       displayName: 'side by side',
-      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/examples/console/test/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/conformance/', ...ALONE],
     },
     {

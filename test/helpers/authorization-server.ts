@@ -76,6 +76,7 @@ async function configuration(options: AuthorizationServerOptions, secret: string
     clientDefaults: { id_token_signed_response_alg: algorithm },
     scopes: ['openid', 'offline_access', ...scopes],
     cookies: { keys: [secret] },
+    clientBasedCORS: () => true, // pages of any origin may fetch a token
     findAccount: (_ctx: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
     interactions: { url: (_ctx: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
     ttl: {
