@@ -34,7 +34,7 @@ async function takeAll(origin: string, key: string): Promise<void> {
   await run(page);
   await page.getByRole('button', { name: 'Lose the connection' }).click();
   await page.getByText('Resumed with Last-Event-ID').waitFor();
-  await page.getByText('Processing document 9/10').first().waitFor();
+  await page.getByRole('log').getByText('document 9/10').waitFor();
   await take(page, 'Run', 'run');
   await page.getByRole('button', { name: 'Compare' }).click();
   for (const name of ['Classic streaming', 'HTTP+SSE', 'Streamable HTTP'])
@@ -49,7 +49,7 @@ async function takeAll(origin: string, key: string): Promise<void> {
 async function run(page: Page): Promise<void> {
   await page.getByLabel('paths').fill('.');
   await page.getByRole('button', { name: 'Run process_files' }).click();
-  await page.getByText('Running: Processing document 2/10').waitFor();
+  await page.getByRole('log').getByText('document 2/10').waitFor();
 }
 
 async function take(page: Page, section: string, name: string): Promise<void> {

@@ -104,15 +104,15 @@ async function callStreamable(url: string, credential: string, tell: Tell): Prom
 }
 
 function wordsOf({ method = '', params = {} }: Message): string {
-  const { data, progress, total, message = '' } = params as Partial<Said>;
-  if (progress !== undefined) return `progress ${progress}/${total ?? '?'} ${message}`;
-  return `${method.replace('notifications/', '')} ${JSON.stringify(data ?? '')}`;
+  const { progress, total = '?', level, data } = params as Partial<Said>;
+  if (progress !== undefined) return `progress ${progress}/${total}`;
+  return level === undefined ? method : `${level}: ${data?.message ?? ''}`;
 }
 
-/** What notifications of logs and of progress carry. */
+/** What the notifications of `process_files` carry. */
 interface Said {
-  readonly data: unknown;
   readonly progress: number;
   readonly total: number;
-  readonly message: string;
+  readonly level: string;
+  readonly data: { readonly message?: string };
 }
