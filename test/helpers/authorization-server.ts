@@ -1,4 +1,4 @@
-/** A real authorization server (oidc-provider) on a free port, whose user agrees to everything. */
+/** A real authorization server (oidc-provider), whose user agrees to everything, or is asked. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -16,10 +16,16 @@ export interface AuthorizationServerOptions {
   readonly algorithm?: 'ES256' | 'EdDSA' | 'PS256' | 'RS256';
   /** Default 600. */
   readonly tokenLifetimeS?: number;
+  /** Default 0, any that is free. */
+  readonly port?: number;
+  /** Shows its user a page to sign in, and one to consent. */
+  readonly interactive?: boolean;
 }
 
 export interface AuthorizationServer {
   readonly issuer: string;
+  /** Of {@link SERVICE_CLIENT}. */
+  readonly secret: string;
   /** An access token by client credentials; its subject and client are {@link SERVICE_CLIENT}. */
   token(request: { readonly scope: string; readonly audience?: string }): Promise<string>;
   /** Does what a browser and its user would: opens the URL, agrees, and returns the redirect back to the client. */
@@ -35,21 +41,23 @@ export async function startAuthorizationServer(
   options: AuthorizationServerOptions,
 ): Promise<AuthorizationServer> {
   const server = createServer();
-  server.listen(0, '127.0.0.1');
+  server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const secret = randomBytes(32).toString('hex');
   const provider = new Provider(issuer, await configuration(options, secret));
   const handle = provider.callback();
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
-    const answered = req.url?.startsWith('/interaction/')
-      ? agree(provider, req, res, options)
-      : handle(req, res);
+    const answered =
+      !options.interactive && req.url?.startsWith('/interaction/')
+        ? agree(provider, req, res, options)
+        : handle(req, res);
     answered.catch((error: unknown) => res.writeHead(500).end(String(error)));
   });
 
   return {
     issuer,
+    secret,
     token: ({ scope, audience = options.resource }) => requestToken(issuer, secret, scope, audience),
     authorize: (url) => followAsBrowser(url, issuer),
     async close() {
@@ -78,7 +86,12 @@ async function configuration(options: AuthorizationServerOptions, secret: string
     cookies: { keys: [secret] },
     clientBasedCORS: () => true, // pages of any origin may fetch a token
     findAccount: (_ctx: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
-    interactions: { url: (_ctx: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
+    ...(!options.interactive && {
+      interactions: { url: (_ctx: unknown, { uid }: { uid: string }) => `/interaction/${uid}` },
+    }),
+    // Also without `offline_access`, as clients of MCP seldom ask for it.
+    issueRefreshToken: (_ctx: unknown, client: { grantTypeAllowed(type: string): boolean }) =>
+      client.grantTypeAllowed('refresh_token'),
     ttl: {
       AccessToken: 600,
       ClientCredentials: 600,
@@ -90,7 +103,7 @@ async function configuration(options: AuthorizationServerOptions, secret: string
     },
     features: {
       clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
+      devInteractions: { enabled: options.interactive === true },
       registration: { enabled: true },
       resourceIndicators: {
         enabled: true,

@@ -1,0 +1,66 @@
+/** This server and an authorization server beside it, as they would be deployed apart. */
+import { loadConfig } from '../../src/config.js';
+import type { Definitions } from '../../src/mcp/tool.js';
+import { createLogger } from '../../src/observe/logger.js';
+import { startServer } from '../../src/server.js';
+import { SERVICE_CLIENT, startAuthorizationServer } from '../../test/helpers/authorization-server.js';
+
+export interface DevOauth {
+  readonly url: URL;
+  readonly issuer: string;
+  /** What a client asks for first. */
+  readonly scope: string;
+  /** A program that has no user: it gets tokens by client credentials. */
+  readonly service: { readonly id: string; readonly secret: string };
+  close(): Promise<void>;
+}
+
+export interface DevOauthOptions {
+  readonly definitions: Definitions;
+  /** 0 for any that is free. */
+  readonly port: number;
+  readonly issuerPort: number;
+  readonly auditSink: string;
+}
+
+export async function startDevOauth(options: DevOauthOptions): Promise<DevOauth> {
+  const { definitions, port, issuerPort, auditSink } = options;
+  const scopes = scopesOf(definitions);
+  const [scope = ''] = scopes;
+  const authorizationServer = await startAuthorizationServer({
+    resource: `http://127.0.0.1:${port}/mcp`,
+    scopes,
+    port: issuerPort,
+    interactive: true,
+  });
+  try {
+    const config = loadConfig({
+      PORT: String(port),
+      ADMIN_PORT: '0',
+      AUTH: 'jwt',
+      JWT_ISSUERS: authorizationServer.issuer,
+      REQUIRED_SCOPES: scope, // the others are a step up
+      AUDIT_SINKS: auditSink,
+      LOG_LEVEL: 'warn',
+    });
+    const server = await startServer({ config, definitions, logger: createLogger(config.LOG_LEVEL) });
+    return {
+      url: server.url,
+      issuer: authorizationServer.issuer,
+      scope,
+      service: { id: SERVICE_CLIENT, secret: authorizationServer.secret },
+      close: async () => {
+        await server.close();
+        await authorizationServer.close();
+      },
+    };
+  } catch (error) {
+    await authorizationServer.close();
+    throw error;
+  }
+}
+
+/** Every scope that a definition names, those of the first tool first. */
+function scopesOf({ tools, resources, prompts }: Definitions): readonly string[] {
+  return [...new Set([...tools, ...resources, ...prompts].flatMap((definition) => definition.scopes))];
+}
