@@ -90,7 +90,8 @@ begin the OAuth flow although a header with a key is configured: Claude Code, Cu
 with the same tools, or one with \`AUTH=jwt,api-key\` whose keys are for programs of your own.
 
 **What a client needs of the authorization server**: a way to be known there (a Client ID Metadata Document, Dynamic
-Client Registration, or an id that you registered), PKCE, and tokens for this server as their audience.`;
+Client Registration, or an id that you registered), PKCE, and tokens for this server as their audience. See
+[identity-providers.md](identity-providers.md).`;
 
 const TAIL = `## In this repository
 
