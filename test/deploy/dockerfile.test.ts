@@ -26,7 +26,7 @@ const BROKEN: readonly (readonly [rule: string, was: string, is: string])[] = [
   ['scripts', '"npm", "ci", "--ignore-scripts"]', '"npm", "ci"]'],
   ['production', ', "--omit=dev"', ''],
   ['secrets', 'ENV NODE_ENV=production', 'ENV NODE_ENV=production API_KEY=abc'],
-  ['secrets', 'COPY package.json LICENSE ./', 'COPY .env ./'],
+  ['secrets', 'COPY LICENSE ./', 'COPY .env ./'],
   ['copy', 'COPY src src', 'COPY . .'],
   ['copy', 'COPY src src', 'ADD https://example.com/src.tar src'],
   ['health', 'EXPOSE 3000 9464', 'HEALTHCHECK CMD curl localhost'],
