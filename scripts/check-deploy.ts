@@ -1,5 +1,5 @@
 /** `npm run check:deploy`: every overlay as a cluster would get it, through the schemas and our own rules. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
 import { BROKEN_INGRESS, BROKEN_ISTIO } from './deploy/broken-ways-in.js';
 import { lintCompose } from './deploy/compose.js';
@@ -8,6 +8,7 @@ import { lint } from './deploy/lint.js';
 import type { Manifest, Problem } from './deploy/manifest.js';
 import { overlays, render, renderWith, WAYS_IN } from './deploy/render.js';
 import { readSchemas } from './deploy/schema.js';
+import { lintDependabot, lintWorkflow } from './deploy/workflows.js';
 
 const SCHEMAS = process.env['KUBERNETES_OPENAPI'] ?? 'deploy/checks/kubernetes-openapi.json.gz';
 
@@ -24,6 +25,9 @@ const read = (file: string) => readFileSync(file, 'utf8');
 report('deploy/Dockerfile', lintDockerfile(read('deploy/Dockerfile')));
 report('.dockerignore', lintDockerignore(read('.dockerignore')));
 report('deploy/compose.yaml', lintCompose(read('deploy/compose.yaml')));
+for (const name of readdirSync('.github/workflows'))
+  report(`.github/workflows/${name}`, lintWorkflow(name, read(`.github/workflows/${name}`)));
+report('.github/dependabot.yml', lintDependabot(read('.github/dependabot.yml')));
 
 const validate = existsSync(SCHEMAS) ? readSchemas(SCHEMAS) : undefined;
 if (validate === undefined) {
