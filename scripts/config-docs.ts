@@ -73,7 +73,8 @@ it names them all, never the values, and exits with code 78.
 - A secret can also come as \`NAME_FILE\`, the path of a file that holds it; setting both is refused.
 - A variable one or two edits away from one of these is refused (one edit for names shorter than eight letters): a typo must not
   silently weaken a setting. Ports that Kubernetes injects for a Service are left alone.
-- OpenTelemetry's own variables (\`OTEL_*\`) are read by OpenTelemetry.
+- OpenTelemetry's own variables (\`OTEL_*\`) are read by OpenTelemetry; with the endpoint of a collector among them the server exports
+  traces ([monitoring.md](monitoring.md)).
 - A tool's own settings go into \`src/tools/settings.ts\`; \`.meta({ secret: true })\` gives one its \`_FILE\` form and hides it.
 `;
 

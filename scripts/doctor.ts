@@ -132,6 +132,7 @@ const POSTURE: readonly Line[] = [
     () => `audit digests ${keyOrigin('AUDIT_HMAC_KEY')}, request state ${keyOrigin('STATE_KEYS')}`,
   ),
   line('log', ['LOG_LEVEL'], (c) => `${c.LOG_LEVEL}, to stderr`),
+  line('traces', ['tracing'], (c) => (c.tracing ? 'by OTLP, as OTEL_* says' : 'none')),
   line(
     'shutdown',
     ['SHUTDOWN_DELAY_MS', 'SHUTDOWN_GRACE_MS', 'NODE_ENV'],

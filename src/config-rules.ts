@@ -5,7 +5,7 @@ import { isLoopback } from './config-network.js';
 import type { Config, Parsed } from './config-schema.js';
 import type { Problem } from './config-env.js';
 
-type Name = Exclude<keyof Config, 'settings'>;
+type Name = Exclude<keyof Config, 'settings' | 'tracing'>;
 type IsGiven = (name: Name) => boolean;
 
 export function defaultPublicUrl({ HOST, PORT, TLS_CERT_FILE }: Parsed): URL {

@@ -232,4 +232,8 @@ type Derived = 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'JWT_AUDIENCE' | 'SHUTDOWN_DELAY
 /** The configuration: keys are the variables' own names; `settings` are the tools' own. */
 export type Config = Omit<Parsed, Derived> & {
   readonly [K in Derived]: NonNullable<Parsed[K]>;
-} & { readonly settings: Settings };
+} & {
+  readonly settings: Settings;
+  /** Whether OpenTelemetry's own variables ask for traces. */
+  readonly tracing: boolean;
+};

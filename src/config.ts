@@ -5,6 +5,7 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { misspelled, type Problem, readTexts } from './config-env.js';
+import { readTracing } from './config-tracing.js';
 import { brokenRules, defaultHosts, defaultPublicUrl } from './config-rules.js';
 import { type Config, describe, type Parsed, type Settings, Variables } from './config-schema.js';
 import { toolSettings } from './tools/settings.js';
@@ -38,12 +39,24 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: Config; problems: 
   const { texts, problems: unread } = readTexts(env, NAMES, SECRETS);
   const ours = parseAll(Variables, texts);
   const settings = parseAll(toolSettings, texts);
-  const config = complete({ ...(ours.values as Parsed), settings: unprintable(settings.values as Settings) });
+  const { tracing, problems: untraceable } = readTracing(env);
+  const config = complete({
+    ...(ours.values as Parsed),
+    settings: unprintable(settings.values as Settings),
+    tracing,
+  });
 
   const invalid = new Set([...unread, ...ours.problems].map(({ variable }) => variable));
   const isInvalid = (name: string) => invalid.has(name) || invalid.has(`${name}_FILE`);
   const broken = brokenRules(config, (name) => texts[name] !== undefined, isInvalid);
-  const problems = [...misspelled(env, KNOWN), ...unread, ...ours.problems, ...settings.problems, ...broken];
+  const problems = [
+    ...misspelled(env, KNOWN),
+    ...unread,
+    ...ours.problems,
+    ...settings.problems,
+    ...broken,
+    ...untraceable,
+  ];
   return { config, problems };
 }
 
@@ -61,7 +74,7 @@ function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string
   return { values: form.safeParse(rest).data ?? {}, problems };
 }
 
-function complete(given: Parsed & { readonly settings: Settings }): Config {
+function complete(given: Parsed & Pick<Config, 'settings' | 'tracing'>): Config {
   const withUrl = { ...given, PUBLIC_URL: given.PUBLIC_URL ?? defaultPublicUrl(given) };
   return unprintable({
     ...withUrl,

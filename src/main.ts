@@ -1,6 +1,7 @@
 /** START HERE. Reads the configuration, starts the server, and turns signals and failures into exit codes. */
 import { type Config, ConfigError, loadConfig } from './config.js';
 import { createLogger, type Logger } from './observe/logger.js';
+import type { Tracing } from './observe/tracing.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
 import { type RunningServer, startServer } from './server.js';
@@ -12,11 +13,14 @@ const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 
 async function main(): Promise<void> {
   const config = readConfig();
-  const logger = createLogger(config.LOG_LEVEL);
+  const tracing = config.tracing ? await openTracing() : undefined;
+  const logger = createLogger(config.LOG_LEVEL, tracing?.logFields);
+  tracing?.reportTo(logger);
   exitOnBug(logger);
-  const server = await startServer({ config, definitions: { tools, resources, prompts }, logger });
+  const definitions = { tools: tracing ? tools.map(tracing.tool) : tools, resources, prompts };
+  const server = await startServer({ config, definitions, logger, tracing });
   process.on('SIGHUP', () => void server.reopenAuditFiles());
-  exitOnSignal(server, logger);
+  exitOnSignal(server, logger, tracing);
   process.stderr.write(welcome(server));
 }
 
@@ -30,8 +34,14 @@ function readConfig(): Config {
   }
 }
 
+/** Loaded only where it is used. */
+async function openTracing(): Promise<Tracing> {
+  const { startTracing } = await import('./observe/tracing.js');
+  return startTracing();
+}
+
 /** The first signal drains; a second one is somebody who does not want to wait. */
-function exitOnSignal(server: RunningServer, logger: Logger): void {
+function exitOnSignal(server: RunningServer, logger: Logger, tracing: Tracing | undefined): void {
   let closing = false;
   const onSignal = async (signal: NodeJS.Signals) => {
     if (closing) process.exit(EXIT_FAILURE);
@@ -39,6 +49,7 @@ function exitOnSignal(server: RunningServer, logger: Logger): void {
     logger.info({ signal }, 'draining');
     try {
       await server.close();
+      await tracing?.close();
       process.exit(0);
     } catch (error) {
       logger.fatal({ err: error }, 'shutdown failed');

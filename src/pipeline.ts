@@ -28,19 +28,22 @@ import { eraRouter } from './mcp/era-router.js';
 import { createMcpParts, type McpOptions } from './mcp-parts.js';
 import { type MessageTypes, useMessageTypes } from './message-types.js';
 import type { Audit } from './observe/audit.js';
+import type { Tracing } from './observe/tracing.js';
 import { createEras, createIdentity, SSE_PATHS } from './pipeline-parts.js';
 
 export interface PipelineOptions extends McpOptions {
   readonly audit: Audit;
   /** Of the server that it will be attached to. */
   readonly messageTypes: MessageTypes;
+  /** Only where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export type Pipeline = Awaited<ReturnType<typeof createPipeline>>;
 
 /** @throws when a definition is wrong or the keys cannot be read */
 export async function createPipeline(options: PipelineOptions) {
-  const { config, stores, audit, logger } = options;
+  const { config, stores, audit, logger, tracing } = options;
   const mcp = createMcpParts(options);
   const { catalog } = mcp;
   const identity = await createIdentity(config, catalog, logger);
@@ -66,8 +69,11 @@ export async function createPipeline(options: PipelineOptions) {
   app.set('query parser', false);
   useMessageTypes(app, options.messageTypes);
 
+  const group = (name: string) => tracing && app.use(tracing.layers(name));
+
   app.use(requestId());
   app.use(auditLog({ audit, clientAddress: addressOf }));
+  group('admission');
   app.use(securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }));
   app.use(deprecation(ssePaths, config.PUBLIC_URL.pathname));
   app.use(hostGuard(config.ALLOWED_HOSTS));
@@ -82,6 +88,7 @@ export async function createPipeline(options: PipelineOptions) {
     }),
   );
   if (metadataPaths.length > 0) app.get([...metadataPaths], identity.metadata);
+  group('authentication');
   app.use(
     authenticate({
       ...identity,
@@ -90,9 +97,11 @@ export async function createPipeline(options: PipelineOptions) {
     }),
   );
   app.use(rateLimitCaller(callerLimit, lookUpSession(stores.sessions)));
+  group('reading');
   app.use(negotiate(ssePaths.slice(1)));
   app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
   app.use(envelope(catalog, ssePaths));
+  group('authorization');
   app.use(
     authorize({
       catalog,
@@ -100,6 +109,7 @@ export async function createPipeline(options: PipelineOptions) {
       spend: spendFromCaller(callerLimit),
     }),
   );
+  if (tracing) app.use(tracing.call);
   app.use(eraRouter(eras));
   app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
 

@@ -17,6 +17,7 @@ import { adminListener } from './observe/admin.js';
 import { openAudit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
 import { createMetrics } from './observe/metrics.js';
+import type { Tracing } from './observe/tracing.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { openStores, type StoresOptions } from './stores/index.js';
 import { readTls, reloadTls } from './tls.js';
@@ -27,6 +28,8 @@ export interface StartOptions {
   readonly config: Config;
   readonly definitions: Definitions;
   readonly logger: Logger;
+  /** Only where traces are exported. */
+  readonly tracing?: Tracing | undefined;
 }
 
 export interface RunningServer {
@@ -58,6 +61,7 @@ export async function startServer({
   config: given,
   definitions,
   logger,
+  tracing,
 }: StartOptions): Promise<RunningServer> {
   const metrics = createMetrics({ toolNames: definitions.tools.map(({ name }) => name) });
   const audit = openAudit({
@@ -91,6 +95,7 @@ export async function startServer({
     audit,
     logger,
     messageTypes,
+    tracing,
   });
   pipeline.attach(server);
   if (given.PORT !== 0) await listen(server, given.HOST, port);

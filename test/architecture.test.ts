@@ -45,8 +45,10 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'type express, type observe, type stores',
   stores: 'rate-limiter-flexible, stores/redis, type observe',
   'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
-  // Refusal codes are the closed set of one label, and a broken audit is itself refused.
-  observe: 'pino, prom-client, refusal, type config',
+  // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers.
+  observe:
+    'pino, prom-client, refusal, @opentelemetry/api, @opentelemetry/core, @opentelemetry/resources, ' +
+    '@opentelemetry/exporter-trace-otlp-proto, @opentelemetry/sdk-trace-node, type express, type config',
   refusal: '',
   // What the layers put on a request.
   'express.d': 'type identity, type mcp, type observe, type stores',

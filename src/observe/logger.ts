@@ -22,8 +22,10 @@ export type Logger = Readonly<Record<'debug' | 'info' | 'warn' | 'error' | 'fata
  *
  * `process.stderr` writes at once, so that nothing is lost when the process exits, except to a pipe whose reader
  * stalls: there it buffers instead of blocking the event loop.
+ *
+ * @param mixin more fields of every line
  */
-export function createLogger(level: string): Logger {
+export function createLogger(level: string, mixin?: () => object): Logger {
   process.stderr.on('error', () => {}); // the reader of our log went away: no reason to stop serving
   const destination = {
     write(line: string): void {
@@ -33,6 +35,7 @@ export function createLogger(level: string): Logger {
   return pino(
     {
       level,
+      ...(mixin && { mixin }),
       redact: { paths: SECRET_PATHS, censor: REDACTED },
       serializers: { error: pino.stdSerializers.err },
       hooks: { streamWrite: (line) => line.replace(SECRET_TEXT, REDACTED) },

@@ -94,7 +94,7 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
       if (reason === 'rate_limited') limited.inc({ limit: known(LIMITS, String(facts.detail?.['limit'])) });
       if (method === undefined || era === undefined) return;
       const labels = {
-        mcp_method_name: known(METHODS, method),
+        mcp_method_name: knownMethod(method),
         gen_ai_tool_name: tool === undefined ? '' : known(tools, tool),
         era,
         outcome: outcomeOf(facts),
@@ -115,12 +115,15 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
   };
 }
 
-function outcomeOf({ decision, detail, truncated, 'rpc.code': rpcCode }: AuditFacts): string {
+/** One of a closed set, by what the audit knows of a request that is over. */
+export function outcomeOf({ decision, detail, truncated, 'rpc.code': rpcCode }: AuditFacts): string {
   if (decision === 'deny') return 'refused';
   if (rpcCode !== undefined) return 'error';
   if (detail?.['ended'] === 'tool_error') return 'tool_error'; // a result with `isError`: an answer to JSON-RPC
   return truncated || detail?.['ended'] === 'cancelled' ? 'cancelled' : 'ok';
 }
+
+export const knownMethod = (method: string) => known(METHODS, method);
 
 /** `_OTHER` is OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
 function known(names: ReadonlySet<string>, name: string): string {

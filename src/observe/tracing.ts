@@ -1,0 +1,82 @@
+/**
+ * Traces by OTLP. `main.ts` loads this file only where an exporter is configured; OpenTelemetry reads its own variables.
+ *
+ *   POST /mcp ─┬─ one span per group of layers
+ *              └─ tools/call NAME ── execute_tool NAME
+ *
+ * Names come from the OpenTelemetry conventions for HTTP and MCP. No span has an argument, a result, an address, a
+ * caller, or any other text that a client wrote.
+ */
+import { diag, DiagLogLevel, SpanStatusCode, trace } from '@opentelemetry/api';
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
+import {
+  defaultResource,
+  detectResources,
+  envDetector,
+  resourceFromAttributes,
+} from '@opentelemetry/resources';
+import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import type { Logger } from './logger.js';
+import { traceRequests, W3C } from './request-spans.js';
+
+/** Of the service, unless `OTEL_SERVICE_NAME` gives another. */
+const NAME = 'mcp-server';
+/** At most so long does a shutdown wait for the last spans. */
+const FLUSH_DEADLINE_MS = 5000;
+
+export type Tracing = ReturnType<typeof startTracing>;
+
+export function startTracing() {
+  const provider = new NodeTracerProvider({
+    resource: defaultResource()
+      .merge(resourceFromAttributes({ 'service.name': NAME }))
+      .merge(detectResources({ detectors: [envDetector] })),
+    spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
+  });
+  provider.register({ propagator: W3C });
+  const tracer = provider.getTracer(NAME);
+  return {
+    ...traceRequests(tracer),
+
+    /** The same tool, with a span around each run. */
+    tool<T extends { readonly name: string; readonly run: (...args: never[]) => unknown }>(tool: T): T {
+      const run = (...args: never[]) =>
+        tracer.startActiveSpan(`execute_tool ${tool.name}`, async (span) => {
+          try {
+            return await tool.run(...args);
+          } catch (error) {
+            const type = error instanceof Error ? error.name : '_OTHER'; // its message may quote an argument
+            span.setAttribute('error.type', type);
+            // The 2026 era unwinds a tool whose question is answered by the next request: no failure.
+            if (type !== 'InputRequired') span.setStatus({ code: SpanStatusCode.ERROR });
+            throw error;
+          } finally {
+            span.end();
+          }
+        });
+      return { ...tool, run };
+    },
+
+    /** For every line of the log. */
+    logFields(): object {
+      const { traceId, spanId } = trace.getActiveSpan()?.spanContext() ?? {};
+      return traceId === undefined ? {} : { traceId, spanId };
+    },
+
+    /** What OpenTelemetry has to complain about, such as a collector that does not answer. */
+    reportTo(logger: Logger): void {
+      const report = (problem: string) => logger.warn({ problem }, 'traces are not exported');
+      const quiet = () => {};
+      diag.setLogger(
+        { error: report, warn: report, info: quiet, debug: quiet, verbose: quiet },
+        { logLevel: DiagLogLevel.WARN },
+      );
+    },
+
+    /** Exports what is left. */
+    async close(): Promise<void> {
+      const deadline = new Promise((resolve) => setTimeout(resolve, FLUSH_DEADLINE_MS).unref());
+      await Promise.race([provider.shutdown(), deadline]).catch(() => {}); // reported by then
+    },
+  };
+}
