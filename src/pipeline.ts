@@ -117,7 +117,10 @@ export async function createPipeline(options: PipelineOptions) {
     /** Makes a server answer with this pipeline, what Node would refuse by itself included. */
     attach: (server: Server) => {
       answerParserRefusals(server, { audit, clientAddress: addressOf });
-      server.on('request', routed(app)).on('checkContinue', routed(app));
+      const serve = routed(app);
+      for (const event of ['request', 'checkContinue']) {
+        server.on(event, (req, res) => stores.serve(() => serve(req, res)));
+      }
     },
     /** Only where one is allowed: on loopback, outside production, without a key file. */
     developmentKey: identity.developmentKey,

@@ -54,6 +54,7 @@ function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds)
   return {
     ...stores,
     healthy: () => true,
+    serve: (request) => request(),
     close: async () => void (await Promise.all(Object.values(stores).map((store) => store.close()))),
   };
 }

@@ -30,34 +30,43 @@ export interface LoggedOutputOptions {
  */
 export function createLoggedOutput({ writer, session, events, id, onError }: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
+  /** Once the log has failed the response no longer reads it: what it took unheard would come twice. */
+  let isDirect = false;
+  let last = Promise.resolve();
   const begin = async () => {
     writer.open();
     const begun = await events.begin(session, 'call', readInto(writer, session), lastWords(id));
     writer.onClose(() => begun.stop());
     return begun;
   };
-  const put = async (message: object, data: string, isAnswer: boolean) => {
-    stream ??= begin();
-    try {
-      const kept = await stream;
-      await (isAnswer ? kept.end(data) : kept.append(data));
-    } catch (error) {
-      onError(error);
+  const put = (message: object, isAnswer: boolean) => {
+    const begun = (stream ??= begin());
+    const data = JSON.stringify(message);
+    const isKept = begun
+      .then(async (log) => void (await (isAnswer ? log.end(data) : log.append(data))))
+      .catch((error: unknown) => {
+        onError(error);
+        isDirect = true;
+        return begun.then((log) => log.stop()).catch(() => {});
+      });
+    // In their order, although one may fail while an earlier one still waits.
+    last = Promise.all([last, isKept]).then(() => {
+      if (!isDirect) return;
       if (isAnswer) writer.answer(message);
       else writer.send(message);
-    }
+    });
   };
 
   return {
     send: (message) => {
-      if (stream || !writer.closed) void put(message, JSON.stringify(message), false);
+      if (stream || !writer.closed) put(message, false);
     },
     answer: (message) => {
-      if (stream) void put(message, JSON.stringify(message), true);
+      if (stream) put(message, true);
       else writer.answer(message);
     },
     end: () => {
-      if (stream) void stream.then((kept) => kept.drop()).catch(() => writer.end());
+      if (stream) void Promise.allSettled([last, stream.then((log) => log.drop())]).then(() => writer.end());
       else endEmpty(writer);
     },
     get closed() {

@@ -1,14 +1,16 @@
 import { createClient, type RedisClientType } from 'redis';
 import { StoreUnavailable } from '../types.js';
+import { DeadlineExceeded, Patience, patiently } from './patience.js';
 
 /** Every key and channel begins with it; an ACL user needs no other (`~mcp:*`, `&mcp:*`). */
 export const PREFIX = 'mcp:';
 
-/** A command may take this long. A paused server or a cut link gives no error by itself. */
-const COMMAND_DEADLINE_MS = 300;
-const DEADLINE_STEPS = 6;
 const PROBE_INTERVAL_MS = 500;
+/** With answers this slow, what needs four would take longer than a request waits. */
+const SLOW_MS = 75;
 const CONNECT_TIMEOUT_MS = 2000;
+/** After a cut link the old connection may be dead for good, and nobody says so. Longer than between two probes. */
+const SILENCE_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
 
 export interface ConnectionOptions {
@@ -27,7 +29,8 @@ export type Client = RedisClientType;
 /** Commands over one connection, messages over another, both opened again for as long as the process lives. */
 export interface Connection {
   readonly client: Client;
-  /** @throws {StoreUnavailable} at once while Redis is away, and when it fails or does not answer in time */
+  /** @throws {StoreUnavailable} at once while Redis is away, and when it fails or does not answer in time: a paused
+   *  server or a cut link gives no error by itself */
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
   /** Listens to a channel; the subscription outlives reconnections. Returns the way to stop. */
   subscribe(channel: string, listener: (message: string) => void): () => void;
@@ -44,6 +47,8 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
   let available = false;
   let lastError: unknown;
   let isNewlySubscribed = false;
+  let wasSlow = false;
+  let isProbing = false;
   const onSubscribed = new Set<() => void>();
 
   const setAvailable = (now: boolean, error?: unknown) => {
@@ -57,15 +62,23 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
   });
   // After a command that had no answer nothing else is tried: only the probe waits for Redis to come back.
   const probe = async () => {
+    if (isProbing) return; // a socket that is written to never counts as silent
+    isProbing = true;
     try {
       // A write: one that is full, or only a replica, answers a ping.
       const write = client.set(`${PREFIX}probe`, '', { PX: PROBE_INTERVAL_MS });
-      await withinDeadline(Promise.all([write, subscriber.ping()]));
+      const answered = Promise.all([write, subscriber.ping()]).finally(() => (isProbing = false));
+      const patience = new Patience();
+      await patience.wait(answered);
+      const isSlow = patience.usedMs >= SLOW_MS;
+      if (isSlow && wasSlow) return setAvailable(false, new DeadlineExceeded('slow answers'));
+      wasSlow = isSlow;
       setAvailable(true);
       if (!isNewlySubscribed) return;
       isNewlySubscribed = false;
       for (const listener of onSubscribed) listener();
     } catch (error) {
+      wasSlow = true; // the next answer has to be a quick one
       setAvailable(false, lastError ?? error);
     }
   };
@@ -84,7 +97,7 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
       const started = performance.now();
       const answered = (ok: boolean) => onAnswer?.((performance.now() - started) / 1000, ok);
       try {
-        const answer = await withinDeadline(command(client));
+        const answer = await patiently(command(client));
         answered(true);
         return answer;
       } catch (error) {
@@ -115,29 +128,10 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
       clearInterval(timer);
       // What was sent last (the end of a stream, a message to others) still leaves, but not at any price.
       const sent = [client, subscriber].filter((one) => one.isReady).map((one) => one.close());
-      await withinDeadline(Promise.allSettled(sent)).catch(() => {});
+      await new Patience().wait(Promise.allSettled(sent)).catch(() => {});
       for (const one of [client, subscriber]) one.destroy();
     },
   };
-}
-
-class DeadlineExceeded extends Error {}
-
-async function withinDeadline<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    // In steps, between which this process reads what has come: where it is the slow one, Redis is not to blame.
-    const wait = (steps: number) => {
-      if (steps === 0) return reject(new DeadlineExceeded('no answer in time'));
-      timer = setTimeout(() => setImmediate(wait, steps - 1), COMMAND_DEADLINE_MS / DEADLINE_STEPS);
-    };
-    wait(DEADLINE_STEPS);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function openClient(url: string, ca: string | undefined): Client {
@@ -147,6 +141,7 @@ function openClient(url: string, ca: string | undefined): Client {
     disableClientInfo: true, // a right less to grant
     socket: {
       connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SILENCE_TIMEOUT_MS,
       reconnectStrategy: (retries) => Math.min(50 * 2 ** Math.min(retries, 5), MAX_RECONNECT_DELAY_MS),
       ...(ca !== undefined && { tls: true as const, ca }),
     },

@@ -4,6 +4,7 @@ import { redisChanges } from './changes.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
 import { redisOnce } from './once.js';
+import { withOnePatience } from './patience.js';
 import { redisRateLimits } from './rate-limits.js';
 import { redisSessions } from './sessions.js';
 
@@ -30,6 +31,7 @@ export function redisStores(options: RedisStoresOptions): Stores {
   return {
     ...stores,
     healthy: connection.healthy,
+    serve: withOnePatience,
     close: async () => {
       await Promise.all(Object.values(stores).map((store) => store.close()));
       await connection.close();
