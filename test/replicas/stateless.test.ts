@@ -1,6 +1,6 @@
 /** Revision 2026-07-28 on three processes: nothing is kept between two requests, and still each replica goes on. */
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWithRedis } from '../helpers/redis.js';
@@ -43,6 +43,27 @@ describeWithRedis('a request of 2026-07-28 on three replicas', () => {
     expect(await send(bob, c, 'tools/call', answer)).toMatchObject({ error: { code: -32602 } });
     expect(await send(alice, b, 'tools/call', answer)).toMatchObject({
       result: { structuredContent: { path: 'asked.txt', deleted: true } },
+    });
+  });
+
+  test('has its effects once: its answer is refused wherever it comes again, and it can begin anew', async () => {
+    const [a, b, c] = deployment.replicas as [Replica, Replica, Replica];
+    const path = 'once.txt';
+    const answer = await ask(a, path);
+    const replays = [a, b, c, a, b, c].map((to) => send(alice, to, 'tools/call', answer));
+    const outcomes = await Promise.all(replays);
+    await writeFile(join(deployment.files, path), 'made again');
+    for (const to of [a, b, c]) outcomes.push(await send(alice, to, 'tools/call', answer));
+
+    expect(outcomes.filter(({ result }) => result !== undefined)).toHaveLength(1);
+    const refused = outcomes.flatMap(({ error }) => (error === undefined ? [] : [error]));
+    expect(refused).toHaveLength(replays.length + 3 - 1);
+    for (const error of refused) {
+      expect(error).toMatchObject({ code: -32602, data: { reason: 'request_state_used' } });
+    }
+    expect(await readFile(join(deployment.files, path), 'utf8')).toBe('made again');
+    expect(await send(alice, c, 'tools/call', await ask(b, path))).toMatchObject({
+      result: { structuredContent: { path, deleted: true } },
     });
   });
 
