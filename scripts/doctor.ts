@@ -125,7 +125,11 @@ const POSTURE: readonly Line[] = [
       'none',
     ),
   ),
-  line('state', ['REPLICAS'], (c) => `in memory, ${c.REPLICAS} process`),
+  line('state', ['REPLICAS', 'REDIS_URL'], (c) =>
+    c.REDIS_URL === undefined
+      ? 'in memory, one process'
+      : `in Redis, ${c.REPLICAS} processes; while it is away: ${c.STORE_FAILURE}`,
+  ),
   line(
     'keys',
     ['AUDIT_HMAC_KEY', 'STATE_KEYS'],

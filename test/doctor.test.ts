@@ -50,6 +50,16 @@ describe('npm run doctor', () => {
     expect(stdout).toMatch(/^ +body +1048576 bytes/m);
   });
 
+  test('says where the state is kept', () => {
+    const shared = doctor({
+      REDIS_URL: 'redis://redis.example',
+      REPLICAS: '3',
+      STATE_KEYS: Buffer.alloc(32, 7).toString('base64url'),
+    });
+    expect(shared.stdout).toMatch(/^ +state +in Redis, 3 processes; while it is away: local$/m);
+    expect(doctor({}).stdout).toMatch(/^ +state +in memory, one process$/m);
+  });
+
   test('shows no secret, right or wrong', () => {
     const key = Buffer.alloc(32, 7).toString('base64url');
     const secrets = {
