@@ -125,7 +125,7 @@ const POSTURE: readonly Line[] = [
       'none',
     ),
   ),
-  line('state', ['REPLICAS', 'REDIS_URL'], (c) =>
+  line('state', ['REPLICAS', 'REDIS_URL', 'STORE_FAILURE'], (c) =>
     c.REDIS_URL === undefined
       ? 'in memory, one process'
       : `in Redis, ${c.REPLICAS} processes; while it is away: ${c.STORE_FAILURE}`,
