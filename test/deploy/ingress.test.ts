@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { FRONTS, type FrontName, type Fronts, IN_PROCESS, startFronts } from '../helpers/fronts.js';
-import { httpsFetch } from '../helpers/https-fetch.js';
+import { http2Fetch, httpsFetch } from '../helpers/https-fetch.js';
 import type { Replica } from '../helpers/processes.js';
 import { describeWith } from '../helpers/proxies.js';
 import { until } from '../observe/records.js';
@@ -39,12 +39,12 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three r
   const place = (name: FrontName) => ({ url: String(fronts.urls.get(name)) });
   const whoami = stateless('tools/call', { name: 'whoami', arguments: {} });
   /** A call that waits for its caller. */
-  async function ask(name: FrontName, session: string): Promise<Reading> {
+  async function ask(name: FrontName, session: string, client = alice): Promise<Reading> {
     const path = `${++documents}.txt`;
     await writeFile(join(fronts.deployment.files, path), 'text');
     const params = { name: 'delete_document', arguments: { path } };
     return read((signal) =>
-      alice.post(place(name), { id: 1, method: 'tools/call', params }, { session, signal }),
+      client.post(place(name), { id: 1, method: 'tools/call', params }, { session, signal }),
     );
   }
   async function openIdle(name: FrontName) {
@@ -69,37 +69,47 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three r
       await Promise.all([...fronts.urls.keys()].map(async (name) => [name, await openIdle(name)] as const)),
     );
     idleSince = performance.now();
-  }, 60_000);
+  }, 120_000);
   afterAll(() => fronts?.close());
 
   for (const name of FRONTS) {
     describeWith(name === IN_PROCESS ? [] : [name], name, () => {
-      test('the first event arrives within a second, while its call still waits', async () => {
-        const session = await alice.initialize(place(name));
-        const startedAt = performance.now();
-        const call = await ask(name, session);
-        await call.saw(isQuestion);
-        const tookMs = performance.now() - startedAt;
+      const versions = name === IN_PROCESS ? ['1.1'] : ['1.1', '2'];
+      const by = (version: string) =>
+        version === '2' ? clientOf(fronts.deployment.alice, {}, http2Fetch(fronts.ca)) : alice;
 
-        expect(tookMs).toBeLessThan(FIRST_EVENT_MS);
-        expect(call.messages().filter(isAnswer)).toEqual([]);
-        call.leave();
-      });
+      test.each(versions)(
+        'by HTTP/%s the first event arrives within a second, while its call still waits',
+        async (version) => {
+          const session = await alice.initialize(place(name));
+          const startedAt = performance.now();
+          const call = await ask(name, session, by(version));
+          await call.saw(isQuestion);
+          const tookMs = performance.now() - startedAt;
 
-      test('a client that leaves ends its stream in the server', async () => {
-        const session = await alice.initialize(place(name));
-        let answer: Response | undefined;
-        const stream = await read(async (signal) => {
-          answer = await alice.get(place(name), { session, signal });
-          return answer;
-        });
-        stream.leave();
+          expect(tookMs).toBeLessThan(FIRST_EVENT_MS);
+          expect(call.messages().filter(isAnswer)).toEqual([]);
+          call.leave();
+        },
+      );
 
-        const isClosed = async () =>
-          (await recordsOf(answer as Response)).some(({ stage }) => stage === 'stream-close');
-        await until(isClosed, 5000); // a keep-alive that cannot be written would tell after 15 s
-        expect((await recordsOf(answer as Response)).at(-1)).toMatchObject({ truncated: true });
-      });
+      test.each(versions)(
+        'by HTTP/%s a client that leaves ends its stream in the server',
+        async (version) => {
+          const session = await alice.initialize(place(name));
+          let answer: Response | undefined;
+          const stream = await read(async (signal) => {
+            answer = await by(version).get(place(name), { session, signal });
+            return answer;
+          });
+          stream.leave();
+
+          const isClosed = async () =>
+            (await recordsOf(answer as Response)).some(({ stage }) => stage === 'stream-close');
+          await until(isClosed, 5000); // a keep-alive that cannot be written would tell after 15 s
+          expect((await recordsOf(answer as Response)).at(-1)).toMatchObject({ truncated: true });
+        },
+      );
 
       test.each([
         {},
