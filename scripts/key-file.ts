@@ -1,5 +1,5 @@
 /** Changes the key file: one writer at a time, and readers see the old file or the new one, never half of it. */
-import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiKeyFile, parseApiKeyFile } from '../src/identity/api-key-entry.js';
 
@@ -48,8 +48,10 @@ async function lock(path: string): Promise<() => Promise<void>> {
 
 async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
+  const { mode } = await stat(path).catch(() => ({ mode: 0o600 })); // who may read it stays so: the server is another user
   try {
     await writeFile(temporary, text, { flag: 'wx', mode: 0o600, flush: true });
+    await chmod(temporary, mode & 0o777);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -28,15 +28,19 @@ rm -f ca.srl
 
 password=$(openssl rand -hex 32)
 hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
-printf 'user default off\nuser mcp-server on #%s ~* &* +@all -@admin -@dangerous\n' "$hash" >users.acl
+# Exactly what the stores need: src/stores/README.md.
+rights='resetkeys ~mcp:* resetchannels &mcp:* -@all +hello +ping +eval +multi +exec +exists +get +set +del +time +pexpire +pttl +incrby +hget +hgetall +hmget +hset +hincrby +hdel +xadd +xdel +xlen +xrange +xrevrange +zadd +zcard +zrange +zrem +zremrangebyscore +zrevrange +publish +subscribe +unsubscribe'
+printf 'user default off\nuser mcp-server on #%s %s\n' "$hash" "$rights" >users.acl
 printf 'rediss://mcp-server:%s@valkey:6379' "$password" >redis-url
 openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n' >state-keys
 openssl rand -base64 32 >audit-hmac-key
 openssl rand -hex 16 >grafana-password
-# No key yet: API_KEYS_FILE=deploy/compose/secrets/api-keys.json npm run key -- create --name me --scopes "…"
-printf '{"version":1,"keys":[]}\n' >api-keys.json
+# No key yet. In a folder, which is what the server is given: of a single file it would not see the next version.
+mkdir keys
+printf '{"version":1,"keys":[]}\n' >keys/api-keys.json
 
 # Compose mounts files as they are: readable by the group of every container here, and by nobody else.
-chmod 0640 ./*
-chgrp 65532 ./* || echo 'Not root: run "sudo chgrp 65532 deploy/compose/secrets/*", or the containers cannot read them' >&2
+chgrp -R 65532 . || echo 'Not root: run "sudo chgrp -R 65532 deploy/compose/secrets", or the containers cannot read it' >&2
+find . -type f -exec chmod 0640 {} +
+chmod 2750 keys # new versions of the keys get the group too
 touch ready
