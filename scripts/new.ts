@@ -23,6 +23,7 @@ const SOURCES = [
   'src/resources/documents.ts',
   'src/prompts/summarize-document.ts',
   'scripts/demo.ts',
+  'scripts/interop.ts',
   'scripts/new.ts',
 ];
 const TESTS = [
@@ -37,6 +38,7 @@ const TESTS = [
   'test/resources/documents.test.ts',
   'test/prompts/summarize-document.test.ts',
   'test/scripts/demo.test.ts',
+  'test/interop',
   'test/scripts/new.test.ts',
 ];
 const REMOVED = [...SOURCES, ...TESTS, 'examples/documents'];
@@ -60,6 +62,7 @@ const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[]
   ['src/tools/services.ts', /\{ documents, /, '{ '],
   ['package.json', /^ {4}"demo": .*\n/m, ''],
   ['package.json', /^ {4}"new": .*\n/m, ''],
+  ['package.json', /^ {4}"interop": .*\n/m, ''],
 ];
 
 /** Only where nothing of yours is left in it. */
@@ -73,8 +76,8 @@ const TIDYING: typeof EDITS = [
 /** How a page names what is gone. */
 const NAMED = new RegExp(
   [
-    'npm run (?:-s )?(?:demo|new)\\b',
-    '`(?:demo|new)\\.ts`',
+    'npm run (?:-s )?(?:demo|new|interop)\\b',
+    '`(?:demo|new|interop)\\.ts`',
     'process_files',
     'FILES_ROOT',
     '`?(?:examples/)?documents/`',
@@ -96,7 +99,8 @@ function main(): void {
 
   for (const [file, text] of changed) writeFileSync(file, text);
   for (const path of REMOVED) rmSync(path, { recursive: true, force: true });
-  execFileSync(process.execPath, ['--import', 'tsx', 'scripts/config-docs.ts']);
+  for (const generator of ['scripts/config-docs.ts', 'scripts/clients-docs.ts'])
+    execFileSync(process.execPath, ['--import', 'tsx', generator]);
 }
 
 function pages(folder: string): readonly string[] {

@@ -1,5 +1,5 @@
 /** What is generated from the clients' snippets: the page, and the files that this repository itself brings. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type ConnectClient, json, KEY_VARIABLE, type Snippet, type Target } from './client.js';
 import { COMMANDS } from './commands.js';
 import { EDITORS } from './editors.js';
@@ -75,7 +75,30 @@ function section(client: ConnectClient, target: Target): string {
 }
 
 const page = (target: Target) =>
-  [HEAD, ...CLIENTS.map((client) => section(client, target)), TAIL].join('\n\n');
+  [HEAD, interop(), ...CLIENTS.map((client) => section(client, target)), TAIL].filter(Boolean).join('\n\n');
+
+interface Result {
+  readonly title: string;
+  readonly version: string;
+  /** Whether the client lets its user see notifications. */
+  readonly shows: boolean;
+  readonly key: boolean;
+  readonly token: boolean;
+  readonly oauth: boolean;
+}
+
+/** What `npm run interop` wrote last, if it is part of this clone. */
+function interop(): string {
+  const file = new URL('../../test/interop/results.json', import.meta.url);
+  if (!existsSync(file)) return '';
+  const results = JSON.parse(readFileSync(file, 'utf8')) as readonly Result[];
+  const mark = (isPassed: boolean) => (isPassed ? 'passed' : '**failed**');
+  const rows = results.map(({ title, version, shows, key, token, oauth }) => {
+    const notifications = shows ? 'progress and logs' : 'the client shows none';
+    return `| ${title} ${version} | ${[key, token, oauth].map(mark).join(' | ')} | ${notifications} |`;
+  });
+  return [INTEROP_HEAD, ...rows].join('\n');
+}
 
 const HEAD = `# Clients
 
@@ -92,6 +115,14 @@ with the same tools, or one with \`AUTH=jwt,api-key\` whose keys are for program
 **What a client needs of the authorization server**: a way to be known there (a Client ID Metadata Document, Dynamic
 Client Registration, or an id that you registered), PKCE, and tokens for this server as their audience. See
 [identity-providers.md](identity-providers.md).`;
+
+const INTEROP_HEAD = `## Tried
+
+Clients that others wrote, against a server as it runs in production, HTTPS included: each listed the tools and called
+\`process_files\`. \`npm run interop -- --write\` does it again.
+
+| Client | API key | Token | The whole OAuth flow | Notifications |
+|---|---|---|---|---|`;
 
 const TAIL = `## In this repository
 

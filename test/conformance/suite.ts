@@ -45,7 +45,7 @@ export async function runSuite(url: string, revision: string, folder: string): P
 }
 
 /** The suite needs Node 22; the server is tested on the Node that runs this. */
-function nodeForSuite(): string {
+export function nodeForSuite(): string {
   if (Number.parseInt(process.versions.node, 10) >= 22) return process.execPath;
   if (existsSync(OWN_NODE)) return OWN_NODE;
   throw new Error('the conformance suite needs Node 22 or newer');

@@ -1,0 +1,22 @@
+/** The command line of the MCP Inspector: one process for each request, which shows the result alone. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { json } from 'node:stream/consumers';
+import { ARGUMENTS, headers, report, TOOL, url } from './shared.mjs';
+
+const launcher = new URL(
+  '../node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js',
+  import.meta.url,
+).pathname;
+const extra = Object.entries(headers ?? {}).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
+
+async function inspect(...args) {
+  const command = [launcher, '--cli', url, '--transport', 'http', '--format', 'json', ...extra, ...args];
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [answer] = await Promise.all([json(child.stdout), once(child, 'close')]);
+  return answer.result;
+}
+
+const { tools } = await inspect('--method', 'tools/list');
+const call = ['--method', 'tools/call', '--tool-name', TOOL, '--tool-args-json', JSON.stringify(ARGUMENTS)];
+report({ tools: tools.map(({ name }) => name), result: await inspect(...call) });

@@ -1,0 +1,69 @@
+/** Our server as it runs in production, with HTTPS in process, and an authorization server whose user agrees. */
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tools } from '../../src/tools/index.js';
+import { type AuthorizationServer, startAuthorizationServer } from '../helpers/authorization-server.js';
+import { selfSignedCertificate } from '../helpers/certificate.js';
+import { type AuditLine, serve } from '../helpers/serve.js';
+
+const SCOPES = ['documents:read', 'documents:write'];
+
+export interface InteropServer {
+  readonly url: string;
+  readonly key: string;
+  readonly token: string;
+  /** Of the certificate, for clients to trust. */
+  readonly certFile: string;
+  readonly authorizationServer: AuthorizationServer;
+  /** @returns every audit record */
+  close(): Promise<readonly AuditLine[]>;
+}
+
+export async function startInteropServer(): Promise<InteropServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcp-interop-'));
+  const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const { cert, key } = selfSignedCertificate();
+  await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key, { mode: 0o600 })]);
+  const port = await freePort();
+  const url = `https://localhost:${port}/mcp`;
+  const authorizationServer = await startAuthorizationServer({ resource: url, scopes: SCOPES });
+  const server = await serve({ tools, resources: [], prompts: [] }, SCOPES, {
+    NODE_ENV: 'production',
+    PORT: String(port),
+    PUBLIC_URL: url,
+    ALLOWED_HOSTS: `localhost:${port}`,
+    TRUSTED_PROXIES: 'none',
+    TLS_CERT_FILE: certFile,
+    TLS_KEY_FILE: keyFile,
+    AUTH: 'jwt,api-key',
+    JWT_ISSUERS: authorizationServer.issuer,
+    REQUIRED_SCOPES: 'documents:read',
+    SHUTDOWN_DELAY_MS: '0',
+  });
+  return {
+    url,
+    key: server.key,
+    token: await authorizationServer.token({ scope: SCOPES.join(' ') }),
+    certFile,
+    authorizationServer,
+    async close() {
+      const lines = await server.close();
+      await authorizationServer.close();
+      await rm(folder, { recursive: true });
+      return lines;
+    },
+  };
+}
+
+/** The public URL names the port before the server listens on it. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
