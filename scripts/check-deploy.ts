@@ -1,7 +1,7 @@
 /** `npm run check:deploy`: every overlay as a cluster would get it, through the schemas and our own rules. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
-import { BROKEN_INGRESS, BROKEN_ISTIO } from './deploy/broken-ways-in.js';
+import { BROKEN_INGRESS, BROKEN_ISTIO, BROKEN_TRACING } from './deploy/broken-ways-in.js';
 import { lintCompose } from './deploy/compose.js';
 import { lintDockerfile, lintDockerignore } from './deploy/dockerfile.js';
 import { lint } from './deploy/lint.js';
@@ -64,7 +64,7 @@ async function checkTheChecks(
 
 const production = render('deploy/kubernetes/overlays/prod');
 await checkTheChecks(BROKEN, production, lint);
-await checkTheChecks(BROKEN_INGRESS, ingress, lint);
+await checkTheChecks([...BROKEN_INGRESS, ...BROKEN_TRACING], ingress, lint);
 await checkTheChecks(BROKEN_ISTIO, istio, lint);
 if (validate !== undefined) await checkTheChecks(BROKEN_SCHEMAS, production, validate);
 process.exitCode = failed ? 1 : 0;

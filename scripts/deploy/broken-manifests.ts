@@ -5,11 +5,11 @@ type Change = (manifests: Manifest[]) => void;
 export type Row = readonly [rule: string, mistake: string, ...changes: readonly Change[]];
 type Node = Record<string, unknown>;
 
-/** The object whose kind and name begin so: names of generated ones end in a hash. */
+/** The object of this kind and name; the names of generated ones end in a hash. */
 function find(manifests: readonly Manifest[], where: string): Manifest {
   const found =
     manifests.find((manifest) => whereIs(manifest) === where) ??
-    manifests.find((manifest) => whereIs(manifest).startsWith(where));
+    manifests.find((manifest) => whereIs(manifest).replace(/[a-z0-9]{10}$/, '') === where);
   if (found === undefined) throw new Error(`nothing to break: ${where}`);
   return found;
 }
@@ -27,7 +27,7 @@ export const set =
     else node[last] = value;
   };
 
-const drop =
+export const drop =
   (where: string): Change =>
   (manifests) =>
     void manifests.splice(manifests.indexOf(find(manifests, where)), 1);

@@ -1,5 +1,5 @@
 /** As broken-manifests.ts, for the production overlay with another way in. */
-import { type Row, set } from './broken-manifests.js';
+import { drop, type Row, set } from './broken-manifests.js';
 
 const INGRESS = 'Ingress/mcp-server';
 const ingress = (path: string, value?: unknown) => set(INGRESS, path, value);
@@ -26,6 +26,15 @@ export const BROKEN_INGRESS: readonly Row[] = [
     'stream-timeout',
     'the default of the controller',
     ingress('metadata.annotations.haproxy~org/timeout-server'),
+  ],
+];
+
+export const BROKEN_TRACING: readonly Row[] = [
+  ['network', 'no way to the collector', drop('NetworkPolicy/mcp-server-to-collector')],
+  [
+    'secret-in-env',
+    'credentials of the collector',
+    set('ConfigMap/mcp-server-', 'data.OTEL_EXPORTER_OTLP_HEADERS', 'authorization=Bearer x'),
   ],
 ];
 

@@ -117,6 +117,9 @@ const neededWays: Rule = (manifests) =>
     const messages = [
       !outgoing.has(53) && 'no way to DNS',
       env['REDIS_URL_FILE'] && has('Issuer') && !outgoing.has(6379) && 'no way to Redis',
+      env['OTEL_EXPORTER_OTLP_ENDPOINT'] &&
+        !outgoing.has(Number(new URL(env['OTEL_EXPORTER_OTLP_ENDPOINT']).port)) &&
+        'no way to the collector of traces',
       env['JWT_ISSUERS'] && !outgoing.has(443) && 'no way to the issuers of its tokens',
       has('HTTPRoute', 'Ingress') &&
         opens('http').length === 0 &&

@@ -64,7 +64,7 @@ const server =
 
 /** Every variable that is not one of ours: most are ours, misspelled. */
 export const unknownVariables = (names: readonly string[]): readonly string[] =>
-  names.filter((name) => !KNOWN.has(name));
+  names.filter((name) => !KNOWN.has(name) && !name.startsWith('OTEL_'));
 
 /** What the server would say at its start; the files it names are there and hold something valid. */
 export function configurationProblems(env: Environment): readonly string[] {
@@ -87,7 +87,9 @@ export function configurationProblems(env: Environment): readonly string[] {
 
 /** Environment variables show in `kubectl describe`, in crash reports and in every child process. */
 export const secretsIn = (names: readonly string[]): readonly string[] =>
-  names.filter((name) => SECRETS.includes(name) || /(PASSWORD|TOKEN|SECRET|API_KEY)$/.test(name));
+  names.filter(
+    (name) => SECRETS.includes(name) || /(PASSWORD|TOKEN|SECRET|API_KEY|OTLP_HEADERS)$/.test(name),
+  );
 
 function isMounted(path: string, { volumeMounts = [] }: Container): boolean {
   return volumeMounts.some(({ mountPath }) => path.startsWith(`${mountPath}/`));

@@ -30,11 +30,11 @@ export function render(folder: string): readonly Manifest[] {
   return parseManifests(execFileSync(kubectl(), ['kustomize', folder], { encoding: 'utf8' }));
 }
 
-/** The other ways in, besides the one that the production overlay has. */
+/** The other ways in, besides the one that the production overlay has; one with what is off there. */
 export const WAYS_IN = [
   ['gateway-api', 'istio'],
   ['gateway-api', 'nginx-gateway-fabric'],
-  ['ingress'],
+  ['ingress', 'tracing'],
 ] as const;
 
 /** The production overlay with another way in, changed as its comments say. */
