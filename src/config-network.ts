@@ -29,7 +29,7 @@ export function parseOrigin(text: string): string | undefined {
   return url && /^https?:$/.test(url.protocol) && url.origin === text ? text : undefined;
 }
 
-export function parseUrl(text: string): URL | undefined {
+function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
@@ -40,17 +40,32 @@ function parseWebUrl(text: string): URL | undefined {
 }
 
 /** Its path becomes a route, so it holds nothing that the router would read as a pattern. No query: RFC 8707 §2. */
-export function parsePublicUrl(text: string): URL | undefined {
+function parsePublicUrl(text: string): URL | undefined {
   const url = parseWebUrl(text);
   const isPlain = url && !text.includes('?') && /^\/$|^(\/[\w.~-]+)+$/.test(url.pathname);
   return isPlain && !url.pathname.startsWith('/.well-known') ? url : undefined;
 }
 
+export const publicUrl = parsed(
+  parsePublicUrl,
+  'must be an http(s) URL with a plain path, without user, query, fragment or trailing slash',
+);
+
+export const redisUrl = parsed(
+  (text) => (/^rediss?:$/.test(parseUrl(text)?.protocol ?? '') ? text : undefined),
+  'must be a redis:// or rediss:// URL',
+);
+
 /** Keys fetched over plain http could be anyone's: https, or http on this machine. */
-export function parseKeySetUrl(text: string): URL | undefined {
+function parseKeySetUrl(text: string): URL | undefined {
   const url = parseWebUrl(text);
   return url && (url.protocol === 'https:' || isLoopback(url.hostname)) ? url : undefined;
 }
+
+export const keySetUrl = parsed(
+  parseKeySetUrl,
+  'must be https, or http on loopback, without user or fragment',
+);
 
 /** Kept as written: `iss` is compared as a plain string. No query: RFC 8414 §2. */
 export function parseIssuer(text: string): string | undefined {

@@ -5,7 +5,8 @@ import { toolSettings } from './tools/settings.js';
 import * as network from './config-network.js';
 import * as value from './config-values.js';
 
-const { integer, list, listOrNone, milliseconds, oneOf, oneWord, parsed, readableFile } = value;
+const { hmacKey, integer, list, listOrNone, milliseconds, oneOf, oneWord, rateLimit, readableFile, scopes } =
+  value;
 
 type Text = z.ZodType<unknown, string>;
 
@@ -19,22 +20,7 @@ const optional = <T extends Text>(meaning: string, form: T, computed: string = '
 
 /** Verified with a public key (RFC 7518 §3.1, RFC 8037): with a shared secret, or `none`, every reader could sign. */
 const ASYMMETRIC = 'ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512'.split(' ');
-const publicUrl = parsed(
-  network.parsePublicUrl,
-  'must be an http(s) URL with a plain path, without user, query, fragment or trailing slash',
-);
 const issuerForm = 'https, or http on loopback, without user, query or fragment';
-const audience = (text: string) => (/^\S+$/.test(text) ? text : undefined);
-const rateLimit = parsed(value.parseRateLimit, 'must be points/window, such as 600/60s (units ms, s, m, h)');
-const scopes = parsed(value.parseScopes, 'must be OAuth scope tokens (RFC 6749 §3.3), separated by spaces');
-const redisUrl = parsed(
-  (text) => (/^rediss?:$/.test(network.parseUrl(text)?.protocol ?? '') ? text : undefined),
-  'must be a redis:// or rediss:// URL',
-);
-const hmacKey = parsed(
-  (text) => (text.length >= 32 ? Buffer.from(text) : undefined),
-  'must have at least 32 characters: openssl rand -base64 32',
-);
 
 const listeners = {
   NODE_ENV: variable(
@@ -46,7 +32,7 @@ const listeners = {
   PORT: variable('Public listener: port; 0 takes a free one', integer(0, 65_535), '3000'),
   PUBLIC_URL: optional(
     'Canonical resource URI: endpoint path, audience, metadata and challenges',
-    publicUrl,
+    network.publicUrl,
     'http://HOST:PORT/mcp (https with TLS_CERT_FILE)',
   ),
   TLS_CERT_FILE: optional('HTTPS in process: PEM certificate chain', readableFile),
@@ -87,13 +73,10 @@ const authentication = {
     .describe(
       'Issuer URLs, comma-separated; keys by RFC 8414 or OpenID discovery; compared as plain strings',
     ),
-  JWT_JWKS_URL: optional(
-    'Key set of the single issuer, instead of discovery',
-    parsed(network.parseKeySetUrl, 'must be https, or http on loopback, without user or fragment'),
-  ),
+  JWT_JWKS_URL: optional('Key set of the single issuer, instead of discovery', network.keySetUrl),
   JWT_AUDIENCE: optional(
     'Accepted audiences, comma-separated',
-    list(audience, 'without spaces'),
+    list((text) => /^\S+$/.exec(text)?.[0], 'without spaces'),
     'PUBLIC_URL',
   ),
   JWT_ALGORITHMS: variable(
@@ -135,7 +118,7 @@ const limits = {
 };
 
 const state = {
-  REDIS_URL: redisUrl
+  REDIS_URL: network.redisUrl
     .optional()
     .meta({ description: 'Shared stores: redis:// or rediss:// URL', secret: true }),
   REDIS_CA_FILE: optional('PEM certificates that a rediss:// server is checked against', readableFile),
@@ -187,23 +170,6 @@ const operation = {
   ),
   SHUTDOWN_GRACE_MS: variable('Time for the calls in flight to end', milliseconds(0), '65000'),
 };
-
-/**
- * What the documents, the doctor and the `NAME_FILE` forms need to know; `describe` and `meta` count at any depth.
- * The default is as one would write it, or words for a computed one; empty when there is none. A secret is never
- * shown, and may come as `NAME_FILE`.
- */
-export function describe(form: z.ZodType): { meaning: string; default: string; secret: boolean } {
-  const { innerType, defaultValue } = form.def as { innerType?: z.ZodType; defaultValue?: unknown };
-  const inner = innerType ? describe(innerType) : { meaning: '', default: '', secret: false };
-  const { description, default: words = defaultValue, secret } = form.meta() ?? {};
-  const isPlain = typeof words === 'string' || typeof words === 'number' || typeof words === 'boolean';
-  return {
-    meaning: description ?? inner.meaning,
-    default: isPlain ? String(words) : inner.default,
-    secret: secret === true || inner.secret,
-  };
-}
 
 /** Titles and variables, as the documents show them. */
 export const SECTIONS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {

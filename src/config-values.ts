@@ -72,9 +72,11 @@ export function readOrUndefined(path: string): string | undefined {
   }
 }
 
+export const rateLimit = parsed(parseRateLimit, 'must be points/window, such as 600/60s (units ms, s, m, h)');
+
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-export function parseRateLimit(text: string): { points: number; windowMs: number } | undefined {
+function parseRateLimit(text: string): { points: number; windowMs: number } | undefined {
   const [, points, amount, unit] = /^([1-9]\d{0,8})\/([1-9]\d{0,8})(ms|s|m|h)$/.exec(text) ?? [];
   if (unit === undefined) return undefined;
   const windowMs = Number(amount) * UNITS[unit as keyof typeof UNITS];
@@ -94,7 +96,31 @@ export function parseKey(text: string): Buffer | undefined {
 }
 
 /** RFC 6749 §3.3: `scope-token`s, separated by spaces; commas separate too, as in every other list here. */
-export function parseScopes(text: string): readonly string[] | undefined {
+function parseScopes(text: string): readonly string[] | undefined {
   const scopes = [...new Set(text.split(/[\s,]+/))];
   return scopes.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) ? scopes : undefined;
+}
+
+export const scopes = parsed(parseScopes, 'must be OAuth scope tokens (RFC 6749 §3.3), separated by spaces');
+
+export const hmacKey = parsed(
+  (text) => (text.length >= 32 ? Buffer.from(text) : undefined),
+  'must have at least 32 characters: openssl rand -base64 32',
+);
+
+/**
+ * What the documents, the doctor and the `NAME_FILE` forms need to know; `describe` and `meta` count at any depth.
+ * The default is as one would write it, or words for a computed one; empty when there is none. A secret is never
+ * shown, and may come as `NAME_FILE`.
+ */
+export function describe(form: z.ZodType): { meaning: string; default: string; secret: boolean } {
+  const { innerType, defaultValue } = form.def as { innerType?: z.ZodType; defaultValue?: unknown };
+  const inner = innerType ? describe(innerType) : { meaning: '', default: '', secret: false };
+  const { description, default: words = defaultValue, secret } = form.meta() ?? {};
+  const isPlain = typeof words === 'string' || typeof words === 'number' || typeof words === 'boolean';
+  return {
+    meaning: description ?? inner.meaning,
+    default: isPlain ? String(words) : inner.default,
+    secret: secret === true || inner.secret,
+  };
 }

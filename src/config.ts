@@ -7,7 +7,8 @@ import type { z } from 'zod';
 import { misspelled, type Problem, readTexts } from './config-env.js';
 import { readTracing } from './config-tracing.js';
 import { brokenRules, defaultHosts, defaultPublicUrl } from './config-rules.js';
-import { type Config, describe, type Parsed, type Settings, Variables } from './config-schema.js';
+import { type Config, type Parsed, type Settings, Variables } from './config-schema.js';
+import { describe } from './config-values.js';
 import { toolSettings } from './tools/settings.js';
 
 export { isLoopback } from './config-network.js';

@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe as group, expect, test } from '@jest/globals';
-import { describe, SECTIONS } from '../src/config-schema.js';
+import { SECTIONS } from '../src/config-schema.js';
+import { describe } from '../src/config-values.js';
 import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/refusal.js';
 import {
   anchors,

@@ -5,6 +5,9 @@
 import type { z } from 'zod';
 import type { Caller } from '../identity/caller.js';
 import type { Change } from '../stores/types.js';
+import type { AskAnswer, AskRequest, Content, ResourceContents } from './content.js';
+
+export type * from './content.js';
 
 /** The cloner's settings; `tools/settings.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
@@ -53,40 +56,6 @@ export interface ToolContext {
   changed(change: Change): void;
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
-/** A request to the client, in MCP's own terms. */
-export type AskRequest =
-  | {
-      readonly method: 'elicitation/create';
-      readonly params: {
-        readonly message: string;
-        readonly requestedSchema: JsonObject;
-        readonly mode?: 'form';
-      };
-    }
-  | {
-      readonly method: 'sampling/createMessage';
-      readonly params: {
-        readonly messages: readonly { readonly role: 'user' | 'assistant'; readonly content: Content }[];
-        readonly maxTokens: number;
-        readonly systemPrompt?: string;
-        readonly temperature?: number;
-      };
-    }
-  | { readonly method: 'roots/list'; readonly params?: JsonObject };
-
-export type AskAnswer<R extends AskRequest> = R extends { method: 'elicitation/create' }
-  ? { readonly action: 'accept' | 'decline' | 'cancel'; readonly content?: JsonObject }
-  : R extends { method: 'sampling/createMessage' }
-    ? {
-        readonly role: string;
-        readonly content: Content;
-        readonly model: string;
-        readonly stopReason?: string;
-      }
-    : { readonly roots: readonly { readonly uri: string; readonly name?: string }[] };
-
 /** An error whose message is meant for the caller. Any other error reaches the client as a generic message and an id. */
 export class ToolError extends Error {
   override readonly name = 'ToolError';
@@ -99,31 +68,6 @@ export class MissingCapability extends Error {
     super(`The client does not support ${capability}`);
   }
 }
-
-export interface Annotations {
-  readonly audience?: readonly ('user' | 'assistant')[];
-  readonly priority?: number;
-  readonly lastModified?: string;
-}
-
-export type ResourceContents = { readonly uri: string; readonly mimeType?: string } & (
-  | { readonly text: string }
-  | { readonly blob: string }
-);
-
-/** A content block (MCP schema `ContentBlock`). Binary data is base64. */
-export type Content = { readonly annotations?: Annotations } & (
-  | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'image' | 'audio'; readonly data: string; readonly mimeType: string }
-  | { readonly type: 'resource'; readonly resource: ResourceContents }
-  | {
-      readonly type: 'resource_link';
-      readonly uri: string;
-      readonly name: string;
-      readonly description?: string;
-      readonly mimeType?: string;
-    }
-);
 
 /** JSON Schema 2020-12 with an object root, passed to clients verbatim. */
 export type JsonSchema = Readonly<Record<string, unknown>> & { readonly type: 'object' };

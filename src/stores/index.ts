@@ -45,11 +45,11 @@ type Bounds = Required<Omit<StoresOptions, 'redis'>>;
 function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds): Stores {
   const stores = {
     rateLimits: memoryRateLimits(),
-    sessions: memorySessions({ idleMs: sessionIdleMs }),
+    sessions: memorySessions(sessionIdleMs),
     changes: memoryChanges(),
     mail: memoryBus() satisfies Stores['mail'],
     once: memoryOnce(),
-    events: memoryEvents({ maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
+    events: memoryEvents(streamMaxBytes, streamRetainMs),
   };
   return {
     ...stores,

@@ -134,7 +134,7 @@ export interface EventStream {
   stop(): void;
 }
 
-type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
+export type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
 
 /**
  * Keeps the events of streams, so that a client that lost its connection can read on (MCP 2025-11-25, transports,

@@ -1,6 +1,6 @@
 /** One call made by hand in each protocol era, and what differs between the two answers. */
-
 import { serverInfo } from '../../src/mcp/server-info.js';
+import { messages } from './raw-messages.js';
 
 type Json = Readonly<Record<string, unknown>>;
 interface Message {
@@ -22,6 +22,12 @@ export interface SameCall {
   /** The client cancels the call at its first notification. */
   readonly cancel?: boolean;
 }
+
+export const toolCall = (name: string, args: object = {}, more: Partial<SameCall> = {}): SameCall => ({
+  method: 'tools/call',
+  params: { name, arguments: args },
+  ...more,
+});
 
 /** What a client sees of a call. */
 export interface Seen {
@@ -67,7 +73,7 @@ const withToken = ({ params = {}, progressToken }: SameCall, meta: Json = {}) =>
 };
 
 /** A session of its own for the call. */
-export async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen> {
+async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen> {
   const { method, answers, logLevel } = call;
   const capabilities = answers ? { elicitation: {}, sampling: {} } : {};
   const clientInfo = { name: 'raw', version: '1' };
@@ -154,17 +160,8 @@ async function* messagesOf(response: Response): AsyncGenerator<Message, void> {
     if (text !== '') yield JSON.parse(text) as Message;
     return;
   }
-  let text = '';
   try {
-    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      text += chunk;
-      const events = text.split('\n\n');
-      text = events.pop() ?? '';
-      for (const event of events) {
-        const data = /^data: (.+)$/m.exec(event)?.[1];
-        if (data !== undefined) yield JSON.parse(data) as Message;
-      }
-    }
+    yield* messages(response) as AsyncGenerator<Message>;
   } catch (error) {
     if ((error as Error).name !== 'AbortError') throw error;
   }
@@ -185,7 +182,7 @@ export interface Difference {
 }
 
 /** Field by field; a member that only one of them has differs from `undefined`. */
-export function differences(in2025: unknown, in2026: unknown, at = ''): readonly Difference[] {
+function differences(in2025: unknown, in2026: unknown, at = ''): readonly Difference[] {
   if (!isObject(in2025) || !isObject(in2026)) {
     return Object.is(in2025, in2026) ? [] : [{ at, in2025, in2026 }];
   }
@@ -223,10 +220,16 @@ export const inEveryResult = (cases: readonly string[]): readonly Permitted[] =>
   },
 ];
 
-export const byPath = (a: Difference, b: Difference) => (a.at < b.at ? -1 : 1);
+const byPath = (a: Difference, b: Difference) => (a.at < b.at ? -1 : 1);
+
+/** What both eras answer to the same call, and how that differs. */
+export async function compare(server: Endpoint, call: SameCall) {
+  const [in2025, in2026] = [await callIn2025(server, call), await callIn2026(server, call)].map(withoutIds);
+  return { in2025, in2026, found: [...differences(in2025, in2026)].sort(byPath) };
+}
 
 /** The same value for what is new in every answer. */
-export function withoutIds(seen: Seen): Seen {
+function withoutIds(seen: Seen): Seen {
   const text = JSON.stringify(seen).replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>');
   return JSON.parse(text) as Seen;
 }

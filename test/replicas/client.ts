@@ -1,9 +1,9 @@
 /** A client of one caller, that says which replica it speaks to. */
 import { once } from 'node:events';
 import type { Fetch } from '../helpers/https-fetch.js';
-import { events, type Message, type StreamEvent } from '../mcp/era-2025/raw-client.js';
+import { events, type Message, type StreamEvent } from '../helpers/raw-messages.js';
 
-export { all, body, type Message } from '../mcp/era-2025/raw-client.js';
+export { all, body, type Message } from '../helpers/raw-messages.js';
 
 export interface Sending {
   readonly session?: string;

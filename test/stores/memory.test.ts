@@ -15,10 +15,10 @@ import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 rateLimitContract(async () => memoryRateLimits());
-sessionContract(async (idleMs) => memorySessions({ idleMs }));
+sessionContract(async (idleMs) => memorySessions(idleMs));
 onceContract(async () => memoryOnce());
 changeBusContract(async () => memoryChanges());
-eventLogContract(async (options) => memoryEvents(options));
+eventLogContract(async (options) => memoryEvents(options.maxStreamChars, options.retainMs));
 
 test('a rotation through many addresses forgets the oldest keys and keeps the newest', async () => {
   const store = memoryRateLimits({ maxKeys: 3 });
@@ -59,7 +59,7 @@ test('a full memory of what happened refuses; it forgets nothing early', async (
 });
 
 test('sessions of one owner take bounded memory, in creation and in updates', async () => {
-  const store = memorySessions({ idleMs: 60_000 });
+  const store = memorySessions(60_000);
   const big = {
     owner: 'alice',
     protocolVersion: '2025-11-25',
@@ -78,7 +78,7 @@ test('sessions of one owner take bounded memory, in creation and in updates', as
 });
 
 test('the events of many streams, sessions and owners take bounded memory, and the newest can be read', async () => {
-  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const before = heapInUse();
   const begun: { session: { id: string; owner: string }; seen: string }[] = [];
@@ -100,7 +100,7 @@ test('the events of many streams, sessions and owners take bounded memory, and t
 });
 
 test('one session in excess forgets its own oldest streams, not those of others', async () => {
-  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const add = async (session: { id: string; owner: string }) => {
     const stream = await log.begin(session, 'call', silent);
@@ -125,7 +125,7 @@ test('one session in excess forgets its own oldest streams, not those of others'
 });
 
 test('an answer larger than all that a session may keep is kept, until the next stream needs the room', async () => {
-  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const session = { id: 's', owner: 'o' };
   const stream = await log.begin(session, 'call', silent);
@@ -142,7 +142,7 @@ test('an answer larger than all that a session may keep is kept, until the next 
 });
 
 test('many small streams count as well', async () => {
-  const log = memoryEvents({ maxStreamChars: 1024 * 1024, retainMs: 600_000 });
+  const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const before = heapInUse();
   for (let n = 0; n < 100_000; n++) {

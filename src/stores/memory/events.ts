@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { EventLog, EventReader, EventStream, LoggedEvent, StreamKind } from '../types.js';
+import type { EventLog, EventReader, EventStream, LoggedEvent, StreamKind, StreamOwner } from '../types.js';
 
 const MAX_EVENTS = 1000;
 const MAX_SESSION_CHARS = 4 * 1024 * 1024;
@@ -9,16 +9,13 @@ const MAX_TOTAL_CHARS = 128 * 1024 * 1024;
 const EVENT_CHARS = 128;
 const STREAM_CHARS = 512;
 
-export interface MemoryEventsOptions {
-  /** What one stream keeps, its newest event in any case. */
-  readonly maxStreamChars: number;
-  /** {@link EventLog.retainMs} */
-  readonly retainMs: number;
-}
-
-/** Streams of this process alone. */
-export function memoryEvents(options: MemoryEventsOptions): EventLog {
-  return new MemoryEvents(options);
+/**
+ * Streams of this process alone.
+ *
+ * @param maxStreamChars what one stream keeps, its newest event in any case
+ */
+export function memoryEvents(maxStreamChars: number, retainMs: number): EventLog {
+  return new MemoryEvents(maxStreamChars, retainMs);
 }
 
 interface Stream {
@@ -50,15 +47,16 @@ class MemoryEvents implements EventLog {
   readonly #streams = new Map<string, Stream>();
   readonly #groups = new Map<string, Group>();
   readonly #timer: NodeJS.Timeout;
-  readonly retainMs: number;
 
-  constructor(private readonly options: MemoryEventsOptions) {
-    this.retainMs = options.retainMs;
+  constructor(
+    private readonly maxStreamChars: number,
+    readonly retainMs: number,
+  ) {
     const forgetUnused = () => [...this.#streams.values()].filter(this.#isUnused).forEach(this.#drop);
     this.#timer = setInterval(forgetUnused, Math.min(this.retainMs, 30_000)).unref();
   }
 
-  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader) {
+  async begin(session: StreamOwner, kind: StreamKind, reader: EventReader) {
     const stream: Stream = {
       id: `${kind}-${randomBytes(16).toString('base64url')}`,
       kind,
@@ -83,7 +81,7 @@ class MemoryEvents implements EventLog {
     return this.#lend(stream, reader);
   }
 
-  async resume(session: { id: string; owner: string }, id: string, reader: EventReader) {
+  async resume(session: StreamOwner, id: string, reader: EventReader) {
     const [, streamId = '', seen = ''] = /^([\w-]{1,64})\.([1-9]\d{0,14})$/.exec(id) ?? [];
     const stream = this.#streams.get(streamId);
     if (stream?.session !== session.id || stream.owner !== session.owner) return undefined;
@@ -104,9 +102,7 @@ class MemoryEvents implements EventLog {
   }
 
   async tell(sessionId: string, _position: string, data: string): Promise<void> {
-    const streams = [...(this.#groups.get(`session ${sessionId}`)?.streams ?? [])].filter(
-      ({ kind }) => kind === 'changes',
-    );
+    const streams = this.#ofSession(sessionId).filter(({ kind }) => kind === 'changes');
     const newest = streams.findLast(({ reader }) => reader !== undefined) ?? streams.at(-1);
     if (newest) this.#append(newest, data);
   }
@@ -116,7 +112,7 @@ class MemoryEvents implements EventLog {
   }
 
   async forget(sessionId: string): Promise<void> {
-    [...(this.#groups.get(`session ${sessionId}`)?.streams ?? [])].forEach(this.#drop);
+    this.#ofSession(sessionId).forEach(this.#drop);
   }
 
   async close(): Promise<void> {
@@ -149,8 +145,8 @@ class MemoryEvents implements EventLog {
     stream.events.push(event);
     stream.usedAt = performance.now();
     grow(stream, data.length + EVENT_CHARS);
-    const { maxStreamChars } = this.options;
-    while (stream.events.length > 1 && (stream.chars > maxStreamChars || stream.events.length > MAX_EVENTS)) {
+    const isFull = () => stream.chars > this.maxStreamChars || stream.events.length > MAX_EVENTS;
+    while (stream.events.length > 1 && isFull()) {
       grow(stream, -((stream.events.shift()?.data.length ?? 0) + EVENT_CHARS));
     }
     for (const group of stream.groups) this.#makeRoom(group, stream);
@@ -188,6 +184,10 @@ class MemoryEvents implements EventLog {
     const { reader } = stream;
     stream.reader = undefined;
     reader?.onEnd();
+  }
+
+  #ofSession(id: string): readonly Stream[] {
+    return [...(this.#groups.get(`session ${id}`)?.streams ?? [])];
   }
 
   #group(key: string, maxChars: number): Group {

@@ -5,17 +5,14 @@ const MAX_OWNER_CHARS = 4 * 1024 * 1024;
 const MAX_TOTAL_CHARS = 128 * 1024 * 1024;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/**
- * Sessions of this process alone, kept as JSON text: what is read is a copy, and its size is known.
- *
- * @param options.idleMs milliseconds after which an unused session ends
- */
-export function memorySessions({ idleMs }: { readonly idleMs: number }): SessionStore {
+/** Sessions of this process alone. An unused one ends after `idleMs`. */
+export function memorySessions(idleMs: number): SessionStore {
   return new MemorySessions(idleMs);
 }
 
 interface Entry {
   readonly owner: string;
+  /** As text: what is read is a copy, and its size is known. */
   json: string;
   usedAt: number;
 }
@@ -56,10 +53,7 @@ class MemorySessions implements SessionStore {
     return entry && (JSON.parse(entry.json) as SessionRecord);
   }
 
-  async update(
-    id: string,
-    change: Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>,
-  ): Promise<boolean> {
+  async update(id: string, change: Partial<SessionRecord>): Promise<boolean> {
     const entry = this.#use(id);
     const owned = entry && this.#owners.get(entry.owner);
     if (entry === undefined || owned === undefined) return false;

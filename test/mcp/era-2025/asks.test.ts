@@ -4,7 +4,8 @@ import {
   ElicitRequestSchema,
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { type Message, messages, next, rawClient } from './raw-client.js';
+import { type Message, messages, next } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
-import { all, body, messages, next, rawClient } from './raw-client.js';
+import { all, body, messages, next } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { seen, startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;

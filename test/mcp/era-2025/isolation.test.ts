@@ -1,6 +1,7 @@
 /** A call tries to see what another caller has left behind. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { all, body, type Message, rawClient } from './raw-client.js';
+import { all, body, type Message } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;

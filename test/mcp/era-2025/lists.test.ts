@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Message, rawClient } from './raw-client.js';
+import { type Message } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { seen, startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;

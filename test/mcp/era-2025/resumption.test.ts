@@ -12,10 +12,9 @@ import {
   type Message,
   messages,
   next,
-  type RawOptions,
-  rawClient,
   type StreamEvent,
-} from './raw-client.js';
+} from '../../helpers/raw-messages.js';
+import { type RawOptions, rawClient } from './raw-client.js';
 import { seen, startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;
@@ -342,7 +341,7 @@ describe('the stream of changes', () => {
   });
 
   test('is forgotten when its client does not come back in time, and its session then may idle out', async () => {
-    const brief = await startTestServer({ retainMs: 100, idleMs: 400, keepAliveMs: 20 });
+    const brief = await startTestServer({ retainMs: 0, idleMs: 400, keepAliveMs: 20 }); // no time at all
     const client = rawClient(brief.url);
     const session = await client.initialize();
     const abort = new AbortController();
@@ -352,7 +351,6 @@ describe('the stream of changes', () => {
     await until(() => brief.era.streams() === 1);
     abort.abort();
     await until(() => brief.era.streams() === 0);
-    await new Promise((done) => setTimeout(done, 200));
 
     expect((await client.get({ session, lastEventId })).status).toBe(400);
     await ended;
@@ -369,7 +367,7 @@ test('a JSON answer, and a client that left before anything was sent, leave noth
   const args = { name: 'unheard', quiet: true, last: 'log' };
   const answer = raw.post(call(1, 'wait', args), { session, signal: abort.signal });
   await started;
-  const closed = once(seen, 'response closed');
+  const closed = once(server.calls, 'closed');
   abort.abort();
   await expect(answer).rejects.toThrow();
   await closed;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { body, rawClient } from './raw-client.js';
+import { body } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;
@@ -40,7 +41,7 @@ describe('a session', () => {
     ['2024-10-07', '2025-11-25'],
     ['1999-01-01', '2025-11-25'],
   ])('asked for at %s is opened at %s', async (asked, given) => {
-    const session = await raw.initialize({}, `version ${asked}`, asked);
+    const session = await raw.initialize({}, `version-${asked}`, asked);
 
     expect((await server.sessions.get(session))?.protocolVersion).toBe(given);
   });

@@ -7,7 +7,8 @@ import {
   LoggingMessageNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { body, events, next, rawClient, type Message } from './raw-client.js';
+import { body, events, next, type Message } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { seen, startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;
@@ -260,8 +261,10 @@ describe('an SSE stream', () => {
     const stream = events(await rawClient(new URL('/sse', idle.url).href).get({}));
     const { post } = rawClient(new URL(String((await next(stream)).data), idle.url).href);
     await post(initialize);
-    await new Promise((done) => setTimeout(done, 500));
+    const ended = new Promise((resolve) => void idle.sessions.onEnd(resolve));
+    const later = await rawClient(idle.url).initialize(); // of which nothing is open
 
+    expect(await ended).toBe(later);
     expect((await post({ id: 1, method: 'ping' })).status).toBe(202);
     await idle.close();
   });

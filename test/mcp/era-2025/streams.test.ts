@@ -4,7 +4,8 @@ import {
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { body, messages, next, rawClient } from './raw-client.js';
+import { body, messages, next } from '../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
 import { seen, startTestServer } from './test-server.js';
 
 let server: Awaited<ReturnType<typeof startTestServer>>;

@@ -1,24 +1,16 @@
-/** A real HTTP server with the era behind a few stand-in layers: who calls is said by a header. */
+/** The era behind a real HTTP server, with tools that show what it does. */
 import { EventEmitter, once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import express, { type NextFunction, type Request, type Response } from 'express';
-import { pino } from 'pino';
 import { z } from 'zod';
-import { compileCatalog } from '../../../src/mcp/catalog.js';
-import { envelope } from '../../../src/mcp/envelope.js';
-import { errorResponse } from '../../../src/layers/error-response.js';
 import { createEra2025, type Era2025Options } from '../../../src/mcp/era-2025/index.js';
 import { createKeepAlive } from '../../../src/mcp/exchange/keep-alive.js';
-import { createHandlers } from '../../../src/mcp/handlers.js';
 import { type AskRequest, defineResource, defineTool, ToolError } from '../../../src/mcp/tool.js';
-import type { AuditFacts } from '../../../src/observe/audit-record.js';
-import { RefusedRequest } from '../../../src/refusal.js';
 import type { SessionMail } from '../../../src/stores/types.js';
 import { memoryBus, memoryChanges } from '../../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../../src/stores/memory/events.js';
 import { memorySessions } from '../../../src/stores/memory/sessions.js';
+import { eraParts, serveEra } from '../serve-era.js';
 
 const confirm: AskRequest = {
   method: 'elicitation/create',
@@ -143,21 +135,11 @@ interface TestServerOptions extends Partial<Era2025Options> {
 }
 
 export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change }: TestServerOptions = {}) {
-  const catalog = compileCatalog({ tools, resources, prompts: [] });
-  const logger = pino({ level: 'silent' });
-  const sessions = memorySessions({ idleMs: idleMs ?? 600_000 });
+  const sessions = memorySessions(idleMs ?? 600_000);
   const changes = memoryChanges();
   const mail = memoryBus<SessionMail>();
-  const events = memoryEvents({ maxStreamChars: 1_000_000, retainMs: retainMs ?? 60_000 });
-  const handlers = createHandlers({
-    catalog,
-    logger,
-    settings: {} as never,
-    services: {} as never,
-    publish: (one) => changes.publish(one),
-    timeoutMs: 5_000,
-    maxResultBytes: 1_000_000,
-  });
+  const events = memoryEvents(1_000_000, retainMs ?? 60_000);
+  const { catalog, handlers, logger } = eraParts({ tools, resources }, changes);
   const keepAlive = createKeepAlive(keepAliveMs ?? 60_000);
   const options: Era2025Options = {
     handlers,
@@ -182,30 +164,18 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     ...change,
   };
   const era = createEra2025(options);
-  const audits: AuditFacts[] = [];
-  const app = express().use(
-    express.json(),
-    layers(audits),
-    envelope(catalog, ['/sse', '/messages']),
-    (req, res) => era.handle(req, res),
-  );
-  app.use(errorResponse({ logger, maxDrainBytes: 1_000 }));
-  const http = app.listen(0, '127.0.0.1');
-  await once(http, 'listening');
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`;
+  const served = await serveEra({ era, catalog, logger });
+  const { url } = served;
   const clients: Client[] = [];
 
   return {
-    url,
+    ...served,
     era,
     sessions,
     changes,
     mail,
     events,
-    audits,
     keepAlive,
-    /** Cuts every connection, as a network does. */
-    cut: () => http.closeAllConnections(),
     /** The 1.x SDK's own client, connected. */
     connect: async (capabilities: object = {}, caller = 'alice') => {
       const client = new Client({ name: `client of ${caller}`, version: '1' }, { capabilities });
@@ -219,33 +189,9 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     close: async () => {
       await Promise.all(clients.map((client) => client.close()));
       await era.drain();
-      http.closeAllConnections();
+      await served.close();
       await Promise.all([sessions.close(), events.close()]);
       keepAlive.close();
-      await new Promise((done) => http.close(done));
     },
-  };
-}
-
-function layers(audits: AuditFacts[]) {
-  return (req: Request, res: Response, next: NextFunction) => {
-    res.once('close', () => seen.emit('response closed'));
-    const subject = req.header('x-test-caller') ?? 'alice';
-    const facts: AuditFacts = {};
-    audits.push(facts);
-    req.requestId = `request-${audits.length}`;
-    req.caller = { issuer: 'test', subject, method: 'none', scopes: [] };
-    req.audit = {
-      requestId: req.requestId,
-      facts,
-      note: (more) => void Object.assign(facts, more),
-      session: (id) => void Object.assign(facts, { 'mcp.session': `hmac of ${id.length}` }),
-      arguments: () => {},
-      received: async () => {
-        if (req.header('x-test-caller') === 'unaudited') throw new RefusedRequest('audit_unavailable');
-      },
-      streamOpen: () => {},
-    };
-    next();
   };
 }

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { z } from 'zod';
 import { type AskRequest, definePrompt, defineResource, defineTool } from '../../../src/mcp/tool.js';
 import { memoryOnce } from '../../../src/stores/memory/once.js';
-import { answerOf, type Message, type Params, post, type RawOptions } from './raw-client.js';
+import { answerOf, type Message } from '../../helpers/raw-messages.js';
+import { type Params, post, type RawOptions } from './raw-client.js';
 import { KEY, startTestServer, type TestServer } from './test-server.js';
 
 const form = (message: string, type = 'string') =>
@@ -356,9 +357,9 @@ describe('a state that is not for this request is refused and nothing runs', () 
     const requestState = stateOf(await call('delete', { path: 'a' }));
     effects = [];
     const received = jest.fn();
-    server.events.on('received', received);
+    server.calls.on('received', received);
     const answer = await retry('delete', { path: 'a' }, change(requestState));
-    server.events.off('received', received);
+    server.calls.off('received', received);
 
     expect(answer.error?.code).toBe(-32602);
     expect(effects).toEqual([]);

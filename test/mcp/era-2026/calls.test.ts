@@ -2,7 +2,8 @@ import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { definePrompt, defineResource, defineTool, LOG_LEVELS } from '../../../src/mcp/tool.js';
-import { answerOf, type Message, messages, next, type Params, post, type RawOptions } from './raw-client.js';
+import { answerOf, type Message, messages, next } from '../../helpers/raw-messages.js';
+import { type Params, post, type RawOptions } from './raw-client.js';
 import { startTestServer, type TestServer } from './test-server.js';
 
 /** What the tools saw: `started`, `cancelled` and `finished` of `wait`, which ends at `release`. */
@@ -258,7 +259,7 @@ describe('errors', () => {
 
   test('without its audit record no tool runs: 503', async () => {
     const before = runs;
-    const res = await send('tools/call', callParams('whoami'), { caller: 'unauditable' });
+    const res = await send('tools/call', callParams('whoami'), { caller: 'unaudited' });
 
     expect(res.status).toBe(503);
     expect((await answerOf(res)).error?.data).toMatchObject({ code: 'audit_unavailable' });

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { defineResource } from '../../../src/mcp/tool.js';
-import { answerOf, type Message, messages, next, type Params, post, type RawOptions } from './raw-client.js';
+import { answerOf, type Message, messages, next } from '../../helpers/raw-messages.js';
+import { type Params, post, type RawOptions } from './raw-client.js';
 import { startTestServer, type TestServer } from './test-server.js';
 
 const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
@@ -153,7 +154,7 @@ describe('streams', () => {
     expect((await send(filter, { caller: 'bob' })).status).toBe(200);
     expect(server.era.streams()).toBe(3);
 
-    const closed = once(server.events, 'closed');
+    const closed = once(server.calls, 'closed');
     away.abort();
     await expect(next(first.stream)).rejects.toThrow();
     await closed;
@@ -165,7 +166,7 @@ describe('streams', () => {
     const away = new AbortController();
     await listen(filter, { signal: away.signal });
     expect(server.keepAlive.size()).toBe(1);
-    const closed = once(server.events, 'closed');
+    const closed = once(server.calls, 'closed');
     away.abort();
     await closed;
 

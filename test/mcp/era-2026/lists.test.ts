@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { defineTool } from '../../../src/mcp/tool.js';
-import { answerOf, type Params, post, type RawOptions } from './raw-client.js';
+import { answerOf } from '../../helpers/raw-messages.js';
+import { type Params, post, type RawOptions } from './raw-client.js';
 import { startTestServer, type TestServer } from './test-server.js';
 
 const tool = (name: string, scopes: readonly string[]) =>

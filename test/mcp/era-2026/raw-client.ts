@@ -7,18 +7,6 @@ export interface RawOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Message = {
-  readonly id?: string | number;
-  readonly method?: string;
-  readonly params?: Record<string, unknown>;
-  readonly result?: Record<string, unknown>;
-  readonly error?: {
-    readonly code: number;
-    readonly message: string;
-    readonly data?: Record<string, unknown>;
-  };
-};
-
 export type Params = Record<string, unknown>;
 
 let lastId = 0;
@@ -56,30 +44,4 @@ export function post(
     }),
     ...(signal && { signal }),
   });
-}
-
-/** The one message of a JSON answer, or the last of a stream. */
-export async function answerOf(res: Response): Promise<Message> {
-  if (!res.headers.get('content-type')?.startsWith('text/event-stream')) return (await res.json()) as Message;
-  let last: Message = {};
-  for await (const message of messages(res)) last = message;
-  return last;
-}
-
-/** The messages of an event stream, as they come. */
-export async function* messages(res: Response): AsyncGenerator<Message, void> {
-  let text = '';
-  for await (const chunk of res.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    text += chunk;
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
-      text = text.slice(end + 2);
-      if (data !== undefined) yield JSON.parse(data) as Message;
-    }
-  }
-}
-
-export async function next(stream: AsyncGenerator<Message, void>): Promise<Message> {
-  const { value } = await stream.next();
-  return value as Message;
 }

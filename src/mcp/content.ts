@@ -1,0 +1,60 @@
+/** What a tool shows to its client, and what it can ask it, in MCP's own terms. */
+
+export interface Annotations {
+  readonly audience?: readonly ('user' | 'assistant')[];
+  readonly priority?: number;
+  readonly lastModified?: string;
+}
+
+export type ResourceContents = { readonly uri: string; readonly mimeType?: string } & (
+  | { readonly text: string }
+  | { readonly blob: string }
+);
+
+/** A content block (MCP schema `ContentBlock`). Binary data is base64. */
+export type Content = { readonly annotations?: Annotations } & (
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image' | 'audio'; readonly data: string; readonly mimeType: string }
+  | { readonly type: 'resource'; readonly resource: ResourceContents }
+  | {
+      readonly type: 'resource_link';
+      readonly uri: string;
+      readonly name: string;
+      readonly description?: string;
+      readonly mimeType?: string;
+    }
+);
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/** A request to the client, in MCP's own terms. */
+export type AskRequest =
+  | {
+      readonly method: 'elicitation/create';
+      readonly params: {
+        readonly message: string;
+        readonly requestedSchema: JsonObject;
+        readonly mode?: 'form';
+      };
+    }
+  | {
+      readonly method: 'sampling/createMessage';
+      readonly params: {
+        readonly messages: readonly { readonly role: 'user' | 'assistant'; readonly content: Content }[];
+        readonly maxTokens: number;
+        readonly systemPrompt?: string;
+        readonly temperature?: number;
+      };
+    }
+  | { readonly method: 'roots/list'; readonly params?: JsonObject };
+
+export type AskAnswer<R extends AskRequest> = R extends { method: 'elicitation/create' }
+  ? { readonly action: 'accept' | 'decline' | 'cancel'; readonly content?: JsonObject }
+  : R extends { method: 'sampling/createMessage' }
+    ? {
+        readonly role: string;
+        readonly content: Content;
+        readonly model: string;
+        readonly stopReason?: string;
+      }
+    : { readonly roots: readonly { readonly uri: string; readonly name?: string }[] };
