@@ -134,7 +134,7 @@ const neededWays: Rule = (manifests) =>
   });
 
 /** Metrics in the text of an expression that the server does not have; with those of Node and of Prometheus itself. */
-async function unknownMetrics(text: string): Promise<readonly string[]> {
+export async function unknownMetrics(text: string): Promise<readonly string[]> {
   const metrics = createMetrics({ toolNames: [] });
   const known = new Set([...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
   const named = [

@@ -53,7 +53,7 @@ export function traceRequests(tracer: Tracer) {
   /** The client's own context in `_meta` comes first; the HTTP request, which need not be the client's, is linked. */
   function beginCall(req: Request, { span: http, context: within }: Traced): Span {
     const { message } = req.envelope;
-    const parent = W3C.extract(ROOT_CONTEXT, (message?.params?.['_meta'] ?? {}) as object, CARRIER);
+    const parent = W3C.extract(ROOT_CONTEXT, message?.params?.['_meta'] ?? {}, CARRIER);
     const isClients = trace.getSpanContext(parent) !== undefined;
     const span = tracer.startSpan(
       nameOf(req.audit.facts),
