@@ -1,5 +1,5 @@
 /** The alert rules and the dashboard: that they fire, name what exists, and say what to do. */
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { written } from '../../scripts/alert-rules.js';
 import { unknownMetrics } from '../../scripts/deploy/lint-availability.js';
 import { REFUSAL_CODES } from '../../src/refusal.js';
 import { read, ROOT } from '../helpers/pages.js';
+import { describeWithPrograms } from '../helpers/programs.js';
 import { type AlertCase, CASES } from './alert-series.js';
 
 interface Rule {
@@ -27,10 +28,7 @@ const alerts = rules.filter((rule) => rule.alert !== undefined);
 const names = alerts.map(({ alert = '' }) => alert);
 const pages = readdirSync(join(ROOT, 'docs/runbooks')).filter((name) => name !== 'README.md');
 
-const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-const describeWithPromtool = hasPromtool || process.env['REQUIRE_ALL'] === '1' ? describe : describe.skip;
-
-describeWithPromtool(hasPromtool ? 'by promtool' : 'by promtool (needs prometheus)', () => {
+describeWithPrograms(['promtool'], 'by promtool', () => {
   test('each alert fires on series that mean it, and not on those that come near', () => {
     const tests = alerts.flatMap((rule) => {
       const { fires, near, labels = {} } = CASES[rule.alert ?? ''] as AlertCase;
