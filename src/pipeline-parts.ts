@@ -67,11 +67,12 @@ function openJwt(config: Config, logger: Logger): Verifier {
   });
 }
 
-export function createEras(config: Config, mcp: McpParts, { sessions, events, mail }: Stores) {
+export function createEras(config: Config, mcp: McpParts, { sessions, events, mail, places }: Stores) {
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
   const shared = {
     ...mcp,
     keepAlive,
+    places,
     maxStreamsPerCaller: config.MAX_STREAMS_PER_CALLER,
     maxBufferBytes: config.STREAM_MAX_BUFFER_BYTES,
   };

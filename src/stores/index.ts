@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { memoryBus, memoryChanges } from './memory/bus.js';
+import { memoryChanges, memoryMail } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
 import { memoryOnce } from './memory/once.js';
+import { memoryPlaces } from './memory/places.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
 import { memorySessions } from './memory/sessions.js';
 import type { Stores } from './types.js';
@@ -47,8 +48,9 @@ function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds)
     rateLimits: memoryRateLimits(),
     sessions: memorySessions(sessionIdleMs),
     changes: memoryChanges(),
-    mail: memoryBus() satisfies Stores['mail'],
+    mail: memoryMail(),
     once: memoryOnce(),
+    places: memoryPlaces(),
     events: memoryEvents(streamMaxBytes, streamRetainMs),
   };
   return {

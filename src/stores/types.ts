@@ -94,6 +94,18 @@ export interface SessionMail {
   readonly message: object;
 }
 
+export interface MailBus extends Omit<Bus<SessionMail>, 'publish'> {
+  /** Settles when it is on its way. @throws {StoreUnavailable} when only this replica could have it */
+  publish(mail: SessionMail): Promise<void>;
+}
+
+/** Counts what an owner has open, on all replicas together; what a dead process had open does not count. */
+export interface PlaceStore {
+  /** Takes one of `most` places; the way to give it back, `undefined` when all are taken. */
+  take(owner: string, most: number): Promise<(() => void) | undefined>;
+  close(): Promise<void>;
+}
+
 /** Remembers what may happen once. */
 export interface OnceStore {
   /** Takes `key` for `ttlMs`; `false` when it is taken already. */
@@ -175,8 +187,9 @@ export interface Stores {
   readonly rateLimits: RateLimitStore;
   readonly sessions: SessionStore;
   readonly changes: ChangeBus;
-  readonly mail: Bus<SessionMail>;
+  readonly mail: MailBus;
   readonly once: OnceStore;
+  readonly places: PlaceStore;
   readonly events: EventLog;
   /** Whether the backing store answers now; shown by `/readyz`. */
   healthy(): boolean;

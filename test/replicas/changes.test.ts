@@ -17,7 +17,7 @@ describeWithRedis('changes on three replicas', () => {
     deployment = await deploy();
     [a, b, c] = deployment.replicas as [Replica, Replica, Replica];
     alice = clientOf(deployment.alice);
-  }, 30_000);
+  }, 60_000);
   afterAll(() => deployment?.close());
 
   const open = (replica: Replica, session: string, lastEventId?: string): Promise<Reading> =>

@@ -16,7 +16,7 @@ describeWithRedis('of three replicas one that is killed', () => {
   beforeAll(async () => {
     deployment = await deploy();
     alice = clientOf(deployment.alice);
-  }, 30_000);
+  }, 60_000);
   afterAll(() => deployment?.close());
 
   async function begin(replica: Replica, session: string, name: string): Promise<Reading> {

@@ -17,7 +17,7 @@ describeWithRedis('limits of three replicas', () => {
     strict = await deployment.start({ STORE_FAILURE: 'strict' });
     await strict.until(200);
     [alice, bob] = [clientOf(deployment.alice), clientOf(deployment.bob)];
-  }, 30_000);
+  }, 60_000);
   afterAll(() => deployment?.close());
 
   const { body, headers } = stateless('tools/call', { name: 'whoami', arguments: {} });

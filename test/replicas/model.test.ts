@@ -103,7 +103,7 @@ describeWithRedis('clients and three processes that come and go', () => {
       await mkdir(join(deployment.files, name));
       for (let i = 0; i < DOCUMENTS; i++) await writeFile(join(deployment.files, name, `${i}.txt`), name);
     }
-  }, 30_000);
+  }, 60_000);
   afterAll(() => deployment?.close());
 
   class Life {

@@ -37,7 +37,7 @@ describeWithRedis('three replicas whose Redis', () => {
     admin = createClient({ url: redis.url.replace('//', '//admin:any@') });
     admin.on('error', () => {});
     await admin.connect();
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     if (admin?.isOpen) admin.destroy();
     await deployment?.close();

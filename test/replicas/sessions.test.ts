@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createClient } from 'redis';
 import { describeWithRedis } from '../helpers/redis.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
 import { agreeing, all, body, type Client, clientOf, isAnswer, isQuestion, read } from './client.js';
@@ -17,7 +18,7 @@ describeWithRedis('a session on three replicas', () => {
     deployment = await deploy();
     [a, b, c] = deployment.replicas as [Replica, Replica, Replica];
     [alice, bob] = [clientOf(deployment.alice), clientOf(deployment.bob)];
-  }, 30_000);
+  }, 60_000);
   afterAll(() => deployment?.close());
 
   async function document(name: string): Promise<string> {
@@ -120,6 +121,33 @@ describeWithRedis('a session on three replicas', () => {
       await alice.call(b, session, 'process_files', { paths: [path] }).then(onlyAnswer),
     );
     expect(stats.result?.['isError']).not.toBe(true);
+  });
+
+  test('an answer that comes while no replica hears messages reaches the call once they hear again', async () => {
+    const path = await document('deaf.txt');
+    const session = await alice.initialize(a);
+    const call = await read((signal) =>
+      alice.post(a, toolCall('delete_document', { path }), { session, signal }),
+    );
+    const question = await call.saw(isQuestion);
+    const admin = await createClient({ url: deployment.redis.url }).connect();
+    const heard = new AbortController();
+    let killed = 0;
+    const deafen = async () => {
+      while (!heard.signal.aborted)
+        killed += Number(await admin.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+    };
+    const deafening = deafen();
+    const { status } = await alice.post(b, agreeing(question), { session });
+    heard.abort();
+    await deafening;
+    admin.destroy();
+    await call.ended;
+
+    expect(killed).toBeGreaterThanOrEqual(3);
+    expect(status).toBe(202);
+    expect(call.messages().filter(isAnswer)).toHaveLength(1);
+    expect(call.messages().at(-1)?.result?.['structuredContent']).toEqual({ path, deleted: true });
   });
 
   test("another caller's answer does not reach the call, wherever it lands", async () => {

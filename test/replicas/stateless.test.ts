@@ -18,7 +18,7 @@ describeWithRedis('a request of 2026-07-28 on three replicas', () => {
   beforeAll(async () => {
     deployment = await deploy({ env: { STATE_KEYS: oldKey } });
     [alice, bob] = [clientOf(deployment.alice), clientOf(deployment.bob)];
-  }, 30_000);
+  }, 60_000);
   afterAll(() => deployment?.close());
 
   async function send(client: Client, to: Replica, method: string, params: object): Promise<Message> {

@@ -42,7 +42,7 @@ describeWithRedis('by TLS and as the documented user', () => {
       env: { REDIS_CA_FILE: certFile, STREAM_MAX_BUFFER_BYTES: '3000' },
     });
     alice = clientOf(deployment.alice);
-  }, 30_000);
+  }, 60_000);
   afterAll(async () => {
     if (admin?.isOpen) admin.destroy();
     await deployment?.close();

@@ -5,18 +5,21 @@ import { openStores } from '../../src/stores/index.js';
 import { memoryChanges } from '../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../src/stores/memory/events.js';
 import { memoryOnce } from '../../src/stores/memory/once.js';
+import { memoryPlaces } from '../../src/stores/memory/places.js';
 import { memoryRateLimits } from '../../src/stores/memory/rate-limits.js';
 import { memorySessions } from '../../src/stores/memory/sessions.js';
 import { StoreUnavailable } from '../../src/stores/types.js';
 import { changeBusContract } from './changes.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { onceContract } from './once.contract.js';
+import { placeContract } from './places.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs) => memorySessions(idleMs));
 onceContract(async () => memoryOnce());
+placeContract(async () => memoryPlaces());
 changeBusContract(async () => memoryChanges());
 eventLogContract(async (options) => memoryEvents(options.maxStreamChars, options.retainMs));
 

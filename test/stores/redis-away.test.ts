@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { connect, type Connection } from '../../src/stores/redis/connection.js';
 import { redisEvents } from '../../src/stores/redis/events.js';
+import { redisPlaces } from '../../src/stores/redis/places.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
 import { type EventReader, type SessionRecord, StoreUnavailable } from '../../src/stores/types.js';
@@ -79,6 +80,19 @@ describeWithRedis('while Redis is away', () => {
 
     await expect(connection.run((client) => client.sendCommand(['NO-SUCH-COMMAND']))).rejects.toThrow();
     expect(answers.map(({ ok }) => ok)).toEqual([true, true, false]);
+  });
+
+  test('a killed Redis makes strict places refuse, and local ones share', async () => {
+    const strict = redisPlaces({ connection, onFailure: 'strict', replicas: 3 });
+    const local = redisPlaces({ connection, onFailure: 'local', replicas: 3 });
+    await server.stop();
+    await until(false);
+
+    await expect(strict.take('alice', 9)).rejects.toThrow(StoreUnavailable);
+    const taken = [];
+    for (let i = 0; i < 9; i++) taken.push(await local.take('alice', 9));
+    expect(taken.filter(Boolean)).toHaveLength(3);
+    await Promise.all([strict.close(), local.close()]);
   });
 
   test('a Redis that comes back is used again without a restart', async () => {

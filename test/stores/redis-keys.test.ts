@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { redisChanges } from '../../src/stores/redis/changes.js';
+import { redisChanges } from '../../src/stores/redis/logged-bus.js';
 import { connect, type Connection, PREFIX } from '../../src/stores/redis/connection.js';
 import { redisEvents } from '../../src/stores/redis/events.js';
 import { redisOnce } from '../../src/stores/redis/once.js';

@@ -1,13 +1,16 @@
-import { afterAll, beforeAll } from '@jest/globals';
-import { connect, type Connection } from '../../src/stores/redis/connection.js';
-import { redisChanges } from '../../src/stores/redis/changes.js';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect, type Connection, PREFIX } from '../../src/stores/redis/connection.js';
+import { redisChanges } from '../../src/stores/redis/logged-bus.js';
 import { redisEvents } from '../../src/stores/redis/events.js';
 import { redisOnce } from '../../src/stores/redis/once.js';
+import { redisPlaces } from '../../src/stores/redis/places.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
 import { onceContract } from './once.contract.js';
+import { placeContract } from './places.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { sessionContract } from './sessions.contract.js';
@@ -41,5 +44,35 @@ describeWithRedis('on Redis', () => {
   sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
   changeBusContract(async () => redisChanges(await emptied(), 60_000));
   onceContract(async () => redisOnce(await emptied()));
+  const shared = { onFailure: 'strict', replicas: 1 } as const;
+  placeContract(async () => redisPlaces({ connection: await emptied(), ...shared }));
+
+  describe('places of several processes', () => {
+    test('count together, and those of one that died are free within five seconds', async () => {
+      const connection = await emptied();
+      const [here, dying] = [redisPlaces({ connection, ...shared }), redisPlaces({ connection, ...shared })];
+      const taken = [here, dying, here, dying].map((places) => places.take('alice', 3));
+      expect((await Promise.all(taken)).filter(Boolean)).toHaveLength(3);
+      const diedAt = performance.now();
+      await dying.close();
+      while (!(await here.take('alice', 3))) await after(50);
+
+      expect(performance.now() - diedAt).toBeLessThan(5000);
+      await here.close();
+    });
+
+    test('are counted again in an emptied Redis', async () => {
+      const connection = await emptied();
+      const [here, there] = [redisPlaces({ connection, ...shared }), redisPlaces({ connection, ...shared })];
+      await Promise.all([here.take('alice', 2), there.take('alice', 2)]);
+      await connection.run((client) => client.flushAll());
+      while ((await connection.run((client) => client.keys(`${PREFIX}places:*`))).length === 0)
+        await after(50);
+      await after(600); // until the other has said so, too
+
+      expect(await here.take('alice', 2)).toBeUndefined();
+      await Promise.all([here.close(), there.close()]);
+    });
+  });
   eventLogContract(async (options) => redisEvents({ connection: await emptied(), ...options }));
 });

@@ -6,7 +6,7 @@ import { changeNotification } from '../notifications.js';
 import type { LiveSessions, LiveStream } from './live-sessions.js';
 import { readInto } from './output.js';
 
-export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events'> {
+export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events' | 'places'> {
   readonly live: LiveSessions;
   readonly maxStreamsPerCaller: number;
   readonly onError: (error: unknown) => void;
@@ -16,8 +16,7 @@ export type GetStreams = ReturnType<typeof createGetStreams>;
 
 export function createGetStreams(options: GetStreamsOptions) {
   const { live, events, onError } = options;
-  /** How many streams each owner has open. */
-  const open = new Map<string, number>();
+  let open = 0;
   const writers = new Set<ResponseWriter>();
   let closed = false;
   const inTurn = (id: string, tell: () => Promise<void>) => {
@@ -45,18 +44,15 @@ export function createGetStreams(options: GetStreamsOptions) {
   };
 
   /** Counts an open stream for its owner until the response is over. @throws {RefusedRequest} `too_many_streams` */
-  const take = (owner: string, writer: ResponseWriter) => {
+  const take = async (owner: string, writer: ResponseWriter) => {
     if (closed) throw new RefusedRequest('overloaded', { headers: { 'Retry-After': '1' } });
-    const change = (by: 1 | -1) => {
-      const count = (open.get(owner) ?? 0) + by;
-      if (count > options.maxStreamsPerCaller) {
-        throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '60' } });
-      }
-      if (count > 0) open.set(owner, count);
-      else open.delete(owner);
-    };
-    change(1);
-    writer.onClose(() => change(-1));
+    const giveBack = await options.places.take(owner, options.maxStreamsPerCaller);
+    if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
+    open++;
+    writer.onClose(() => {
+      open--;
+      giveBack();
+    });
   };
 
   /** Makes a stream the newest of its session. */
@@ -83,7 +79,7 @@ export function createGetStreams(options: GetStreamsOptions) {
      * @throws {RefusedRequest} `too_many_streams`; `malformed_message`, alike for unknown, foreign and forgotten ids
      */
     open: async (session: SessionRecord, writer: ResponseWriter, lastEventId: string | undefined) => {
-      take(session.owner, writer);
+      await take(session.owner, writer);
       const reader = readInto(writer, session);
       const end = await options.changes.end();
       const stream = await (lastEventId === undefined
@@ -113,7 +109,7 @@ export function createGetStreams(options: GetStreamsOptions) {
         if (stream.leftAt !== undefined && stream.leftAt <= since) stream.end();
     },
 
-    count: () => [...open.values()].reduce((sum, count) => sum + count, 0),
+    count: () => open,
 
     /** Ends every stream, and listens no more. */
     close: () => {

@@ -18,7 +18,7 @@ export interface Era2025Options
   extends MethodsOptions,
     Omit<ResponseWriterOptions, 'audit'>,
     Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
-    Pick<Stores, 'changes' | 'events' | 'mail'> {
+    Pick<Stores, 'changes' | 'events' | 'mail' | 'places'> {
   readonly maxSessionsPerCaller: number;
   readonly maxStreamsPerCaller: number;
   /** Path of the endpoint that takes the messages of HTTP+SSE. */
@@ -109,7 +109,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
     await context.sessions.delete(session.id); // its end reaches `live` through the store, as on every replica
     return void res.status(204).end();
   }
-  accept(req, session, context);
+  await accept(req, session, context);
   res.status(202).end();
 }
 
@@ -135,17 +135,18 @@ async function handleSse(req: Request, res: Response, context: Context): Promise
   }
   const session = await requireSession(req, context.sessions);
   if (kind === 'request') return answerRequest(req, res, session, output, context);
-  accept(req, session, context);
+  await accept(req, session, context);
   res.status(202).end();
 }
 
 /** A notification, or the answer to a question of ours. What fits nothing in flight is accepted and ignored. */
-function accept({ envelope, audit }: Request, session: SessionRecord, { live, mail }: Context): void {
+async function accept(req: Request, session: SessionRecord, { live, mail }: Context): Promise<void> {
+  const { envelope, audit } = req;
   if (!envelope.message) return;
   const sent: SessionMail = { sessionId: session.id, message: envelope.message };
   const isFound = receive(sent, live);
   if (isFound || envelope.method === 'notifications/initialized') return;
-  mail.publish(sent); // another replica may run the call
+  await mail.publish(sent); // another replica may run the call
   audit.note({ detail: { received: 'elsewhere or unknown' } });
 }
 

@@ -39,11 +39,11 @@ export function createSse(options: SseOptions) {
 
   return {
     /** @throws {RefusedRequest} `too_many_streams` */
-    open: (req: Request, res: Response): void => {
+    open: async (req: Request, res: Response): Promise<void> => {
       const { audit, isStillAllowed } = req;
       const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
       const owner = callerKey(req.caller);
-      options.streams.take(owner, writer);
+      await options.streams.take(owner, writer);
       const id = newSessionId();
       audit.session(id);
       connections.set(id, { id, owner, writer, isInitialized: false });

@@ -2,7 +2,7 @@
 import type { Response } from 'express';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { Bus, Change } from '../../stores/types.js';
+import type { Bus, Change, PlaceStore } from '../../stores/types.js';
 import type { Catalog } from '../catalog.js';
 import { VERSIONS_2026 } from '../envelope.js';
 import type { Era } from '../era-router.js';
@@ -22,6 +22,7 @@ export interface Era2026Options {
   /** A method whose capability is missing here is answered as unknown. */
   readonly capabilities: Capabilities;
   readonly requestState: RequestStateOptions;
+  readonly places: PlaceStore;
   /** `MAX_STREAMS_PER_CALLER` */
   readonly maxStreamsPerCaller: number;
   readonly keepAlive: KeepAlive;

@@ -15,36 +15,34 @@ import type { Era2026Options } from './index.js';
 const MAX_URIS = 1_000;
 
 export function createListeners(options: Era2026Options) {
-  /** The open streams: whose each is, and how to end it cleanly. */
-  const streams = new Map<ResponseWriter, { readonly owner: string; finish(): void }>();
+  /** The open streams, and how to end each cleanly. */
+  const streams = new Map<ResponseWriter, () => void>();
   let draining = false;
 
   return {
     /** @throws {RefusedRequest} `too_many_streams`, `malformed_message` */
-    listen(req: Request, res: Response): void {
+    async listen(req: Request, res: Response): Promise<void> {
       const { id = 0, message } = req.envelope;
       const requested = message?.params?.['notifications'];
       if (!isSubscriptionFilter(requested)) {
         const rpcCode = INVALID_PARAMS;
         throw new RefusedRequest('malformed_message', { rpcCode, message: 'Invalid params' });
       }
-      const owner = callerKey(req.caller);
-      const open = [...streams.values()].filter((stream) => stream.owner === owner);
-      if (open.length >= options.maxStreamsPerCaller) {
-        throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
-      }
+      const giveBack = await options.places.take(callerKey(req.caller), options.maxStreamsPerCaller);
+      if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
       const filter = honoured(requested, req.caller, options);
       const { audit, isStillAllowed } = req;
       const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
+      writer.onClose(giveBack);
       const finish = follow(options.changes, writer, id, filter, () => streams.delete(writer));
       if (writer.closed) return;
-      streams.set(writer, { owner, finish });
+      streams.set(writer, finish);
       if (draining || Object.keys(filter).length === 0) finish();
     },
     /** Ends every stream with its result, and from now on each new one at once. */
     drain(): void {
       draining = true;
-      for (const stream of streams.values()) stream.finish();
+      for (const finish of streams.values()) finish();
     },
     size: () => streams.size,
   };

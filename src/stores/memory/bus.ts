@@ -1,4 +1,4 @@
-import type { Bus, Change, ChangeBus } from '../types.js';
+import type { Bus, Change, ChangeBus, MailBus, SessionMail } from '../types.js';
 
 /** Carries messages within this process. */
 export function memoryBus<T>(): Bus<T> {
@@ -27,4 +27,10 @@ export function memoryChanges(): ChangeBus {
     end: async () => '',
     since: async () => [],
   };
+}
+
+/** Who asked is in this process, and has the mail already. */
+export function memoryMail(): MailBus {
+  const bus = memoryBus<SessionMail>();
+  return { ...bus, publish: async (mail) => bus.publish(mail) };
 }

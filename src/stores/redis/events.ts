@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
+import { type Alive, sayAlive } from './alive.js';
 import { type Connection, PREFIX } from './connection.js';
 import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL, TELL, TOLD } from './events-scripts.js';
 
 /** How often a reader looks for what no message told it, and keeps its stream from expiring. */
 const TAIL_INTERVAL_MS = 1000;
-/** How long a process counts as alive after it last said so: a call of one that does not is lost. */
-const ALIVE_MS = 2000;
-const SAY_ALIVE_INTERVAL_MS = 500;
 
 export interface RedisEventsOptions {
   readonly connection: Connection;
@@ -42,15 +40,18 @@ type Told = { readonly tail: string } & (
 
 class RedisEvents implements EventLog {
   readonly retainMs: number;
+  readonly #alive: Alive;
   /** Names this process, as the reader and as the writer of streams. */
-  readonly #inbox = `${PREFIX}inbox:${randomBytes(9).toString('base64url')}`;
+  readonly #inbox: string;
   /** By token: what a stream's record names as its reader. */
   readonly #tails = new Map<string, Tail>();
-  readonly #timers: readonly NodeJS.Timeout[];
+  readonly #timer: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
 
   constructor(private readonly options: RedisEventsOptions) {
     this.retainMs = options.retainMs;
+    this.#alive = sayAlive(options.connection);
+    this.#inbox = this.#alive.inbox;
     this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
       this.#told(JSON.parse(message) as Told);
     });
@@ -58,14 +59,7 @@ class RedisEvents implements EventLog {
     const catchUpAll = () => {
       for (const [token, tail] of this.#tails) void this.#catchUp(token, tail);
     };
-    const sayAlive = () => {
-      const set = options.connection.run((client) =>
-        client.set(aliveKey(this.#inbox), '1', { PX: ALIVE_MS }),
-      );
-      set.catch(() => {}); // while Redis is away nobody can look either
-    };
-    this.#timers = [setInterval(catchUpAll, interval), setInterval(sayAlive, SAY_ALIVE_INTERVAL_MS)];
-    for (const timer of this.#timers) timer.unref();
+    this.#timer = setInterval(catchUpAll, interval).unref();
   }
 
   async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader, lastWords = '') {
@@ -121,7 +115,8 @@ class RedisEvents implements EventLog {
   }
 
   async close(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
+    this.#alive.close();
     this.#unsubscribe();
     [...this.#tails.keys()].forEach((token) => this.#endTail(token));
   }
@@ -193,9 +188,9 @@ class RedisEvents implements EventLog {
 
   /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
   async #endIfLost(tail: Tail, writer: string): Promise<void> {
-    const alive = await this.options.connection.run((client) => client.exists(aliveKey(writer)));
-    const isLost = alive === 0 && tail.maybeLost;
-    tail.maybeLost = alive === 0;
+    const isDead = (await this.#alive.dead([writer])).length > 0;
+    const isLost = isDead && tail.maybeLost;
+    tail.maybeLost = isDead;
     if (isLost) await this.#run(LOSE, tail.session, tail.stream, []);
   }
 
@@ -221,10 +216,6 @@ type Read = readonly [
   /** Inbox of the process that runs the call. */
   writer: string | null,
 ];
-
-function aliveKey(inbox: string): string {
-  return `${PREFIX}alive:${inbox}`;
-}
 
 function newToken(): string {
   return randomBytes(12).toString('base64url');

@@ -1,10 +1,10 @@
 import type { Stores } from '../types.js';
-import { redisBus } from './bus.js';
-import { redisChanges } from './changes.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
+import { redisChanges, redisMail } from './logged-bus.js';
 import { redisOnce } from './once.js';
 import { withOnePatience } from './patience.js';
+import { redisPlaces } from './places.js';
 import { redisRateLimits } from './rate-limits.js';
 import { redisSessions } from './sessions.js';
 
@@ -24,8 +24,9 @@ export function redisStores(options: RedisStoresOptions): Stores {
     rateLimits: redisRateLimits({ connection, onFailure, replicas }),
     sessions: redisSessions({ connection, idleMs: sessionIdleMs }),
     changes: redisChanges(connection, streamRetainMs),
-    mail: redisBus(connection, 'mail') satisfies Stores['mail'],
+    mail: redisMail(connection),
     once: redisOnce(connection),
+    places: redisPlaces({ connection, onFailure, replicas }),
     events: redisEvents({ connection, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
   };
   return {

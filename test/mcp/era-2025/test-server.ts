@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { createEra2025, type Era2025Options } from '../../../src/mcp/era-2025/index.js';
 import { createKeepAlive } from '../../../src/mcp/exchange/keep-alive.js';
 import { type AskRequest, defineResource, defineTool, ToolError } from '../../../src/mcp/tool.js';
-import type { SessionMail } from '../../../src/stores/types.js';
-import { memoryBus, memoryChanges } from '../../../src/stores/memory/bus.js';
+import { memoryChanges, memoryMail } from '../../../src/stores/memory/bus.js';
 import { memoryEvents } from '../../../src/stores/memory/events.js';
+import { memoryPlaces } from '../../../src/stores/memory/places.js';
 import { memorySessions } from '../../../src/stores/memory/sessions.js';
 import { eraParts, serveEra } from '../serve-era.js';
 
@@ -137,7 +137,7 @@ interface TestServerOptions extends Partial<Era2025Options> {
 export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change }: TestServerOptions = {}) {
   const sessions = memorySessions(idleMs ?? 600_000);
   const changes = memoryChanges();
-  const mail = memoryBus<SessionMail>();
+  const mail = memoryMail();
   const events = memoryEvents(1_000_000, retainMs ?? 60_000);
   const { catalog, handlers, logger } = eraParts({ tools, resources }, changes);
   const keepAlive = createKeepAlive(keepAliveMs ?? 60_000);
@@ -148,6 +148,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     changes,
     mail,
     events,
+    places: memoryPlaces(),
     sseMessagesPath: '/messages',
     capabilities: {
       tools: { listChanged: true },

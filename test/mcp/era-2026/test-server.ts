@@ -4,6 +4,7 @@ import { createKeepAlive } from '../../../src/mcp/exchange/keep-alive.js';
 import type { Definitions } from '../../../src/mcp/tool.js';
 import type { Change } from '../../../src/stores/types.js';
 import { memoryOnce } from '../../../src/stores/memory/once.js';
+import { memoryPlaces } from '../../../src/stores/memory/places.js';
 import { memoryBus } from '../../../src/stores/memory/bus.js';
 import { eraParts, serveEra } from '../serve-era.js';
 
@@ -29,6 +30,7 @@ export async function startTestServer(
       logging: {},
       completions: {},
     },
+    places: memoryPlaces(),
     requestState: { keys: [KEY], ttlS: 600, once: memoryOnce() },
     maxStreamsPerCaller: 2,
     keepAlive,
