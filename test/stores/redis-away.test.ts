@@ -7,6 +7,7 @@ import { redisPlaces } from '../../src/stores/redis/places.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
 import { type EventReader, type SessionRecord, StoreUnavailable } from '../../src/stores/types.js';
+import { after } from './after.js';
 import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
 
 const MAX_WAIT_MS = 500;
@@ -261,6 +262,39 @@ describeWithRedis('while Redis is away', () => {
     expect(seen).toEqual(['one', 'last words']);
     expect(performance.now() - startedAt).toBeLessThan(5000);
     expect(changesEnded).toBe(false);
+    await Promise.all([living.close(), here.close(), there.close()]);
+  });
+
+  test('changes that waited for the newest stream of a dead process come to one that lives, once and in order', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const dying = redisEvents({ connection: here, ...options });
+    const living = redisEvents({ connection: there, ...options });
+    const record = session();
+    const nobody: EventReader = { onEvent: () => {}, onEnd: () => {} };
+    const seen: string[] = [];
+    let wake = () => {};
+    const reader: EventReader = {
+      onEvent: ({ data }) => {
+        seen.push(data);
+        if (data === 'three') wake();
+      },
+      onEnd: () => {},
+    };
+    const got = new Promise<void>((resolve) => (wake = resolve));
+    await living.begin(record, 'changes', reader);
+    await dying.begin(record, 'changes', nobody);
+    await dying.close();
+    const diedAt = performance.now();
+    await living.tell(record.id, '1-1', 'one');
+    await living.tell(record.id, '2-1', 'two');
+    expect(seen).toEqual(['']);
+    while (seen.length < 3 && performance.now() - diedAt < 8000) await after(50);
+    await living.tell(record.id, '3-1', 'three');
+    await got;
+
+    expect(seen).toEqual(['', 'one', 'two', 'three']);
     await Promise.all([living.close(), here.close(), there.close()]);
   });
 

@@ -2,7 +2,8 @@
  * What Redis keeps of a stream, and each step on it as one script. All keys of a session share its hash tag.
  *
  * - `mcp:streams:{session}`: sorted set of the session's streams by their beginning
- * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token), `writer` (inbox), `lastWords`
+ * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token), `readAt` and `seen` (when
+ *   the reader last looked, and what it had then), `writer` (inbox), `lastWords`
  * - the same with `:log`: Redis stream of the events, numbered `1-0`, `2-0`, …
  *
  * - `mcp:told:{session}`: position of the last change that the session was told of
@@ -11,11 +12,16 @@
  */
 const MAX_EVENTS = 1000;
 const MAX_STREAMS = 200;
+/** A reader that has not looked for so many seconds has died with its process. */
+const READER_DEAD_S = 3;
 
 const PRELUDE = `
 local set, meta, log, told = KEYS[1], KEYS[2], KEYS[2] .. ':log', KEYS[3]
 local name, keep = ARGV[1], ARGV[2]
 local function touch() for _, key in ipairs({set, meta, log, told}) do redis.call('PEXPIRE', key, keep) end end
+local now = tonumber(redis.call('TIME')[1])
+local function read(reader, seen) redis.call('HSET', meta, 'reader', reader, 'readAt', now, 'seen', seen) end
+local function isDead(readAt) return now - tonumber(readAt or 0) > ${READER_DEAD_S} end
 local function tell(reader, message)
   local inbox, token = string.match(reader or '', '^(%S+) (%S+)$')
   if not inbox then return end
@@ -51,7 +57,8 @@ end`;
 
 /** ARGV: owner, reader, time, last words (empty: the stream outlives its process). */
 export const BEGIN = `${PRELUDE}
-redis.call('HSET', meta, 'owner', ARGV[3], 'reader', ARGV[4], 'next', 2, 'chars', 0)
+redis.call('HSET', meta, 'owner', ARGV[3], 'next', 2, 'chars', 0)
+read(ARGV[4], 1)
 if ARGV[6] ~= '' then
   redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', string.match(ARGV[4], '^%S+'))
 end
@@ -89,18 +96,18 @@ if ms then
   if ms < toldMs or (ms == toldMs and n <= toldN) then return 0 end
   redis.call('SET', told, position)
 end
-local newest, read
+local newest, living
 for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
   if string.sub(one, 1, 8) == 'changes-' then
-    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader')
+    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader', 'readAt')
     if state[1] then
       newest = newest or one
-      if state[2] then read = one break end
+      if state[2] and not isDead(state[3]) then living = one break end
     end
   end
 end
 if not newest then return touch() end
-meta = keyOf(read or newest)
+meta = keyOf(living or newest)
 log = meta .. ':log'
 local added = append(data, false, tonumber(ARGV[5]))
 tell(redis.call('HGET', meta, 'reader'), {n = added, data = data, over = false})
@@ -120,14 +127,31 @@ if state[1] ~= ARGV[3] or seen >= tonumber(state[2]) then return nil end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
 tell(state[3], {['end'] = true})
-redis.call('HSET', meta, 'reader', ARGV[4])
+read(ARGV[4], ARGV[5])
 redis.call('ZADD', set, ARGV[6], name)
 touch()
 return after(ARGV[5])`;
 
-/** ARGV: reader, number of the last event seen. What came after it; nil when the stream is gone or read by another. */
+/**
+ * ARGV: reader, number of the last event seen, characters to keep. What came after it; nil when the stream is gone or read
+ * by another. A stream of changes takes over what waits for readers of its session that have died.
+ */
 export const TAIL = `${PRELUDE}
 if redis.call('HGET', meta, 'reader') ~= ARGV[3] then return nil end
+read(ARGV[3], ARGV[4])
+local function takeOver(one)
+  local state = redis.call('HMGET', keyOf(one), 'reader', 'readAt', 'seen')
+  if not state[1] or not isDead(state[2]) then return end
+  local waiting = redis.call('XRANGE', keyOf(one) .. ':log', '(' .. state[3] .. '-0', '+')
+  if #waiting == 0 then return end
+  drop(one)
+  for _, entry in ipairs(waiting) do append(entry[2][2], false, tonumber(ARGV[5])) end
+end
+if string.sub(name, 1, 8) == 'changes-' then
+  for _, one in ipairs(redis.call('ZRANGE', set, 0, -1)) do
+    if one ~= name and string.sub(one, 1, 8) == 'changes-' then takeOver(one) end
+  end
+end
 touch()
 return after(ARGV[4])`;
 

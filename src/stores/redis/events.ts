@@ -147,6 +147,9 @@ class RedisEvents implements EventLog {
   #told(told: Told): void {
     if ('end' in told) return this.#endTail(told.tail);
     this.#deliver(told.tail, told.n, told.data, told.over);
+    const tail = this.#tails.get(told.tail);
+    // Says what was seen: should this process die, it does not come again on another stream.
+    if (tail?.stream.startsWith('changes-')) void this.#catchUp(told.tail, tail);
   }
 
   /** In order and none twice, whatever came by message, by reply or by reading. */
@@ -165,7 +168,7 @@ class RedisEvents implements EventLog {
     if (tail.catchingUp) return;
     tail.catchingUp = true;
     try {
-      const args = [`${this.#inbox} ${token}`, String(tail.seen)];
+      const args = [`${this.#inbox} ${token}`, String(tail.seen), String(this.options.maxStreamChars)];
       const read = await this.#run(TAIL, tail.session, tail.stream, args);
       if (read === null) this.#endTail(token);
       else this.#deliverRead(token, read as Read);
