@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SessionRecord, SessionStore } from '../types.js';
 import { type Client, type Connection, PREFIX } from './connection.js';
+import { CHANGE_RECORD, KEEP_PLACE, TAKE_PLACE } from './sessions-scripts.js';
 
 const ENDED = `${PREFIX}ended`;
 /** How often sessions whose time may be over are looked up. */
@@ -159,25 +160,3 @@ function recordOf({ record = '', logLevel, subscriptions = '[]' }: Record<string
     subscriptions: JSON.parse(subscriptions) as string[],
   };
 }
-
-/** Takes a place among the owner's sessions unless all are taken; places of sessions that idled out are free. */
-const TAKE_PLACE = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1`;
-
-const KEEP_PLACE = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
-
-/** Changes a live record only: a change must not bring back half of an ended one. */
-const CHANGE_RECORD = `
-if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-return 1`;
