@@ -13,6 +13,7 @@ import { deprecation } from './layers/deprecation.js';
 import { endpoint } from './layers/endpoint.js';
 import { errorResponse } from './layers/error-response.js';
 import { hostGuard } from './layers/host-guard.js';
+import { answerAt, inOrder } from './layers/in-order.js';
 import { jsonBody } from './layers/json-body.js';
 import { negotiate } from './layers/negotiate.js';
 import { originGuard } from './layers/origin-guard.js';
@@ -69,48 +70,46 @@ export async function createPipeline(options: PipelineOptions) {
   app.set('query parser', false);
   useMessageTypes(app, options.messageTypes);
 
-  const group = (name: string) => tracing && app.use(tracing.layers(name));
+  const group = (name: string) => (tracing ? [tracing.layers(name)] : []);
 
-  app.use(requestId());
-  app.use(auditLog({ audit, clientAddress: addressOf }));
-  group('admission');
-  app.use(securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }));
-  app.use(deprecation(ssePaths, config.PUBLIC_URL.pathname));
-  app.use(hostGuard(config.ALLOWED_HOSTS));
-  app.use(originGuard(config.ALLOWED_ORIGINS));
-  app.use(cors(config.ALLOWED_ORIGINS, Object.keys(routes)));
-  app.use(overloadGuard);
-  app.use(endpoint(routes));
   app.use(
-    rateLimitAddress({
-      limiter: rateLimits.limiter('address', config.RATE_LIMIT_IP),
-      windowMs: config.RATE_LIMIT_IP.windowMs,
-    }),
+    inOrder([
+      requestId(),
+      auditLog({ audit, clientAddress: addressOf }),
+      ...group('admission'),
+      securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }),
+      deprecation(ssePaths, config.PUBLIC_URL.pathname),
+      hostGuard(config.ALLOWED_HOSTS),
+      originGuard(config.ALLOWED_ORIGINS),
+      cors(config.ALLOWED_ORIGINS, Object.keys(routes)),
+      overloadGuard,
+      endpoint(routes),
+      rateLimitAddress({
+        limiter: rateLimits.limiter('address', config.RATE_LIMIT_IP),
+        windowMs: config.RATE_LIMIT_IP.windowMs,
+      }),
+      answerAt(metadataPaths, identity.metadata),
+      ...group('authentication'),
+      authenticate({
+        ...identity,
+        readCredential,
+        failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
+      }),
+      rateLimitCaller(callerLimit, lookUpSession(stores.sessions)),
+      ...group('reading'),
+      negotiate(ssePaths.slice(1)),
+      jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }),
+      envelope(catalog, ssePaths),
+      ...group('authorization'),
+      authorize({
+        catalog,
+        challenge: identity.challenge,
+        spend: spendFromCaller(callerLimit),
+      }),
+      ...(tracing ? [tracing.call] : []),
+      eraRouter(eras),
+    ]),
   );
-  if (metadataPaths.length > 0) app.get([...metadataPaths], identity.metadata);
-  group('authentication');
-  app.use(
-    authenticate({
-      ...identity,
-      readCredential,
-      failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
-    }),
-  );
-  app.use(rateLimitCaller(callerLimit, lookUpSession(stores.sessions)));
-  group('reading');
-  app.use(negotiate(ssePaths.slice(1)));
-  app.use(jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }));
-  app.use(envelope(catalog, ssePaths));
-  group('authorization');
-  app.use(
-    authorize({
-      catalog,
-      challenge: identity.challenge,
-      spend: spendFromCaller(callerLimit),
-    }),
-  );
-  if (tracing) app.use(tracing.call);
-  app.use(eraRouter(eras));
   app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
 
   return {

@@ -5,10 +5,11 @@ const times = new Map<string, number[]>();
 
 /** Wraps every layer that is added from now on; once per process. */
 export function timeLayers(): void {
-  const application = express.application as { use: (...layers: RequestHandler[]) => unknown };
+  const application = express.application as { use: (handler: { layers?: RequestHandler[] }) => unknown };
   const use = application.use;
-  application.use = function timed(...layers) {
-    return use.apply(this, layers.map(wrap));
+  application.use = function timed(handler) {
+    handler.layers?.splice(0, handler.layers.length, ...handler.layers.map(wrap));
+    return use.call(this, handler);
   };
 }
 
@@ -20,7 +21,6 @@ export function layerTimes(): Readonly<Record<string, number>> {
 }
 
 function wrap(layer: RequestHandler): RequestHandler {
-  if (layer.length > 3) return layer; // the error layer
   const all: number[] = [];
   times.set(layer.name, all);
   return function timed(req: Request, res: Response, next: NextFunction) {
