@@ -23,7 +23,7 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
   return async function authenticate(req, _res, next) {
     req.caller = options.anonymous ?? (await identify(req, options));
     req.isStillAllowed = () => isStillAllowed(req, options);
-    req.audit.note({ caller: { ...req.caller } });
+    req.audit.note({ caller: req.caller });
     next();
   };
 }

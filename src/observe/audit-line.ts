@@ -18,7 +18,7 @@ const FACTS = Object.keys(new AuditFacts()) as (keyof AuditFacts)[];
 export function auditLine(head: AuditHead, facts: AuditFacts): string {
   let line = '';
   for (const { chars, nodes } of LIMITS) {
-    line = escapeUnsafe(record(head, facts, new Bounds(chars, nodes)));
+    line = record(head, facts, new Bounds(chars, nodes));
     if (Buffer.byteLength(line) < MAX_LINE_BYTES) break;
   }
   return `${line}\n`;
@@ -27,16 +27,30 @@ export function auditLine(head: AuditHead, facts: AuditFacts): string {
 /** Member by member: a record to be stringified as a whole would be copied once more. */
 function record(head: AuditHead, facts: AuditFacts, bounds: Bounds): string {
   const { schema, time, seq, stage } = head;
-  const [replica, requestId] = [bounds.text(head.replica), bounds.text(head.requestId)];
-  let json = JSON.stringify({ schema, time, seq, replica, stage, requestId }).slice(0, -1);
+  const [replica, requestId] = [bounds.json(head.replica), bounds.json(head.requestId)];
+  let json = `{"schema":${schema},"time":"${time}","seq":${seq},"replica":${replica},"stage":"${stage}","requestId":${requestId}`;
   for (const name of FACTS) {
     const value = name === 'truncated' ? bounds.cut || facts.truncated : facts[name];
     if (value === undefined) continue;
-    const member = JSON.stringify(bounds.copy(value));
+    const member = name === 'caller' ? callerJson(value, bounds) : bounds.json(value);
     if (member !== undefined) json += `,"${name}":${member}`; // a function has no JSON
   }
   return `${json}}`;
 }
+
+/** A caller is one object for as long as its token is remembered, and half of what a record costs. */
+const callers = new WeakMap<object, string | undefined>();
+
+function callerJson(caller: unknown, bounds: Bounds): string | undefined {
+  if (typeof caller !== 'object' || caller === null) return bounds.json(caller);
+  if (callers.has(caller)) return callers.get(caller);
+  const json = bounds.json(caller);
+  if (!bounds.cut) callers.set(caller, json);
+  return json;
+}
+
+/** Needs no escape: most of a record, and `JSON.stringify` and two looks for what is unsafe cost more than the rest. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 /** Copies values as far as there is room. A copy has no `toJSON`, getter, cycle or prototype of its giver. */
 class Bounds {
@@ -47,7 +61,14 @@ class Bounds {
     private nodes: number,
   ) {}
 
-  text(text: string, chars = this.chars): string {
+  json(value: unknown): string | undefined {
+    const copy = this.copy(value);
+    if (typeof copy === 'string' && PLAIN.test(copy)) return `"${copy}"`;
+    const json = JSON.stringify(copy) as string | undefined;
+    return json === undefined || typeof copy === 'number' ? json : escapeUnsafe(json);
+  }
+
+  private text(text: string, chars = this.chars): string {
     if (text.length <= chars) return text;
     return this.instead(text.slice(0, chars));
   }

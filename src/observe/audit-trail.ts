@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { AuditFacts, type AuditHead, type AuditTrail } from './audit-record.js';
 
 export interface RequestTrail extends AuditTrail {
@@ -8,7 +8,7 @@ export interface RequestTrail extends AuditTrail {
 
 /** Where trails write their records. */
 interface Recorder {
-  readonly hmacKey: Buffer;
+  readonly hmacKey: KeyObject;
   write(stage: AuditHead['stage'], trail: AuditTrail): void;
   received(trail: AuditTrail): Promise<void>;
 }
@@ -52,12 +52,11 @@ export function createTrail(requestId: string, given: AuditFacts, recorder: Reco
 
 /**
  * Keyed: without the key nobody can test a guess of a session id or of an argument against the audit. The kind stands
- * before the text, so that no argument can have the digest of a session. 128 bits are enough to compare by, and too
+ * before the text, so that no argument can have the digest of a session. 132 bits are enough to compare by, and too
  * few to be taken for a key.
  */
-function digest(key: Buffer, kind: 'session' | 'arguments', text: string): string {
-  const hmac = createHmac('sha256', key).update(`${kind}\0${text}`).digest();
-  return hmac.subarray(0, 16).toString('base64url');
+function digest(key: KeyObject, kind: 'session' | 'arguments', text: string): string {
+  return createHmac('sha256', key).update(`${kind}\0${text}`).digest('base64url').slice(0, 22);
 }
 
 /** Equal for equal JSON, whatever the order of its keys. */

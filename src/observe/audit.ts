@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RefusedRequest } from '../refusal.js';
@@ -30,9 +31,9 @@ export type Audit = ReturnType<typeof openAudit>;
 
 /** The audit of this process. Records go to every sink; none is sampled. */
 export function openAudit(options: AuditOptions) {
-  const { sinks, mode, hmacKey, replica = hostname(), metrics } = options;
+  const { sinks, mode, replica = hostname(), metrics } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
-  const recorder = { hmacKey, write, received };
+  const recorder = { hmacKey: createSecretKey(options.hmacKey), write, received };
   const writers = sinks.map((sink) => new LineWriter(sink, options));
   let seq = 0;
 
