@@ -13,6 +13,7 @@ export function cutUnreadAnswers(server: Server, stalledMs = STALLED_MS): void {
   const watch: RequestListener = ({ socket }, res) => {
     // From here on nothing is left to do but to send. A stream that goes on is bounded by its buffer.
     res.once('prefinish', () => {
+      if (socket.writableLength === 0) return; // the operating system has it all
       sending.set(socket, res);
       socket.setTimeout(stalledMs);
     });

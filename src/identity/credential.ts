@@ -29,7 +29,8 @@ export function readCredential(req: Pick<IncomingMessage, 'rawHeaders'>): string
 }
 
 function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  const isNamed = (given = '') => given.length === name.length && given.toLowerCase() === name;
+  return rawHeaders.filter((_, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1]));
 }
 
 /** RFC 6750 §2.1; the scheme's case does not matter (RFC 9110 §11.1). */

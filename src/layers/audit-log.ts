@@ -49,13 +49,13 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{1
 const RECORDABLE_ID = /^[\w.:=+/-]{1,128}$/;
 
 function factsOf(req: Request): AuditFacts {
-  const clientRequestId = req.get('x-request-id') ?? '';
-  const [, traceId] = TRACEPARENT.exec(req.get('traceparent') ?? '') ?? [];
+  const { 'x-request-id': clientRequestId, traceparent } = req.headers;
+  const [, traceId] = traceparent === undefined ? [] : (TRACEPARENT.exec(String(traceparent)) ?? []);
   return {
     'client.address': req.clientAddress,
     'http.method': req.method,
     'http.path': auditedPath(req.originalUrl),
-    ...(RECORDABLE_ID.test(clientRequestId) && { clientRequestId }),
+    ...(typeof clientRequestId === 'string' && RECORDABLE_ID.test(clientRequestId) && { clientRequestId }),
     ...(traceId !== undefined && { traceId }),
   };
 }

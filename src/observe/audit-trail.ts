@@ -61,16 +61,13 @@ function digest(key: KeyObject, kind: 'session' | 'arguments', text: string): st
 
 /** Equal for equal JSON, whatever the order of its keys. */
 function canonicalJson(value: unknown): string {
-  try {
-    return JSON.stringify(value, sortedKeys) ?? '';
-  } catch {
-    return ''; // a cycle, or nested too deep: nothing that came as JSON
-  }
-}
-
-function sortedKeys(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
+  const member = ([key, of]: [string, unknown]) => `${JSON.stringify(key)}:${canonicalJson(of)}`;
+  return `{${Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(member)
+    .join()}}`;
 }
 
 /** Own members only: a name such as `constructor` must not find what the client did not send. */

@@ -22,33 +22,41 @@ export function limitersByName(open: (name: string, limit: RateLimit) => RateLim
     names.add(name);
     const limiter = open(name, limit);
     return {
-      async consume(key, points = 1) {
-        if (!(points >= 0)) throw new TypeError(`points must not be negative, got ${points}`);
+      consume: (key, points = 1) => {
+        if (!(points >= 0))
+          return Promise.reject(new TypeError(`points must not be negative, got ${points}`));
         return limiter.consume(key.length > MAX_KEY_CHARS ? hash(key) : key, points);
       },
     };
   };
 }
 
-/** Takes points; the library rejects both when the key is limited and when its store is broken. */
+/**
+ * Takes points; the library rejects both when the key is limited and when its store is broken.
+ * @param onFirst called when a window begins with it
+ */
 export async function take(
   limiter: RateLimiterAbstract,
   key: string,
   points: number,
-): Promise<RateDecision & { isFirst: boolean }> {
-  let allowed = true;
-  const result = await limiter.consume(key, points).catch((error: unknown) => {
-    if (!(error instanceof RateLimiterRes)) throw error;
-    allowed = false;
-    return error;
-  });
-  return {
-    allowed,
-    limit: limiter.points,
-    remaining: result.remainingPoints,
-    resetMs: Math.max(0, result.msBeforeNext),
-    isFirst: result.isFirstInDuration,
-  };
+  onFirst: (key: string) => void = () => {},
+): Promise<RateDecision> {
+  try {
+    const result = await limiter.consume(key, points);
+    if (result.isFirstInDuration) onFirst(key);
+    return decision(true, limiter.points, result);
+  } catch (error) {
+    if (error instanceof RateLimiterRes) return decision(false, limiter.points, error);
+    throw error;
+  }
+}
+
+function decision(
+  allowed: boolean,
+  limit: number,
+  { remainingPoints, msBeforeNext }: RateLimiterRes,
+): RateDecision {
+  return { allowed, limit, remaining: remainingPoints, resetMs: Math.max(0, msBeforeNext) };
 }
 
 function hash(key: string): string {

@@ -38,10 +38,8 @@ class BoundedLimiter implements RateLimiter {
     this.#limiter = new RateLimiterMemory({ points, duration: windowMs / 1000 });
   }
 
-  async consume(key: string, points = 1): Promise<RateDecision> {
-    const { isFirst, ...decision } = await take(this.#limiter, key, points);
-    if (isFirst) this.#remember(key);
-    return decision;
+  consume(key: string, points = 1): Promise<RateDecision> {
+    return take(this.#limiter, key, points, this.#remember);
   }
 
   clear(): void {
@@ -49,7 +47,7 @@ class BoundedLimiter implements RateLimiter {
     this.#slots.clear();
   }
 
-  #remember(key: string): void {
+  readonly #remember = (key: string): void => {
     const slot = this.#next;
     const oldest = this.#ring[slot];
     if (oldest !== undefined && oldest !== key && this.#slots.get(oldest) === slot) {
@@ -59,5 +57,5 @@ class BoundedLimiter implements RateLimiter {
     this.#ring[slot] = key;
     this.#slots.set(key, slot);
     this.#next = (slot + 1) % this.maxKeys;
-  }
+  };
 }

@@ -46,9 +46,5 @@ function openShared(connection: Connection, name: string, { points, windowMs }: 
     points,
     duration: Math.ceil(windowMs / 1000), // Redis counts whole seconds here
   });
-  return (key: string, cost: number): Promise<RateDecision> =>
-    connection.run(async () => {
-      const { isFirst: _, ...decision } = await take(limiter, key, cost);
-      return decision;
-    });
+  return (key: string, cost: number): Promise<RateDecision> => connection.run(() => take(limiter, key, cost));
 }
