@@ -48,11 +48,14 @@ export function createEra2025(options: Era2025Options): Era {
     events.forget(id).catch(onError);
   });
   /** What is open or resumable keeps its session from idling; where that has ended unheard, so does what is open. */
-  const touch = () => {
-    for (const id of live.ids()) {
-      streams.sweep(id);
-      sessions.get(id).then((session) => session ?? live.end(id), onError);
-    }
+  const touch = {
+    bufferedBytes: 0,
+    ping: () => {
+      for (const id of live.ids()) {
+        streams.sweep(id);
+        sessions.get(id).then((session) => session ?? live.end(id), onError);
+      }
+    },
   };
   keepAlive.add(touch);
   const stopMail = options.mail.subscribe((mail) => void receive(mail, live));

@@ -1,8 +1,7 @@
 /** One timer for every open stream: a comment now and then keeps proxies from cutting an idle stream. */
 export interface KeepAlive {
-  /** @param bufferedBytes of the stream: what its reader has not taken yet */
-  add(ping: () => void, bufferedBytes?: () => number): void;
-  remove(ping: () => void): void;
+  add(stream: KeptAlive): void;
+  remove(stream: KeptAlive): void;
   /** Streams open now. */
   size(): number;
   /** Of all of them together, for metrics. */
@@ -10,18 +9,24 @@ export interface KeepAlive {
   close(): void;
 }
 
+export interface KeptAlive {
+  ping(): void;
+  /** What its reader has not taken yet. */
+  readonly bufferedBytes: number;
+}
+
 /** @param intervalMs `STREAM_KEEPALIVE_MS` */
 export function createKeepAlive(intervalMs: number): KeepAlive {
-  const pings = new Map<() => void, () => number>();
+  const streams = new Set<KeptAlive>();
   const timer = setInterval(() => {
-    for (const ping of pings.keys()) ping();
+    for (const stream of streams) stream.ping();
   }, intervalMs);
   timer.unref();
   return {
-    add: (ping, bufferedBytes = () => 0) => void pings.set(ping, bufferedBytes),
-    remove: (ping) => void pings.delete(ping),
-    size: () => pings.size,
-    bufferedBytes: () => [...pings.values()].reduce((sum, bytes) => sum + bytes(), 0),
+    add: (stream) => void streams.add(stream),
+    remove: (stream) => void streams.delete(stream),
+    size: () => streams.size,
+    bufferedBytes: () => [...streams].reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0),
     close: () => clearInterval(timer),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Response } from 'express';
 import type { AuditTrail } from '../../observe/audit-record.js';
-import type { KeepAlive } from './keep-alive.js';
+import type { KeepAlive, KeptAlive } from './keep-alive.js';
 
 export interface ResponseWriterOptions {
   readonly audit: AuditTrail;
@@ -47,105 +47,123 @@ export interface StreamEvent {
 const RETRY_MS = 1000;
 
 export function createResponseWriter(res: Response, options: ResponseWriterOptions): ResponseWriter {
-  const { audit, keepAlive, maxBufferBytes } = options;
-  let streaming = false;
-  const isGone = () => res.req.socket.destroyed; // known even where a pipelined response has no socket yet
-  let closed = isGone();
-  const listeners: (() => void)[] = [];
-  const ping = () => {
-    write(': keep-alive\n\n');
-    void options.isStillAllowed?.().then((isAllowed) => {
-      if (isAllowed || closed) return;
+  return new NodeResponseWriter(res, options);
+}
+
+/** A class: each open stream keeps one of these, and a closure for each method would take more than all its data. */
+class NodeResponseWriter implements ResponseWriter, KeptAlive {
+  closed: boolean;
+  #streaming = false;
+  readonly #listeners: (() => void)[] = [];
+
+  constructor(
+    private readonly res: Response,
+    private readonly options: ResponseWriterOptions,
+  ) {
+    this.closed = isGone(res);
+    res.once('close', () => this.#close());
+  }
+
+  get bufferedBytes(): number {
+    return this.res.writableLength;
+  }
+
+  ping(): void {
+    this.#write(': keep-alive\n\n');
+    const { audit, isStillAllowed } = this.options;
+    void isStillAllowed?.().then((isAllowed) => {
+      if (isAllowed || this.closed) return;
       audit.note({ reason: 'credentials_invalid' });
-      end();
+      this.end();
     });
-  };
+  }
 
-  const close = () => {
-    closed = true;
-    keepAlive.remove(ping);
-    for (const listener of listeners.splice(0)) listener();
-  };
-
-  const open = () => {
-    if (streaming || closed) return;
-    streaming = true;
-    audit.streamOpen();
-    res.writeHead(200, {
+  open(): void {
+    if (this.#streaming || this.closed) return;
+    this.#streaming = true;
+    this.options.audit.streamOpen();
+    this.res.writeHead(200, {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-cache, no-transform',
       'X-Accel-Buffering': 'no', // nginx would hold the events back
     });
-    keepAlive.add(ping, () => res.writableLength);
-    write(': open\n\n'); // proxies send the header on with the first byte of the body
-  };
+    this.options.keepAlive.add(this);
+    this.#write(': open\n\n'); // proxies send the header on with the first byte of the body
+  }
 
-  const write = (frame: string) => {
-    if (closed) return;
-    // Asked before writing: one large message is not yet a slow reader.
-    if (res.writableLength <= maxBufferBytes) return void res.write(frame);
-    // A reader this far behind would fill the memory; its socket is the only thing left to end.
-    audit.note({ reason: 'slow_reader', truncated: true });
-    close();
-    res.destroy();
-  };
+  send(message: object): void {
+    this.event({ data: JSON.stringify(message) });
+  }
 
-  const event = (one: StreamEvent) => {
-    open();
-    write(frame(one));
-  };
+  event(event: StreamEvent): void {
+    this.open();
+    this.#write(frame(event));
+  }
 
-  const answer = (message: object, status = 200) => {
-    if (closed) return;
-    if (streaming) {
-      event({ data: JSON.stringify(message) });
-      end();
+  answer(message: object, status = 200): void {
+    if (this.closed) return;
+    if (this.#streaming) {
+      this.send(message);
+      this.end();
       return;
     }
-    close();
+    this.#close();
     const body = JSON.stringify(message);
-    res.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) });
-    res.end(body);
-  };
+    this.#writeHead(status, Buffer.byteLength(body)).end(body);
+  }
 
-  const answerPrepared = (head: Buffer, tail: string) => {
-    if (closed) return;
-    close();
-    const length = head.length + Buffer.byteLength(tail);
-    res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': length });
-    res.write(head);
-    res.end(tail);
-  };
+  answerPrepared(start: Buffer, end: string): void {
+    if (this.closed) return;
+    this.#close();
+    const res = this.#writeHead(200, start.length + Buffer.byteLength(end));
+    res.write(start);
+    res.end(end);
+  }
 
-  const end = () => {
-    if (closed) return;
-    close();
-    res.end();
-  };
+  end(): void {
+    if (this.closed) return;
+    this.#close();
+    this.res.end();
+  }
 
-  res.once('close', close);
+  onDisconnect(listener: () => void): void {
+    const { res } = this;
+    if (isGone(res)) return listener();
+    res.once('close', () => {
+      if (!res.writableFinished) listener();
+    });
+  }
 
-  return {
-    open,
-    send: (message) => event({ data: JSON.stringify(message) }),
-    event,
-    answer,
-    answerPrepared,
-    end,
-    get closed() {
-      return closed;
-    },
-    onDisconnect: (listener) => {
-      if (isGone()) return listener();
-      res.once('close', () => {
-        if (!res.writableFinished) listener();
-      });
-    },
-    onClose: (listener) => {
-      if (closed) listener();
-      else listeners.push(listener);
-    },
-  };
+  onClose(listener: () => void): void {
+    if (this.closed) listener();
+    else this.#listeners.push(listener);
+  }
+
+  #writeHead(status: number, length: number): Response {
+    return this.res.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': length });
+  }
+
+  #write(text: string): void {
+    const { res, options } = this;
+    if (this.closed) return;
+    // Asked before writing: one large message is not yet a slow reader.
+    if (res.writableLength <= options.maxBufferBytes) return void res.write(text);
+    // A reader this far behind would fill the memory; its socket is the only thing left to end.
+    options.audit.note({ reason: 'slow_reader', truncated: true });
+    this.#close();
+    res.destroy();
+  }
+
+  #close(): void {
+    this.closed = true;
+    this.options.keepAlive.remove(this);
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+}
+
+/** Known even where a pipelined response has no socket yet. */
+function isGone({ req }: Response): boolean {
+  return req.socket.destroyed;
 }
 
 /** `data` is JSON or a path: it has no line break of its own. */
