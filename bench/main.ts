@@ -16,6 +16,7 @@ import { CALL_SERVERS, type CallSection, measureCalls } from './measures/calls.j
 import { measureGrowth, measureLists } from './measures/growth.js';
 import { measureFirstNotification, measureLayers } from './measures/latency.js';
 import { measureSessions, measureSlowReaders, measureStreams } from './measures/memory.js';
+import { measureRedis } from './measures/redis.js';
 import { ERAS, type Setup } from './measures/setup.js';
 import { describe, goalsTable, isMet, type Machine, type Section, toMarkdown, toText } from './report.js';
 
@@ -31,11 +32,12 @@ const MEASURES: Readonly<Record<string, (setup: Setup) => Promise<readonly Secti
   streams: async (setup) => [await measureStreams(setup)],
   notification: (setup) => forEachEra((era) => measureFirstNotification(setup, era)),
   slow: async (setup) => [await measureSlowReaders(setup)],
+  redis: async (setup) => [await measureRedis(setup)],
   layers: async (setup) => [await measureLayers(setup)],
 };
 
 const PLANS = {
-  full: { rounds: 15, roundMs: 1000, warmUp: 6000, warmUpMs: 20_000 },
+  full: { rounds: 15, roundMs: 500, warmUp: 6000, warmUpMs: 10_000 },
   quick: { rounds: 3, roundMs: 500, warmUp: 3000, warmUpMs: 4000 },
 };
 
@@ -67,7 +69,11 @@ async function write(machine: Machine, sections: readonly Section[]): Promise<vo
   const [begin, end] = ['<!-- results: written by `npm run bench` -->', '<!-- end of results -->'];
   const text = await readFile(DOCUMENT, 'utf8');
   const [before = '', after = ''] = [text.split(begin)[0], text.split(end)[1]];
-  const tables = [`${describe(machine)}.`, goalsTable(sections), ...sections.map(toMarkdown)].join('\n\n');
+  const tables = [
+    `\`npm run bench\`: ${describe(machine)}.`,
+    goalsTable(sections),
+    ...sections.map(toMarkdown),
+  ].join('\n\n');
   await writeFile(DOCUMENT, `${before}${begin}\n\n${tables}\n\n${end}${after}`);
   await writeFile(CHART, chartOf(sections));
   await writeFile(RESULTS, `${JSON.stringify({ machine, sections }, null, 2)}\n`);

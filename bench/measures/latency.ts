@@ -8,7 +8,7 @@ import { median, quantile } from '../stats.js';
 import { closeAll, contestant, type Setup } from './setup.js';
 
 const NOTIFY = { method: 'tools/call', name: 'notify', arguments: { text: 'done' } } as const;
-const CALLS = 600;
+const CALLS = 300;
 
 export async function measureFirstNotification(setup: Setup, era: Era): Promise<Section> {
   const options = { era, tools: 3, streaming: true };

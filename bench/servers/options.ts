@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly body?: string;
   /** Bare SDK 1.x: answers with an event stream instead of JSON. */
   readonly streaming?: boolean;
+  /** Ours: stores that replicas share. */
+  readonly redisUrl?: string;
   /** Ours: measure each layer. */
   readonly timeLayers?: boolean;
 }

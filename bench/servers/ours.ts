@@ -21,7 +21,7 @@ export async function startOurs(options: ServerOptions): Promise<BenchServer> {
   return { port: Number(server.url.port) };
 }
 
-export async function loadConfig({ issuer, folder }: ServerOptions) {
+export async function loadConfig({ issuer, folder, redisUrl }: ServerOptions) {
   const { loadConfig } = await built('config');
   return loadConfig({
     PORT: '0',
@@ -35,6 +35,7 @@ export async function loadConfig({ issuer, folder }: ServerOptions) {
     RATE_LIMIT_CALLER: PLENTY,
     MAX_SESSIONS_PER_CALLER: '1000000',
     MAX_STREAMS_PER_CALLER: '1000000',
+    ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
     AUDIT_MODE: 'strict',
     AUDIT_SINKS: `file:${join(folder, `audit-${process.pid}.log`)}`,
   });
