@@ -61,13 +61,18 @@ function digest(key: KeyObject, kind: 'session' | 'arguments', text: string): st
 
 /** Equal for equal JSON, whatever the order of its keys. */
 function canonicalJson(value: unknown): string {
+  try {
+    return sortedJson(value);
+  } catch {
+    return ''; // a cycle, or nested too deep: nothing that came as JSON
+  }
+}
+
+function sortedJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
-  const member = ([key, of]: [string, unknown]) => `${JSON.stringify(key)}:${canonicalJson(of)}`;
-  return `{${Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(member)
-    .join()}}`;
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join()}]`;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${sortedJson(member)}`).join()}}`;
 }
 
 /** Own members only: a name such as `constructor` must not find what the client did not send. */
