@@ -100,7 +100,7 @@ describe('a GET stream', () => {
 
 describe('idling', () => {
   test('ends what is open of a session', async () => {
-    const idle = await startTestServer({ idleMs: 50 });
+    const idle = await startTestServer({ idleMs: 1_500 }); // enough to begin a call on a busy machine
     const client = rawClient(idle.url);
     const session = await client.initialize();
     const [started, cancelled] = [once(seen, 'started idle'), once(seen, 'cancelled idle')];
