@@ -1,162 +1,65 @@
-/** `npm run new -- --remove-samples`: takes the samples away, this command and the demo included. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** `npm run new -- tool|resource|prompt NAME`: a definition, its test, and its line in the list. */
 import { parseArgs } from 'node:util';
+import { type Kind, KINDS, namesOf, writeDefinition } from './new/definition.js';
+import { removeSamples } from './new/remove-samples.js';
 
-const USAGE = `npm run new -- --remove-samples
+const USAGE = `npm run new -- tool|resource|prompt NAME [--scopes "a b"]
 
-Takes away the sample tools, resource and prompt, their documents, tests and demo, and what the pages say of them.
-Your own tools, settings and services stay. Commit first: the difference is then easy to look at.
+Writes the definition, its test and its line in the list; what it writes passes lint, types and tests as it is.
+NAME is of small letters, digits and "-". Scopes: NAME:call for a tool and NAME:read for the others, unless told;
+--scopes "" asks for none, so that every caller may use it.
+
+npm run new -- --remove-samples
+
+Takes the samples of --remove-samples away, their documents, tests and demo, and what the pages say of them. Your own
+tools, settings and services stay. Commit before --remove-samples: the difference is then easy to look at.
+
+Exit code: 0, 1 when it could not be written, 64 for a wrong argument.
 `;
+const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
-const SOURCES = [
-  ...[
-    'delete-document',
-    'document-path',
-    'document-stats',
-    'documents',
-    'log-levels',
-    'process-files',
-    'whoami',
-  ].map((name) => `src/tools/${name}.ts`),
-  'src/resources/documents.ts',
-  'src/prompts/summarize-document.ts',
-  'scripts/demo.ts',
-  'scripts/interop.ts',
-  'scripts/new.ts',
-];
-const TESTS = [
-  ...[
-    'context',
-    'documents.test',
-    'documents-swap.test',
-    'era-parity.test',
-    'sample-tools.test',
-    'stdio.test',
-  ].map((name) => `test/tools/${name}.ts`),
-  'test/resources/documents.test.ts',
-  'test/prompts/summarize-document.test.ts',
-  'test/scripts/demo.test.ts',
-  'test/interop',
-  'test/scripts/new.test.ts',
-];
-const REMOVED = [...SOURCES, ...TESTS, 'examples/documents'];
-
-/** What is left of these files does without the samples; each text must be there, or nothing is changed at all. */
-const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[] = [
-  [
-    'src/tools/index.ts',
-    /^(?:import .*'\.\/(?:delete-document|log-levels|process-files|whoami)\.js';\n)+/m,
-    '',
-  ],
-  ['src/tools/index.ts', /^(?: {2}(?:processFiles|deleteDocument|whoami|logLevels),\n)+/m, ''],
-  ['src/resources/index.ts', /^import .*'\.\/documents\.js';\n/m, ''],
-  ['src/resources/index.ts', /^ {2}documents,\n/m, ''],
-  ['src/prompts/index.ts', /^import .*'\.\/summarize-document\.js';\n/m, ''],
-  ['src/prompts/index.ts', /^ {2}summarizeDocument,\n/m, ''],
-  ['src/tools/settings.ts', /z\.object\(\{\n {2}FILES_ROOT: z\n(?: {4}.*\n)+/, 'z.object({\n'],
-  ['src/tools/services.ts', /^import .*'\.\/documents\.js';\n/m, ''],
-  ['src/tools/services.ts', /^ {2}readonly documents: Documents;\n/m, ''],
-  ['src/tools/services.ts', /^ {2}const documents = .*\n/m, ''],
-  ['src/tools/services.ts', /\{ documents, /, '{ '],
-  ['package.json', /^ {4}"demo": .*\n/m, ''],
-  ['package.json', /^ {4}"new": .*\n/m, ''],
-  ['package.json', /^ {4}"interop": .*\n/m, ''],
-];
-
-/** Only where nothing of yours is left in it. */
-const TIDYING: typeof EDITS = [
-  ['src/welcome.ts', /process \.$/m, 'list'],
-  ['src/tools/settings.ts', /\{\n\}/, '{}'],
-  ['src/tools/services.ts', /\{\n\}/, '{}'],
-  ['src/tools/services.ts', /\(settings:(?![^]*\bsettings\b)/, '(_settings:'],
-];
-
-/** How a page names what is gone. */
-const NAMED = new RegExp(
-  [
-    'npm run (?:-s )?(?:demo|new|interop)\\b',
-    '`(?:demo|new|interop)\\.ts`',
-    'process_files',
-    'FILES_ROOT',
-    '`?(?:examples/)?documents/`',
-    ...REMOVED.map((path) => path.replaceAll('.', '\\.')),
-  ].join('|'),
-);
+class UsageError extends Error {}
 
 function main(): void {
-  const changed = new Map<string, string>();
-  for (const [file, text, instead] of [...EDITS, ...TIDYING]) {
-    const before = changed.get(file) ?? readFileSync(file, 'utf8');
-    const after = before.replace(text, instead);
-    const isRequired = EDITS.some((edit) => edit[1] === text);
-    if (after === before && isRequired) throw new Error(`${file} no longer has ${String(text)}`);
-    changed.set(file, after);
+  const { values, positionals } = readArguments();
+  if (values.help) return void process.stdout.write(USAGE);
+  if (values['remove-samples']) return removeSamples();
+  const [kind, name, ...rest] = positionals;
+  if (!isKind(kind) || name === undefined || rest.length > 0)
+    throw new UsageError('name a kind (tool, resource, prompt) and a name');
+  const names = namesOf(name);
+  if (!names) throw new UsageError('a name is of small letters, digits and "-", such as word-count');
+  const scopes = values.scopes?.split(/[\s,]+/).filter(Boolean) ?? [
+    `${names.file}:${kind === 'tool' ? 'call' : 'read'}`,
+  ];
+  if (scopes.some((scope) => !/^[\w:./-]+$/.test(scope)))
+    throw new UsageError('a scope is a word, such as documents:read');
+  const written = writeDefinition(kind, names, scopes);
+  process.stdout.write(`Written:\n${written.map((file) => `  ${file}\n`).join('')}`);
+  process.stdout.write(`Try it:\n  npm test -- ${written[1]}\n`);
+}
+
+function isKind(text: string | undefined): text is Kind {
+  return text !== undefined && Object.hasOwn(KINDS, text);
+}
+
+function readArguments() {
+  const options = {
+    scopes: { type: 'string' },
+    'remove-samples': { type: 'boolean' },
+    help: { type: 'boolean' },
+  } as const;
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
   }
-  for (const page of pages('.')) changed.set(page, withoutSamples(readFileSync(page, 'utf8')));
-  if (existsSync('.ci/run')) changed.set('.ci/run', withoutLines(readFileSync('.ci/run', 'utf8')));
-
-  for (const [file, text] of changed) writeFileSync(file, text);
-  for (const path of REMOVED) rmSync(path, { recursive: true, force: true });
-  for (const generator of ['scripts/config-docs.ts', 'scripts/clients-docs.ts'])
-    execFileSync(process.execPath, ['--import', 'tsx', generator]);
 }
 
-function pages(folder: string): readonly string[] {
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name);
-    if (name.startsWith('.') || name === 'node_modules') return [];
-    if (statSync(path).isDirectory()) return pages(path);
-    return name.endsWith('.md') ? [path] : [];
-  });
-}
-
-/** Rows, list items, lines of code and clauses go; so does a heading with nothing left below it. */
-function withoutSamples(page: string): string {
-  if (!NAMED.test(page)) return page;
-  const kept = blocksOf(page)
-    .map(withoutMentions)
-    .filter((block) => block !== '');
-  const isEmptySection = (block: string, index: number) =>
-    block.startsWith('## ') && /^##? /.test(kept[index + 1] ?? '## ');
-  return `${kept.filter((block, index) => !isEmptySection(block, index)).join('\n\n')}\n`;
-}
-
-/** What blank lines separate; those within code do not. */
-function blocksOf(page: string): readonly string[] {
-  const blocks: string[][] = [[]];
-  let isCode = false;
-  for (const line of page.split('\n')) {
-    if (line.startsWith('```')) isCode = !isCode;
-    if (line === '' && !isCode) blocks.push([]);
-    else blocks.at(-1)?.push(line);
-  }
-  return blocks.map((lines) => lines.join('\n'));
-}
-
-function withoutMentions(block: string): string {
-  if (!NAMED.test(block)) return block;
-  if (block.startsWith('```')) {
-    const code = withoutLines(block);
-    return code.split('\n').length > 2 ? code : '';
-  }
-  if (block.startsWith('|')) return withoutLines(block);
-  const unit = block.startsWith('- ') ? /\n(?=- )/ : /(?<=[;.])\s+/; // an item, or a clause of a paragraph
-  const kept = block.split(unit).filter((one) => !NAMED.test(one));
-  return kept.join('\n');
-}
-
-function withoutLines(text: string): string {
-  return text
-    .split('\n')
-    .filter((line) => !NAMED.test(line))
-    .join('\n');
-}
-
-const { values } = parseArgs({ options: { 'remove-samples': { type: 'boolean', default: false } } });
-if (values['remove-samples']) main();
-else {
-  process.stderr.write(USAGE);
-  process.exitCode = 2;
+try {
+  main();
+} catch (error) {
+  const isUsage = error instanceof UsageError;
+  process.stderr.write(`${(error as Error).message}\n${isUsage ? 'See: npm run new -- --help\n' : ''}`);
+  process.exitCode = isUsage ? EXIT_USAGE : 1;
 }

