@@ -132,8 +132,17 @@ function print(text: string): void {
 }
 
 const { values } = parseArgs({
-  options: { node: { type: 'string' }, quick: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    node: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    help: { type: 'boolean' },
+  },
 });
+if (values.help) {
+  print(`npm run bench [-- --quick] [--only ${Object.keys(MEASURES).join()}] [--node VERSION]`);
+  process.exit(0);
+}
 const names = values.only?.split(',') ?? Object.keys(MEASURES);
 const unknown = names.filter((name) => !Object.hasOwn(MEASURES, name));
 if (unknown.length > 0)

@@ -9,6 +9,15 @@ import type { Manifest, Problem } from './deploy/manifest.js';
 import { overlays, render, renderWith, WAYS_IN } from './deploy/render.js';
 import { readSchemas } from './deploy/schema.js';
 import { lintDependabot, lintWorkflow } from './deploy/workflows.js';
+import { onlyHelp } from './only-help.js';
+
+onlyHelp(`npm run check:deploy
+
+Renders every overlay of deploy/, validates and lints it, and breaks it on purpose to see that the rules notice.
+KUBERNETES_OPENAPI names the schemas of your cluster (kubectl get --raw /openapi/v2 | gzip).
+
+Exit code: 0, 1 when something was found, 64 for a wrong argument.
+`);
 
 const SCHEMAS = process.env['KUBERNETES_OPENAPI'] ?? 'deploy/checks/kubernetes-openapi.json.gz';
 

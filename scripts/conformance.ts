@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type CredentialProxy, startCredentialProxy } from '../test/conformance/credential-proxy.js';
 import { startFixtureServer } from '../test/conformance/server.js';
 import { installSuite, runSuite } from '../test/conformance/suite.js';
+import { onlyHelp } from './only-help.js';
 
 /** Required scenarios of each revision: fewer run would be fewer shown. */
 const REQUIRED = { '2025-11-25': 30, '2026-07-28': 37 };
@@ -47,6 +48,13 @@ function report(isGood: boolean, line: string, failed: readonly string[] = []): 
   for (const name of failed) process.stdout.write(`       ${name}\n`);
 }
 
+onlyHelp(`npm run conformance
+
+Runs the official MCP suite, both revisions, through the whole authenticated stack: with an API key, with a token, and
+with neither. Installs the suite the first time; needs Node 22, or Linux on x64, for which it brings one.
+
+Exit code: 0 when all that is required passes, else 1; 64 for a wrong argument.
+`);
 installSuite();
 const folder = await mkdtemp(join(tmpdir(), 'mcp-conformance-'));
 const proxy = await startCredentialProxy();

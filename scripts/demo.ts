@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { onlyHelp } from './only-help.js';
 
 const TSX = ['--import', 'tsx'];
 
@@ -116,6 +117,12 @@ function heading(text: string): void {
   process.stdout.write(`\n== ${text}\n\n`);
 }
 
+onlyHelp(`npm run demo
+
+Starts a server on a free port, has the example client process the documents, shows three refusals, and prints the audit.
+
+Exit code: 0, 1 when anything was not as expected, 64 for a wrong argument.
+`);
 const folder = await mkdtemp(join(tmpdir(), 'mcp-demo-'));
 try {
   await demo(folder);

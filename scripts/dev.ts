@@ -20,7 +20,7 @@ function main(): void {
     ['node_modules/tsx/dist/cli.mjs', 'watch', '--clear-screen=false', 'src/main.ts'],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  const isColoured = process.stdout.isTTY === true && !process.env['NO_COLOR'];
+  const isColoured = process.stdout.isTTY && !process.env['NO_COLOR'];
   for (const stream of [watcher.stdout, watcher.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       process.stdout.write(`${readable(line, isColoured)}\n`);

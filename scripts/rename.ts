@@ -32,7 +32,9 @@ function main(name: string): void {
   execFileSync(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  process.stdout.write(`${changed.length} files now say ${name}. Next: npm test, and set your own registry in the image.\n`);
+  process.stdout.write(
+    `${changed.length} files now say ${name}. Next: npm test, and set your own registry in the image.\n`,
+  );
 }
 
 function filesIn(folder: string): readonly string[] {
@@ -56,7 +58,10 @@ function replaceIn(path: string, name: string): boolean {
 }
 
 function readName(): string | undefined {
-  const { values, positionals } = parseArgs({ options: { help: { type: 'boolean' } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    options: { help: { type: 'boolean' } },
+    allowPositionals: true,
+  });
   if (values.help) return undefined;
   const [name = '', ...rest] = positionals;
   if (rest.length > 0 || name.length > MAX_LENGTH || !/^[a-z](?:-?[a-z0-9])*$/.test(name)) {

@@ -87,4 +87,21 @@ describe('npm run doctor', () => {
     expect(stdout).toContain('Exit code');
     expect(stdout).not.toContain('Effective posture');
   });
+
+  test('--json says the same to a machine', () => {
+    const { status, stdout } = doctor({ AUDIT_SINKS: 'file:/nonexistent/audit.log', PORT: '80x' }, '--json');
+    expect(status).toBe(78);
+    const { posture, problems, findings } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(posture).toMatchObject({
+      'host guard': 'see the problems',
+      body: expect.stringContaining('bytes'),
+    });
+    expect(problems).toEqual([{ variable: 'PORT', message: expect.any(String) }]);
+    const audit = { check: 'audit', level: 'problem', fix: expect.stringContaining('/nonexistent writable') };
+    expect(findings).toContainEqual(expect.objectContaining(audit));
+  });
+
+  test('a wrong argument is an error of its own', () => {
+    expect(doctor({}, '--jsno')).toMatchObject({ status: 64, stdout: '' });
+  });
 });

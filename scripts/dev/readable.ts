@@ -3,7 +3,16 @@
 type Fields = Readonly<Record<string, unknown>>;
 
 /** What pino counts (`log levels`). */
-const LEVELS: Readonly<Record<number, string>> = { 10: 'trace', 20: 'debug', 30: 'info', 40: 'warn', 50: 'error', 60: 'fatal' };
+const LEVELS: Readonly<Record<number, string>> = {
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+  60: 'fatal',
+};
+/** Shown apart, or not worth a place. */
+const SAME_EVERY_TIME = new Set(['time', 'pid', 'hostname']);
 const COLOURS = { good: '32', bad: '31', doubtful: '33', dim: '2' } as const;
 type Tone = keyof typeof COLOURS;
 
@@ -42,7 +51,8 @@ function auditLine(fields: Fields): [Tone, string] {
   return [tone, words.filter(Boolean).join(' ')];
 }
 
-function logLine({ level, msg, time: _, pid: _pid, hostname: _hostname, ...rest }: Fields): [Tone, string] {
+function logLine({ level, msg, ...more }: Fields): [Tone, string] {
+  const rest = Object.fromEntries(Object.entries(more).filter(([name]) => !SAME_EVERY_TIME.has(name)));
   const name = LEVELS[Number(level)] ?? String(level);
   const details = Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : '';
   const tone = Number(level) >= 50 ? 'bad' : Number(level) >= 40 ? 'doubtful' : 'dim';

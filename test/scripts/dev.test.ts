@@ -23,16 +23,21 @@ test('a log line and an audit record become lines to read', () => {
   expect(readable(JSON.stringify(record), false)).toMatch(
     /^\d\d:04:05 completed POST \/mcp 403 by k1 insufficient_scope 2 ms$/,
   );
-  const line = readable(JSON.stringify({ level: 40, time, pid: 1, hostname: 'h', msg: 'slow', ms: 9 }), false);
+  const line = readable(
+    JSON.stringify({ level: 40, time, pid: 1, hostname: 'h', msg: 'slow', ms: 9 }),
+    false,
+  );
   expect(line).toMatch(/^\d\d:04:05 warn slow \{"ms":9\}$/);
-  expect(readable('Serving MCP on http://127.0.0.1:1/mcp', false)).toBe('Serving MCP on http://127.0.0.1:1/mcp');
+  expect(readable('Serving MCP on http://127.0.0.1:1/mcp', false)).toBe(
+    'Serving MCP on http://127.0.0.1:1/mcp',
+  );
   expect(readable('{not json', false)).toBe('{not json');
 });
 
 test('colour is only for terminals, and no text of a caller steers one', () => {
   const line = JSON.stringify({ time: 0, stage: 'completed', 'http.path': '/\u001b[2J', decision: 'deny' });
   expect(readable(line, false)).not.toContain('\u001b');
-  expect(readable(line, true)).toMatch(/^\u001b\[31m[^\u001b]*\u001b\[0m$/);
+  expect(readable(line, true)).toBe(`\u001b[31m${readable(line, false)}\u001b[0m`);
 });
 
 test('the server starts again when its code changes', async () => {
@@ -62,4 +67,4 @@ test('the server starts again when its code changes', async () => {
     await once(dev, 'close');
     clone.remove();
   }
-}, 60_000);
+}, 240_000);

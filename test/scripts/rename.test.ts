@@ -19,7 +19,9 @@ test('a clone gets its name everywhere, keeps the licence, and its tests stay gr
     expect(left.map((file) => file.slice(clone.folder.length + 1)).sort()).toEqual(known);
     expect(JSON.parse(clone.read('package.json'))).toMatchObject({ name: 'acme-library-desk' });
     expect(clone.read('README.md')).toMatch(/^# acme-library-desk\n/);
-    expect(clone.read('deploy/kubernetes/components/monitoring/dashboard.json')).toContain('mcp_server_refusals');
+    expect(clone.read('deploy/kubernetes/components/monitoring/dashboard.json')).toContain(
+      'mcp_server_refusals',
+    );
 
     clone.node('node_modules/@biomejs/biome/bin/biome', 'format', '.');
     const touched = ['test/deploy/compose', 'test/deploy/dockerfile', 'test/config-docs', 'test/server.test'];

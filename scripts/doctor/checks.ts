@@ -1,0 +1,37 @@
+/** Everything that is tried, and the variables each needs to be valid. */
+import type { Config } from '../../src/config.js';
+import { withProgress } from '../progress.js';
+import { checkHost, checkOrigins, checkProxies } from './addresses.js';
+import { checkAudit, checkCertificates, checkKeyFile } from './files.js';
+import { type Check, type Finding, problem } from './finding.js';
+import { checkIssuers } from './issuers.js';
+import { checkRedis } from './redis.js';
+
+const CHECKS: readonly (readonly [name: string, check: Check, uses: readonly (keyof Config)[]])[] = [
+  ['host', checkHost, ['PUBLIC_URL', 'ALLOWED_HOSTS']],
+  ['origins', checkOrigins, ['PUBLIC_URL', 'ALLOWED_ORIGINS']],
+  ['proxies', checkProxies, ['PUBLIC_URL', 'TLS_CERT_FILE', 'TRUSTED_PROXIES']],
+  ['API keys', checkKeyFile, ['AUTH', 'API_KEYS_FILE']],
+  ['certificates', checkCertificates, ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'REDIS_CA_FILE', 'PUBLIC_URL']],
+  ['audit', checkAudit, ['AUDIT_SINKS']],
+  [
+    'issuers',
+    checkIssuers,
+    ['AUTH', 'JWT_ISSUERS', 'JWT_JWKS_URL', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S'],
+  ],
+  ['Redis', checkRedis, ['REDIS_URL', 'REDIS_CA_FILE', 'REPLICAS']],
+];
+
+/** At once, since some wait for the network. A check whose variables are at fault is left out: its fault is known. */
+export async function tryAll(config: Config, atFault: ReadonlySet<string>): Promise<readonly Finding[]> {
+  const now = new Date();
+  const tried = CHECKS.filter(([, , uses]) => !uses.some((name) => atFault.has(name)));
+  const found = tried.map(async ([name, check]) => {
+    try {
+      return await check(config, now);
+    } catch (error) {
+      return [problem(name, (error as Error).message, 'see what the message names')];
+    }
+  });
+  return (await withProgress('Trying what the configuration names', Promise.all(found))).flat();
+}

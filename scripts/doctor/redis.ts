@@ -1,0 +1,112 @@
+/** Whether Redis answers, and its user may do all that the server does: by doing it. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createClient } from 'redis';
+import { describe } from '../../src/identity/fetch-keys.js';
+import { PREFIX } from '../../src/stores/redis/connection.js';
+import { redisStores } from '../../src/stores/redis/index.js';
+import type { Stores } from '../../src/stores/types.js';
+import { type Check, type Finding, ok, problem } from './finding.js';
+
+const CONNECT_MS = 4000;
+const RETAIN_MS = 10_000;
+
+export const checkRedis: Check = async ({ REDIS_URL, REDIS_CA_FILE, REPLICAS }) => {
+  if (REDIS_URL === undefined) return [];
+  const given = {
+    url: REDIS_URL,
+    ...(REDIS_CA_FILE !== undefined && { ca: readFileSync(REDIS_CA_FILE, 'utf8') }),
+  };
+  try {
+    await connectOnce(given);
+  } catch (error) {
+    return [refusedFinding('connection', error)];
+  }
+  let isThere = () => {};
+  const there = new Promise<void>((resolve) => (isThere = resolve));
+  const stores = redisStores({
+    ...given,
+    replicas: REPLICAS,
+    onFailure: 'strict',
+    sessionIdleMs: RETAIN_MS,
+    streamMaxBytes: 1024,
+    streamRetainMs: RETAIN_MS,
+    onChange: (available) => available && isThere(),
+  });
+  try {
+    const isReady = await Promise.race([there.then(() => true), delay(CONNECT_MS, false, { ref: false })]);
+    if (isReady) return await tryAll(stores);
+    return [refusedFinding('readiness', new Error(`not ready within ${CONNECT_MS / 1000} s`))];
+  } finally {
+    await stores.close();
+  }
+};
+
+/** Without the patience of the stores, which wait for a Redis that is not there yet. @throws the reason */
+async function connectOnce({ url, ca }: { readonly url: string; readonly ca?: string }): Promise<void> {
+  const bounds = { reconnectStrategy: false, connectTimeout: CONNECT_MS } as const;
+  const socket = ca === undefined ? bounds : { ...bounds, tls: true as const, ca };
+  const client = createClient({ url, socket, disableClientInfo: true }); // as the server's own
+  client.on('error', () => {}); // `connect` rejects with it
+  try {
+    await client.connect();
+    await client.set(`${PREFIX}probe`, '', { PX: 1000 });
+  } finally {
+    if (client.isOpen) client.destroy();
+  }
+}
+
+/** One step of each store; what they leave ends by itself within seconds. */
+async function tryAll(stores: Stores): Promise<readonly Finding[]> {
+  const id = `doctor-${process.pid}-${Date.now()}`;
+  const owner = 'doctor';
+  const session = {
+    id,
+    owner,
+    protocolVersion: '2025-11-25',
+    clientInfo: { name: owner, version: '1' },
+    clientCapabilities: {},
+    subscriptions: [],
+  };
+  const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+    'rate limits': () => stores.rateLimits.limiter(owner, { points: 10, windowMs: 1000 }).consume(id),
+    sessions: async () => {
+      await stores.sessions.create(session, 10);
+      await stores.sessions.get(id);
+      await stores.sessions.delete(id);
+    },
+    streams: async () => {
+      const stream = await stores.events.begin(session, 'call', { onEvent: () => {}, onEnd: () => {} });
+      await stream.append('{}');
+      await stream.drop();
+    },
+    changes: () => stores.changes.end(),
+    'request state': () => stores.once.take(id, 1000),
+  };
+  const findings: Finding[] = [];
+  for (const [name, step] of Object.entries(steps)) {
+    const failed = await step().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failed !== undefined) findings.push(refusedFinding(name, failed));
+  }
+  return findings.length > 0 ? findings : [ok('Redis', `answers; ${Object.keys(steps).join(', ')} work`)];
+}
+
+function refusedFinding(name: string, error: unknown): Finding {
+  const text = describe(error);
+  const fix = FIXES.find(([pattern]) => pattern.test(text))?.[1] ?? OTHER_FIX;
+  return problem('Redis', `${name}: ${text}`, fix);
+}
+
+const FIXES: readonly (readonly [RegExp, string])[] = [
+  [/NOPERM/, 'give its user the rights that docs/scaling.md lists'],
+  [/WRONGPASS|NOAUTH/, 'correct the user and the password in REDIS_URL'],
+  [
+    /certificate|self.signed|SSL|TLS/i,
+    'use rediss://, and name the authority of its certificate in REDIS_CA_FILE',
+  ],
+  [/OOM|READONLY/, 'use a primary with memory left'],
+];
+const OTHER_FIX = 'check the host and port of REDIS_URL, and the way to it (DNS, firewall, NetworkPolicy)';

@@ -1,0 +1,120 @@
+/** What the doctor finds by trying, each thing broken once. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { exportJWK, generateKeyPair } from 'jose';
+import { tryAll } from '../../../scripts/doctor/checks.js';
+import { loadConfig } from '../../../src/config.js';
+import { selfSignedCertificate } from '../../helpers/certificate.js';
+import { describeWithRedis, startRedis } from '../../helpers/redis.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'doctor-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const found = async (env: NodeJS.ProcessEnv) => tryAll(loadConfig(env), new Set());
+const levelsOf = async (env: NodeJS.ProcessEnv, check: string) =>
+  (await found(env)).filter((finding) => finding.check === check).map(({ level }) => level);
+
+test('the defaults are well, and every finding that is not has a fix', async () => {
+  expect((await found({})).filter(({ level }) => level !== 'ok')).toEqual([]);
+  const broken = await found({
+    PUBLIC_URL: 'https://mcp.example/mcp',
+    ALLOWED_HOSTS: 'other.example',
+    ALLOWED_ORIGINS: 'http://page.example',
+    AUDIT_SINKS: 'file:/nonexistent/audit.log',
+  });
+  expect(broken.map(({ check, level }) => `${check} ${level}`)).toEqual([
+    'host problem',
+    'origins warning',
+    'proxies warning',
+    'audit problem',
+  ]);
+  expect(broken.filter(({ fix }) => !fix)).toEqual([]);
+});
+
+test('a certificate is looked at: its end, and its name', async () => {
+  const pathOf = (name: string) => join(folder, name);
+  const TLS = { TLS_CERT_FILE: pathOf('cert.pem'), TLS_KEY_FILE: pathOf('key.pem') };
+  const use = async (now: Date) => {
+    const { cert, key } = selfSignedCertificate(now);
+    await Promise.all([writeFile(TLS.TLS_CERT_FILE, cert), writeFile(TLS.TLS_KEY_FILE, key)]);
+  };
+  const day = 86_400_000;
+  await use(new Date());
+  expect(await levelsOf(TLS, 'TLS certificate')).toEqual(['ok']);
+  expect(await levelsOf({ ...TLS, PUBLIC_URL: 'https://mcp.example/mcp' }, 'TLS certificate')).toEqual([
+    'problem',
+  ]);
+  await use(new Date(Date.now() - 20 * day));
+  expect(await levelsOf(TLS, 'TLS certificate')).toEqual(['warning']);
+  await use(new Date(Date.now() - 40 * day));
+  expect(await levelsOf(TLS, 'TLS certificate')).toEqual(['problem']);
+});
+
+test('an API key file that others may write, or without a key that works, is named', async () => {
+  const API_KEYS_FILE = join(folder, 'keys.json');
+  await writeFile(API_KEYS_FILE, '{"version":1,"keys":[]}', { mode: 0o600 });
+  expect(await levelsOf({ API_KEYS_FILE }, 'API keys')).toEqual(['warning']);
+  await writeFile(join(folder, 'open.json'), '{"version":1,"keys":[]}', { mode: 0o600 });
+  await writeFile(API_KEYS_FILE, '{"version":1}');
+  expect(await levelsOf({ API_KEYS_FILE }, 'API keys')).toEqual(['problem']);
+});
+
+test('an issuer is reached, its keys fit, and its clock agrees', async () => {
+  const { publicKey } = await generateKeyPair('ES256', { extractable: true });
+  const key = { ...(await exportJWK(publicKey)), alg: 'ES256', kid: '1' };
+  let date = new Date();
+  const issuer = http.createServer((_req, res) => {
+    const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+    res.writeHead(200, { Date: date.toUTCString(), 'Content-Type': 'application/json' });
+    res.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/keys`, keys: [key] }));
+  });
+  issuer.listen(0, '127.0.0.1');
+  await once(issuer, 'listening');
+  const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+  const env = { AUTH: 'jwt', JWT_ISSUERS: url };
+  const check = `issuer ${url}`;
+
+  expect(await levelsOf(env, check)).toEqual(['ok', 'ok']);
+  date = new Date(Date.now() - 3_600_000);
+  expect(await levelsOf(env, check)).toEqual(['ok', 'warning']);
+  expect(await levelsOf({ ...env, JWT_ALGORITHMS: 'PS256' }, check)).toEqual(['problem', 'warning']);
+  issuer.closeAllConnections();
+  issuer.close();
+  await once(issuer, 'close');
+  expect(await levelsOf(env, check)).toEqual(['problem']);
+});
+
+describeWithRedis('Redis', () => {
+  test('answers, and its user has every right that the server needs', async () => {
+    const redis = await startRedis();
+    try {
+      expect(await levelsOf({ REDIS_URL: redis.url }, 'Redis')).toEqual(['ok']);
+    } finally {
+      await redis.stop();
+    }
+    expect(await levelsOf({ REDIS_URL: redis.url }, 'Redis')).toEqual(['problem']);
+  });
+
+  test('a right that is missing is named, and no password shown', async () => {
+    const rights = ['on', '>hunter2', '~mcp:*', '&mcp:*', '+@all', '-@scripting'];
+    const redis = await startRedis(undefined, '--user', 'app', ...rights);
+    const [wrong, poor] = ['app:wrong', 'app:hunter2'].map((login) => redis.url.replace('//', `//${login}@`));
+    try {
+      const findings = await Promise.all([found({ REDIS_URL: wrong }), found({ REDIS_URL: poor })]);
+      const [rejected, lacking] = findings.map((all) => all.filter(({ check }) => check === 'Redis'));
+      expect(rejected).toMatchObject([{ level: 'problem', fix: expect.stringContaining('password') }]);
+      expect(lacking).toContainEqual(expect.objectContaining({ message: expect.stringContaining('NOPERM') }));
+      expect(JSON.stringify(findings)).not.toContain('hunter2');
+    } finally {
+      await redis.stop();
+    }
+  });
+});
