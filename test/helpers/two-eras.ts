@@ -73,7 +73,8 @@ const withToken = ({ params = {}, progressToken }: SameCall, meta: Json = {}) =>
 };
 
 /** A session of its own for the call. */
-async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen> {
+/** @public for the tests that `npm run new` writes */
+export async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen> {
   const { method, answers, logLevel } = call;
   const capabilities = answers ? { elicitation: {}, sampling: {} } : {};
   const clientInfo = { name: 'raw', version: '1' };
