@@ -72,8 +72,10 @@ const withToken = ({ params = {}, progressToken }: SameCall, meta: Json = {}) =>
   return Object.keys(_meta).length > 0 ? { ...params, _meta } : params;
 };
 
-/** A session of its own for the call. */
-/** @public for the tests that `npm run new` writes */
+/**
+ * A session of its own for the call.
+ * @public for the tests that `npm run new` writes
+ */
 export async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen> {
   const { method, answers, logLevel } = call;
   const capabilities = answers ? { elicitation: {}, sampling: {} } : {};
