@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { onlyHelp } from './only-help.js';
 
 const read = (name: string) => readFileSync(new URL(`../deploy/monitoring/${name}`, import.meta.url), 'utf8');
 const COMPONENT = new URL('../deploy/kubernetes/components/monitoring/', import.meta.url);
@@ -20,5 +21,8 @@ export function written(): Readonly<Record<string, string>> {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  onlyHelp(
+    'npm run docs:alerts\n\nWrites the alerts and the dashboard of deploy/monitoring into the Kubernetes component.\n',
+  );
   for (const [name, text] of Object.entries(written())) writeFileSync(new URL(name, COMPONENT), text);
 }
