@@ -17,7 +17,7 @@ const ALONE = ['<rootDir>/test/replicas/', '<rootDir>/test/stores/redis'];
 
 export default {
   testTimeout: 20_000, // some tests start processes, while every core runs other tests
-  maxWorkers: '100%',
+  maxWorkers: '150%', // many tests wait for a process or for a promise to run out
   projects: [
     {
       ...common,
