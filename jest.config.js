@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Tests run as native ES modules; swc only strips the types, `npm run types` checks them. */
 const common = {
   testEnvironment: 'node',
@@ -17,7 +19,7 @@ const ALONE = ['<rootDir>/test/replicas/', '<rootDir>/test/stores/redis'];
 
 export default {
   testTimeout: 20_000, // some tests start processes, while every core runs other tests
-  maxWorkers: '150%', // many tests wait for a process or for a promise to run out
+  maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for a process or for a promise to run out
   projects: [
     {
       ...common,
