@@ -213,6 +213,9 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three r
     await dying.stop('SIGKILL');
     const answers: string[] = [];
     const call = async (name: FrontName) => {
+      // Caddy before 2.8 cannot send a body to a second replica: until its check has noticed, calls may get a 502.
+      const isServed = async () => (await alice.post(place(name), whoami.body, whoami)).status === 200;
+      if (name === 'caddy') await until(isServed, 5000);
       for (let i = 0; i < 15; i++) {
         const answer = await alice.post(place(name), whoami.body, { headers: whoami.headers });
         answers.push(`${name} ${answer.status} ${'result' in (await body(answer))}`);
