@@ -86,7 +86,10 @@ describeWithRedis('a replica', () => {
     test.each(Object.entries(kinds))(
       'serves %s within half a second more, or refuses it',
       async (_kind, kind) => {
-        const usual = await (await tallyOf(kind)).start();
+        let usual: Awaited<ReturnType<typeof tally>>;
+        // A probe of the slow time before may still come in late: what is usual has no refusal.
+        do usual = await (await tallyOf(kind)).start();
+        while (usual.answered[503] !== undefined);
         const next = await tallyOf(kind);
         relay.slow(delayMs);
         const slow = await next.start();
