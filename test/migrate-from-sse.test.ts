@@ -1,8 +1,6 @@
 /** What docs/migrate-from-sse.md promises, on the real server. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -15,6 +13,7 @@ import { loadConfig } from '../src/config.js';
 import { defineTool } from '../src/mcp/tool.js';
 import { createLogger } from '../src/observe/logger.js';
 import { type RunningServer, startServer } from '../src/server.js';
+import { freePort } from './helpers/free-port.js';
 import { blocks, read, ROOT } from './helpers/pages.js';
 
 const page = read('docs/migrate-from-sse.md');
@@ -58,15 +57,6 @@ afterAll(async () => {
   await Promise.all(servers.map((server) => server.close()));
   await rm(folder, { recursive: true });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
 
 const at = (path: string, server = both) => new URL(path, server.url);
 const stream = (init: { headers?: object; signal?: AbortSignal } = {}, server = both) =>

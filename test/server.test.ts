@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { loadConfig } from '../src/config.js';
 import { createLogger } from '../src/observe/logger.js';
 import { startServer } from '../src/server.js';
+import { freePort } from './helpers/free-port.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -51,15 +52,6 @@ test('whoever knocks while the server starts is answered as soon as the connecti
   expect(await Promise.all(knocks)).toContain('answered');
   await server.close();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 function knock(port: number): Promise<'answered' | 'refused'> {
   return new Promise((resolve) => {

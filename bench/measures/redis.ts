@@ -1,5 +1,5 @@
 /** What it costs to share sessions, streams and limits between replicas. */
-import { startRedis } from '../redis.js';
+import { hasRedis, startRedis } from '../../test/helpers/redis-server.js';
 import type { Goal, Section } from '../report.js';
 import { median, ratio } from '../stats.js';
 import { type Rounds, runRounds } from './rounds.js';
@@ -7,10 +7,10 @@ import { closeAll, contestant, ERAS, type Setup } from './setup.js';
 
 export async function measureRedis(setup: Setup): Promise<Section> {
   const title = '`tools/call` of a small echo, stores in Redis against stores in memory, every layer on';
-  const redis = await startRedis();
-  if (!redis) {
+  if (!hasRedis) {
     return { title, columns: ['Skipped'], rows: [['redis-server is not installed']], goals: [] };
   }
+  const redis = await startRedis();
   const rows: Section['rows'][number][] = [];
   const goals: Goal[] = [];
   for (const era of ERAS) {
@@ -26,7 +26,7 @@ export async function measureRedis(setup: Setup): Promise<Section> {
     const what = `${era} era: stores in Redis ÷ stores in memory, requests per second`;
     goals.push({ what, reached: share, limit: 0.8, isAtLeast: true });
   }
-  await redis.close();
+  await redis.stop();
   const columns = [
     'Era',
     'In memory, requests per second',

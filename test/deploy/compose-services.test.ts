@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Running, run } from '../helpers/built.js';
 import { type Fetch, httpsFetch } from '../helpers/https-fetch.js';
 import { describeWithPrograms } from '../helpers/programs.js';
-import { freePort, type RedisServer, startRedis } from '../helpers/redis.js';
+import { freePort } from '../helpers/free-port.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { body, stateless } from '../replicas/client.js';
 import { COMPOSE, compose, makeSecrets, type Secrets } from './compose/secrets.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { selfSignedCertificate } from './certificate.js';
 import { type Deployment, deploy, type Replica } from './processes.js';
 import { isInstalled, PROXIES, type Proxy, startProxy } from './proxies.js';
-import { freePort } from './redis.js';
+import { freePort } from './free-port.js';
 
 export const IN_PROCESS = 'TLS in process';
 export const FRONTS = [...PROXIES, IN_PROCESS] as const;

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { newApiKey } from '../../src/identity/api-key-format.js';
 import { type Running, run } from './built.js';
-import { freePort, type RedisServer, startRedis } from './redis.js';
+import { freePort } from './free-port.js';
+import { type RedisServer, startRedis } from './redis-server.js';
 
 type Env = Readonly<Record<string, string>>;
 

@@ -1,12 +1,11 @@
 /** Our server as it runs in production, with HTTPS in process, and an authorization server whose user agrees. */
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tools } from '../../src/tools/index.js';
 import { type AuthorizationServer, startAuthorizationServer } from '../helpers/authorization-server.js';
 import { selfSignedCertificate } from '../helpers/certificate.js';
+import { freePort } from '../helpers/free-port.js';
 import { type AuditLine, serve } from '../helpers/serve.js';
 
 const SCOPES = ['documents:read', 'documents:write'];
@@ -56,14 +55,4 @@ export async function startInteropServer(): Promise<InteropServer> {
       return lines;
     },
   };
-}
-
-/** The public URL names the port before the server listens on it. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
 import { after } from '../stores/after.js';
-import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
 import { agreeing, type Client, clientOf, isQuestion, read, stateless, tally } from './client.js';
 

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { after } from '../stores/after.js';
-import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
 import { type Relay, startRelay } from '../helpers/relay.js';
 import { all, type Client, clientOf, read, stateless, tally } from './client.js';

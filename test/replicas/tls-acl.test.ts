@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
 import { selfSignedCertificate } from '../helpers/certificate.js';
-import { describeWithRedis, freePort, type RedisServer, startRedis } from '../helpers/redis.js';
+import { freePort } from '../helpers/free-port.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
 import { agreeing, all, type Client, clientOf, isQuestion, read, stateless } from './client.js';
 

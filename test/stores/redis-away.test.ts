@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { connect, type Connection } from '../../src/stores/redis/connection.js';
-import { redisEvents } from '../../src/stores/redis/events.js';
-import { redisPlaces } from '../../src/stores/redis/places.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
 import { type EventReader, type SessionRecord, StoreUnavailable } from '../../src/stores/types.js';
 import { after } from './after.js';
-import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { eventsOfOneProcess, placesOfOneProcess } from './one-process.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 
 const MAX_WAIT_MS = 500;
 const LIMIT = { points: 9, windowMs: 60_000 };
@@ -84,8 +84,8 @@ describeWithRedis('while Redis is away', () => {
   });
 
   test('a killed Redis makes strict places refuse, and local ones share', async () => {
-    const strict = redisPlaces({ connection, onFailure: 'strict', replicas: 3 });
-    const local = redisPlaces({ connection, onFailure: 'local', replicas: 3 });
+    const strict = placesOfOneProcess({ connection, onFailure: 'strict', replicas: 3 });
+    const local = placesOfOneProcess({ connection, onFailure: 'local', replicas: 3 });
     await server.stop();
     await until(false);
 
@@ -162,8 +162,8 @@ describeWithRedis('while Redis is away', () => {
     const [here, there] = [open(), open()];
     const options = { maxStreamChars: 100_000, retainMs: 60_000 };
     const [writing, reading] = [
-      redisEvents({ connection: here, ...options }),
-      redisEvents({ connection: there, ...options }),
+      eventsOfOneProcess({ connection: here, ...options }),
+      eventsOfOneProcess({ connection: there, ...options }),
     ];
     await connected(here, there);
     const record = session();
@@ -193,7 +193,7 @@ describeWithRedis('while Redis is away', () => {
   });
 
   test('a stream far larger than what is kept of it is read whole where it is written', async () => {
-    const log = redisEvents({ connection, maxStreamChars: 1000, retainMs: 300 });
+    const log = eventsOfOneProcess({ connection, maxStreamChars: 1000, retainMs: 300 });
     const seen: string[] = [];
     let finish = () => {};
     const ended = new Promise<void>((resolve) => (finish = resolve));
@@ -217,8 +217,8 @@ describeWithRedis('while Redis is away', () => {
     await connected(here, there);
     const options = { maxStreamChars: 1000, retainMs: 60_000 };
     const [writing, reading] = [
-      redisEvents({ connection: here, ...options }),
-      redisEvents({ connection: there, ...options }),
+      eventsOfOneProcess({ connection: here, ...options }),
+      eventsOfOneProcess({ connection: there, ...options }),
     ];
     const record = session();
     const ids: string[] = [];
@@ -240,8 +240,8 @@ describeWithRedis('while Redis is away', () => {
     const [here, there] = [open(), open()];
     await connected(here, there);
     const options = { maxStreamChars: 100_000, retainMs: 60_000 };
-    const dying = redisEvents({ connection: here, ...options });
-    const living = redisEvents({ connection: there, ...options });
+    const dying = eventsOfOneProcess({ connection: here, ...options });
+    const living = eventsOfOneProcess({ connection: there, ...options });
     const record = session();
     const ids: string[] = [];
     const nobody: EventReader = { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} };
@@ -269,8 +269,8 @@ describeWithRedis('while Redis is away', () => {
     const [here, there] = [open(), open()];
     await connected(here, there);
     const options = { maxStreamChars: 100_000, retainMs: 60_000 };
-    const dying = redisEvents({ connection: here, ...options });
-    const living = redisEvents({ connection: there, ...options });
+    const dying = eventsOfOneProcess({ connection: here, ...options });
+    const living = eventsOfOneProcess({ connection: there, ...options });
     const record = session();
     const nobody: EventReader = { onEvent: () => {}, onEnd: () => {} };
     const seen: string[] = [];

@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { until } from '../observe/records.js';
 import { callTool, openSession, post } from '../server/requests.js';
 import { closeAll, start, type Started } from '../server/start.js';

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { redisChanges } from '../../src/stores/redis/logged-bus.js';
 import { connect, type Connection, PREFIX } from '../../src/stores/redis/connection.js';
-import { redisEvents } from '../../src/stores/redis/events.js';
 import { redisOnce } from '../../src/stores/redis/once.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
-import { describeWithRedis, freePort, type RedisServer, startRedis } from '../helpers/redis.js';
+import { eventsOfOneProcess } from './one-process.js';
+import { freePort } from '../helpers/free-port.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 
 const LONG_MS = 60_000;
 const ODD = ['', '"\\\n\r\t\0', '\u2028 \ud83d\ude00', '\\u0000 %s {} \x7f', 'x'.repeat(100_000)];
@@ -47,7 +49,7 @@ describeWithRedis('in Redis', () => {
   /** Uses every store in every way, on a server that refuses what touches two slots at once. */
   async function useAll(): Promise<void> {
     const sessions = redisSessions({ connection, idleMs: LONG_MS });
-    const events = redisEvents({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
+    const events = eventsOfOneProcess({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
     const changes = redisChanges(connection, LONG_MS);
     const record = {
       id: 'session',
@@ -95,7 +97,7 @@ describeWithRedis('in Redis', () => {
   describe('what a session leaves', () => {
     test('is nothing, once it has ended', async () => {
       const sessions = redisSessions({ connection, idleMs: LONG_MS });
-      const events = redisEvents({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
+      const events = eventsOfOneProcess({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
       await useAll().catch(() => {}); // the owner has the one session that he may have
       await sessions.delete('session');
       await events.forget('session');
@@ -110,8 +112,8 @@ describeWithRedis('in Redis', () => {
 
   test.each(ODD)('an event is read as it was written: case %#', async (data) => {
     const [writing, reading] = [0, 1].map(() =>
-      redisEvents({ connection, maxStreamChars: 1_000_000, retainMs: LONG_MS }),
-    ) as [ReturnType<typeof redisEvents>, ReturnType<typeof redisEvents>];
+      eventsOfOneProcess({ connection, maxStreamChars: 1_000_000, retainMs: LONG_MS }),
+    ) as [ReturnType<typeof eventsOfOneProcess>, ReturnType<typeof eventsOfOneProcess>];
     const owner = { id: 'odd "} session', owner: 'odd \n owner' };
     const ids: string[] = [];
     const stream = await writing.begin(owner, 'call', { onEvent: ({ id }) => ids.push(id), onEnd: () => {} });

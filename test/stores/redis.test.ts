@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect, type Connection, PREFIX } from '../../src/stores/redis/connection.js';
 import { redisChanges } from '../../src/stores/redis/logged-bus.js';
-import { redisEvents } from '../../src/stores/redis/events.js';
 import { redisOnce } from '../../src/stores/redis/once.js';
-import { redisPlaces } from '../../src/stores/redis/places.js';
 import { redisRateLimits } from '../../src/stores/redis/rate-limits.js';
 import { redisSessions } from '../../src/stores/redis/sessions.js';
-import { describeWithRedis, type RedisServer, startRedis } from '../helpers/redis.js';
+import { describeWithRedis } from '../helpers/redis.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
 import { onceContract } from './once.contract.js';
+import { eventsOfOneProcess, placesOfOneProcess } from './one-process.js';
 import { placeContract } from './places.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { eventLogContract } from './events.contract.js';
@@ -45,12 +45,15 @@ describeWithRedis('on Redis', () => {
   changeBusContract(async () => redisChanges(await emptied(), 60_000));
   onceContract(async () => redisOnce(await emptied()));
   const shared = { onFailure: 'strict', replicas: 1 } as const;
-  placeContract(async () => redisPlaces({ connection: await emptied(), ...shared }));
+  placeContract(async () => placesOfOneProcess({ connection: await emptied(), ...shared }));
 
   describe('places of several processes', () => {
     test('count together, and those of one that died are free within five seconds', async () => {
       const connection = await emptied();
-      const [here, dying] = [redisPlaces({ connection, ...shared }), redisPlaces({ connection, ...shared })];
+      const [here, dying] = [
+        placesOfOneProcess({ connection, ...shared }),
+        placesOfOneProcess({ connection, ...shared }),
+      ];
       const taken = [here, dying, here, dying].map((places) => places.take('alice', 3));
       expect((await Promise.all(taken)).filter(Boolean)).toHaveLength(3);
       const diedAt = performance.now();
@@ -63,7 +66,10 @@ describeWithRedis('on Redis', () => {
 
     test('are counted again in an emptied Redis', async () => {
       const connection = await emptied();
-      const [here, there] = [redisPlaces({ connection, ...shared }), redisPlaces({ connection, ...shared })];
+      const [here, there] = [
+        placesOfOneProcess({ connection, ...shared }),
+        placesOfOneProcess({ connection, ...shared }),
+      ];
       await Promise.all([here.take('alice', 2), there.take('alice', 2)]);
       await connection.run((client) => client.flushAll());
       while ((await connection.run((client) => client.keys(`${PREFIX}places:*`))).length === 0)
@@ -74,5 +80,5 @@ describeWithRedis('on Redis', () => {
       await Promise.all([here.close(), there.close()]);
     });
   });
-  eventLogContract(async (options) => redisEvents({ connection: await emptied(), ...options }));
+  eventLogContract(async (options) => eventsOfOneProcess({ connection: await emptied(), ...options }));
 });

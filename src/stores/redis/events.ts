@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
-import { type Alive, sayAlive } from './alive.js';
+import type { Alive } from './alive.js';
 import { type Connection, PREFIX } from './connection.js';
 import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL, TELL, TOLD } from './events-scripts.js';
 
@@ -9,6 +9,7 @@ const TAIL_INTERVAL_MS = 1000;
 
 export interface RedisEventsOptions {
   readonly connection: Connection;
+  readonly alive: Alive;
   /** What one stream keeps, its newest event in any case. */
   readonly maxStreamChars: number;
   /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
@@ -40,7 +41,6 @@ type Told = { readonly tail: string } & (
 
 class RedisEvents implements EventLog {
   readonly retainMs: number;
-  readonly #alive: Alive;
   /** Names this process, as the reader and as the writer of streams. */
   readonly #inbox: string;
   /** By token: what a stream's record names as its reader. */
@@ -50,8 +50,7 @@ class RedisEvents implements EventLog {
 
   constructor(private readonly options: RedisEventsOptions) {
     this.retainMs = options.retainMs;
-    this.#alive = sayAlive(options.connection);
-    this.#inbox = this.#alive.inbox;
+    this.#inbox = options.alive.inbox;
     this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
       this.#told(JSON.parse(message) as Told);
     });
@@ -116,7 +115,6 @@ class RedisEvents implements EventLog {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#alive.close();
     this.#unsubscribe();
     [...this.#tails.keys()].forEach((token) => this.#endTail(token));
   }
@@ -191,7 +189,7 @@ class RedisEvents implements EventLog {
 
   /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
   async #endIfLost(tail: Tail, writer: string): Promise<void> {
-    const isDead = (await this.#alive.dead([writer])).length > 0;
+    const isDead = (await this.options.alive.dead([writer])).length > 0;
     const isLost = isDead && tail.maybeLost;
     tail.maybeLost = isDead;
     if (isLost) await this.#run(LOSE, tail.session, tail.stream, []);

@@ -1,4 +1,5 @@
 import type { Stores } from '../types.js';
+import { sayAlive } from './alive.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
 import { redisChanges, redisMail } from './logged-bus.js';
@@ -20,20 +21,22 @@ export interface RedisStoresOptions extends ConnectionOptions {
 export function redisStores(options: RedisStoresOptions): Stores {
   const { replicas, onFailure, sessionIdleMs, streamMaxBytes, streamRetainMs } = options;
   const connection = connect(options);
+  const alive = sayAlive(connection);
   const stores = {
     rateLimits: redisRateLimits({ connection, onFailure, replicas }),
     sessions: redisSessions({ connection, idleMs: sessionIdleMs }),
     changes: redisChanges(connection, streamRetainMs),
     mail: redisMail(connection),
     once: redisOnce(connection),
-    places: redisPlaces({ connection, onFailure, replicas }),
-    events: redisEvents({ connection, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
+    places: redisPlaces({ connection, alive, onFailure, replicas }),
+    events: redisEvents({ connection, alive, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
   };
   return {
     ...stores,
     healthy: connection.healthy,
     serve: withOnePatience,
     close: async () => {
+      alive.close();
       await Promise.all(Object.values(stores).map((store) => store.close()));
       await connection.close();
     },

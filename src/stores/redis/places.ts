@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type PlaceStore, StoreUnavailable } from '../types.js';
-import { sayAlive } from './alive.js';
+import type { Alive } from './alive.js';
 import { type Connection, PREFIX } from './connection.js';
 
 /** An owner's hash expires when no process that counts in it has said so for long. */
@@ -8,15 +8,15 @@ const KEPT_MS = 600_000;
 
 export interface RedisPlacesOptions {
   readonly connection: Connection;
+  readonly alive: Alive;
   /** What happens while Redis is away: `local` gives each replica its share, `strict` lets nobody pass. */
   readonly onFailure: 'local' | 'strict';
   readonly replicas: number;
 }
 
 /** Counts what each owner has open on all replicas together: a hash per owner has each process and its number. */
-export function redisPlaces({ connection, onFailure, replicas }: RedisPlacesOptions): PlaceStore {
+export function redisPlaces({ connection, alive, onFailure, replicas }: RedisPlacesOptions): PlaceStore {
   const own = new Map<string, number>();
-  const alive = sayAlive(connection, () => sayAll());
   const say = (script: string, owner: string, most = 0) => {
     const args = [alive.inbox, String(own.get(owner) ?? 0), String(KEPT_MS), String(most)];
     return connection.run((client) => client.eval(script, { keys: [keyOf(owner)], arguments: args }));
@@ -24,6 +24,7 @@ export function redisPlaces({ connection, onFailure, replicas }: RedisPlacesOpti
   const sayAll = () => {
     for (const owner of own.keys()) say(STATE, owner).catch(() => {}); // said again in time
   };
+  alive.onRevived(sayAll);
   const timer = setInterval(sayAll, KEPT_MS / 3).unref();
 
   const add = (owner: string, by: 1 | -1) => {
@@ -66,7 +67,6 @@ export function redisPlaces({ connection, onFailure, replicas }: RedisPlacesOpti
     },
     async close() {
       clearInterval(timer);
-      alive.close();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { newApiKey } from '../../../src/identity/api-key-format.js';
-import { freePort } from '../../helpers/redis.js';
+import { freePort } from '../../helpers/free-port.js';
 import type { ImageConfig } from './build.js';
 import { states } from './contents.js';
 import { type Container, runContainer } from './run.js';

@@ -10,7 +10,8 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { tryAll } from '../../../scripts/doctor/checks.js';
 import { loadConfig } from '../../../src/config.js';
 import { selfSignedCertificate } from '../../helpers/certificate.js';
-import { describeWithRedis, startRedis } from '../../helpers/redis.js';
+import { describeWithRedis } from '../../helpers/redis.js';
+import { startRedis } from '../../helpers/redis-server.js';
 
 let folder: string;
 beforeAll(async () => {
