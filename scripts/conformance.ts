@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CredentialProxy, startCredentialProxy } from '../test/conformance/credential-proxy.js';
-import { startFixtureServer } from '../test/conformance/server.js';
 import { installSuite, runSuite } from '../test/conformance/suite.js';
 import { onlyHelp } from './only-help.js';
 
@@ -12,6 +11,7 @@ const REQUIRED = { '2025-11-25': 30, '2026-07-28': 37 };
 
 async function conformance(folder: string, proxy: CredentialProxy): Promise<boolean> {
   const origin = `http://localhost:${proxy.port}`;
+  const { startFixtureServer } = await import('../test/conformance/server.js'); // --help does not load all of src/
   const server = await startFixtureServer(origin, folder);
   try {
     let allGood = true;

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { prompts } from '../src/prompts/index.js';
 import { resources } from '../src/resources/index.js';
 import { tools } from '../src/tools/index.js';
-import { type DevOauth, startDevOauth } from './dev-oauth/start.js';
+import type { DevOauth } from './dev-oauth/start.js';
 import { walk } from './dev-oauth/walk.js';
 
 const HELP = `Usage: npm run dev:oauth -- [--walk] [--port N] [--issuer-port N]
@@ -55,6 +55,7 @@ Ctrl-C ends both.
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function main({ walk: isWalk, port, ...values }: ReturnType<typeof readArguments>): Promise<void> {
+  const { startDevOauth } = await import('./dev-oauth/start.js'); // --help does not load all of src/
   const dev = await startDevOauth({
     definitions: { tools, resources, prompts },
     port: Number(port),

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { installSuite } from '../test/conformance/suite.js';
-import { type InteropServer, startInteropServer } from '../test/interop/server.js';
+import type { InteropServer } from '../test/interop/server.js';
 import {
   CLIENTS,
   type InteropClient,
@@ -64,6 +64,7 @@ function say(isGood: boolean, line: string): void {
 }
 
 async function interop(isWritten: boolean): Promise<void> {
+  const { startInteropServer } = await import('../test/interop/server.js'); // --help does not load all of src/
   const server = await startInteropServer();
   const results = [];
   let isRefused = false;

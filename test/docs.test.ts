@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe as group, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe as group, expect, test } from '@jest/globals';
 import { SECTIONS } from '../src/config-schema.js';
 import { describe } from '../src/config-values.js';
 import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/refusal.js';
@@ -10,7 +10,8 @@ import {
   anchors,
   type Block,
   blocks,
-  cloneWith,
+  type Clones,
+  clonesWith,
   folders,
   links,
   pages,
@@ -155,35 +156,35 @@ const NOT_OURS = `
   MCP_API_KEY AUTH_HEADER CLIENT_ID MCP_AUTO_OPEN_ENABLED
 `.split(/\s+/);
 
-group('the code of', () => {
-  const codeOf = (path: string): readonly Block[] =>
-    blocks(read(path)).filter(({ language }) => language === 'ts');
+group('the code of the pages', () => {
+  const codeOf = (path: string) => blocks(read(path)).filter(({ language }) => language === 'ts');
+  const shown = all.map((path) => ({ path, code: codeOf(path) })).filter(({ code }) => code.length > 0);
+  const isTest = ({ path }: Block) => path.endsWith('.test.ts');
   const node = (cwd: string, ...args: string[]) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8' });
     return { status, output: status === 0 ? '' : stdout + stderr };
   };
+  let clones: Clones;
+  beforeAll(() => {
+    clones = clonesWith(shown);
+  });
+  afterAll(() => clones.remove());
 
-  test.each(all.filter((path) => codeOf(path).length > 0))(
-    '%s compiles, and its tests pass',
+  test('names the files it goes into', () => {
+    expect(shown.length).toBeGreaterThan(0);
+    expect(problems((path) => codeOf(path).filter((block) => block.path === ''))).toEqual({});
+  });
+
+  test('compiles', () => {
+    const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json'];
+    expect(node(clones.folder, ...tsc)).toEqual({ status: 0, output: '' });
+  }, 60_000);
+
+  test.each(shown.filter(({ code }) => code.some(isTest)).map(({ path }) => path))(
+    'has tests that pass: %s',
     (path) => {
-      const code = codeOf(path);
-      expect(code.filter((block) => block.path === '')).toEqual([]);
-      const clone = cloneWith(code);
-      try {
-        const compiled = node(
-          clone.folder,
-          'node_modules/typescript/bin/tsc',
-          '--noEmit',
-          '-p',
-          'tsconfig.json',
-        );
-        expect(compiled).toEqual({ status: 0, output: '' });
-        if (!code.some((block) => block.path.endsWith('.test.ts'))) return;
-        const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--ci', '-i'];
-        expect(node(clone.folder, ...jest)).toEqual({ status: 0, output: '' });
-      } finally {
-        clone.remove();
-      }
+      const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--ci', '-i'];
+      expect(node(clones.of(path), ...jest)).toEqual({ status: 0, output: '' });
     },
     60_000,
   );

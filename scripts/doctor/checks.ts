@@ -5,7 +5,10 @@ import { checkHost, checkOrigins, checkProxies } from './addresses.js';
 import { checkAudit, checkCertificates, checkKeyFile } from './files.js';
 import { type Check, type Finding, problem } from './finding.js';
 import { checkIssuers } from './issuers.js';
-import { checkRedis } from './redis.js';
+
+/** Loads the client of Redis only where there is one to try. */
+const checkRedis: Check = async (config, now) =>
+  config.REDIS_URL === undefined ? [] : (await import('./redis.js')).checkRedis(config, now);
 
 const CHECKS: readonly (readonly [name: string, check: Check, uses: readonly (keyof Config)[]])[] = [
   ['host', checkHost, ['PUBLIC_URL', 'ALLOWED_HOSTS']],

@@ -86,16 +86,38 @@ const EMPTY_LISTS = {
     "import type { PromptDefinition } from '../mcp/tool.js';\nexport const prompts: readonly PromptDefinition[] = [];\n",
 };
 
-/** A clone of the project with a page's code in it. A page that brings its own settings has done without the samples. */
-export function cloneWith(code: readonly Block[]): { readonly folder: string; remove(): void } {
+export interface Clones {
+  /** Of all clones, with settings that compile them together. */
+  readonly folder: string;
+  /** The clone with the code of that page. */
+  of(path: string): string;
+  remove(): void;
+}
+
+/** For each page a clone of the project with its code in it. */
+export function clonesWith(
+  shown: readonly { readonly path: string; readonly code: readonly Block[] }[],
+): Clones {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'docs-')));
+  const of = (path: string) => join(folder, path.replaceAll(/\W/g, '-'));
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+  const settings = JSON.parse(read('tsconfig.json')) as object;
+  const include = ['*/src', '*/test'];
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...settings, include }));
+  for (const { path, code } of shown) cloneWith(of(path), code);
+  return { folder, of, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** A page that brings its own settings has done without the samples. */
+function cloneWith(folder: string, code: readonly Block[]): void {
   const hasOwnTools = code.some(({ path }) => path === 'src/tools/settings.ts');
   const isKept = (source: string) => {
     const path = relative(ROOT, source);
     return !hasOwnTools || !/^src[\\/](tools|resources|prompts)$/.test(path);
   };
   cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: isKept });
-  for (const file of ['package.json', 'tsconfig.json', 'jest.config.js', 'test/serial-runner.js'])
+  for (const file of ['package.json', 'jest.config.js', 'test/serial-runner.js'])
     cpSync(join(ROOT, file), join(folder, file));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   const files = new Map(hasOwnTools ? Object.entries(EMPTY_LISTS) : []);
@@ -104,5 +126,4 @@ export function cloneWith(code: readonly Block[]): { readonly folder: string; re
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
-  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }

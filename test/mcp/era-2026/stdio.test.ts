@@ -1,11 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 const CHILD = fileURLToPath(new URL('children/stdio.ts', import.meta.url));
-const clients: Client[] = [];
-afterEach(() => Promise.all(clients.splice(0).map((client) => client.close())));
 
 async function connect(era: string): Promise<Client> {
   const versionNegotiation = era === '2026' ? { mode: { pin: '2026-07-28' } } : {};
@@ -14,28 +12,30 @@ async function connect(era: string): Promise<Client> {
     { capabilities: { elicitation: {} }, versionNegotiation },
   );
   client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { name: 'Ada' } }));
-  clients.push(client);
   const args = ['--import', 'tsx', CHILD];
   await client.connect(new StdioClientTransport({ command: process.execPath, args, stderr: 'ignore' }));
   return client;
 }
 
 describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
+  let client: Client;
+  beforeAll(async () => {
+    client = await connect(era);
+  });
+  afterAll(() => client.close());
+
   test('is served by a server that offers only tools', async () => {
-    const client = await connect(era);
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(['ask', 'fail']);
     expect(client.getServerCapabilities()).not.toHaveProperty('prompts');
   });
 
   test('is asked, and the tool goes on with the answer', async () => {
-    const client = await connect(era);
     const result = await client.callTool({ name: 'ask', arguments: {} });
     expect(result.content).toEqual([{ type: 'text', text: 'Hello Ada' }]);
   });
 
   test('is told nothing of the inside by a tool that fails', async () => {
-    const client = await connect(era);
     const result = await client.callTool({ name: 'fail', arguments: {} });
     expect(result.isError).toBe(true);
     expect(JSON.stringify(result)).toMatch(/Internal error \(request [\w-]+\)/);
