@@ -31,7 +31,7 @@ test('without its samples the template compiles, passes the tests of what they t
   }
   expect(read('README.md')).not.toMatch(/npm run demo|--remove-samples/);
   expect(read('.env.example')).not.toContain('FILES_ROOT');
-  node('node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json');
+  node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json');
   node(...JEST, 'test/config.test.ts', 'test/config-docs.test.ts');
 
   const { PATH = '', SystemRoot = '' } = process.env;
