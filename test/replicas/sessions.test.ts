@@ -142,10 +142,10 @@ describeWithRedis('a session on three replicas', () => {
     heard.abort();
     await deafening;
     admin.destroy();
+    expect(status).toBe(202);
     await call.ended;
 
     expect(killed).toBeGreaterThanOrEqual(3);
-    expect(status).toBe(202);
     expect(call.messages().filter(isAnswer)).toHaveLength(1);
     expect(call.messages().at(-1)?.result?.['structuredContent']).toEqual({ path, deleted: true });
   });

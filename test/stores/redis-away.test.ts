@@ -158,6 +158,22 @@ describeWithRedis('while Redis is away', () => {
     await sessions.close();
   });
 
+  test('a subscriber that is cut off, again and again, comes back without Redis being away', async () => {
+    const changes: boolean[] = [];
+    const watched = connect({ url: server.url, onChange: (available) => void changes.push(available) });
+    watched.subscribe('mcp:any', () => {});
+    await connected(watched);
+    const until = performance.now() + 600; // it is probed twice a second
+    while (performance.now() < until) {
+      await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+      await watched.run((client) => client.get('any'));
+    }
+    await new Promise<void>((resolve) => watched.onSubscribed(resolve));
+
+    expect(changes).toEqual([true]);
+    await watched.close();
+  });
+
   test('a reader whose messages are cut off still gets every event once, in order, and the end', async () => {
     const [here, there] = [open(), open()];
     const options = { maxStreamChars: 100_000, retainMs: 60_000 };
@@ -173,9 +189,9 @@ describeWithRedis('while Redis is away', () => {
       onEnd: () => {},
     });
     const seen: string[] = [];
-    const ended = new Promise<void>((resolve) => {
+    const ended = new Promise<void>((resolve, reject) => {
       const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
-      void reading.resume(record, String(first[0]), reader);
+      reading.resume(record, String(first[0]), reader).catch(reject);
     });
     const sent = [];
     for (let i = 0; i < 30; i++) {
@@ -226,8 +242,8 @@ describeWithRedis('while Redis is away', () => {
       onEvent: ({ id }) => void ids.push(id),
       onEnd: () => {},
     });
-    const ended = new Promise<unknown>((resolve) => {
-      void reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: resolve });
+    const ended = new Promise<unknown>((resolve, reject) => {
+      reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: resolve }).catch(reject);
     });
     await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
     await Promise.all(Array.from({ length: 50 }, () => stream.append('x'.repeat(500))));

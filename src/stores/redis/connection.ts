@@ -12,6 +12,8 @@ const CONNECT_TIMEOUT_MS = 2000;
 /** After a cut link the old connection may be dead for good, and nobody says so. Longer than between two probes. */
 const SILENCE_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
+/** A subscriber that is cut off is soon back, and what it missed is read: only one that stays away counts. */
+const MAX_DEAF_MS = 1000;
 
 export interface ConnectionOptions {
   /** `redis://` or `rediss://`, with user and password. */
@@ -49,6 +51,7 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
   let isNewlySubscribed = false;
   let wasSlow = false;
   let isProbing = false;
+  let deafSince: number | undefined = Number.NEGATIVE_INFINITY; // not subscribed yet
   const onSubscribed = new Set<() => void>();
 
   const setAvailable = (now: boolean, error?: unknown) => {
@@ -60,6 +63,15 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
     lastError = error;
     setAvailable(false, error);
   });
+  const hear = async () => {
+    try {
+      await subscriber.ping();
+      deafSince = undefined;
+    } catch (error) {
+      deafSince ??= performance.now();
+      if (performance.now() - deafSince > MAX_DEAF_MS) throw error;
+    }
+  };
   // After a command that had no answer nothing else is tried: only the probe waits for Redis to come back.
   const probe = async () => {
     if (isProbing) return; // a socket that is written to never counts as silent
@@ -67,14 +79,14 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
     try {
       // A write: one that is full, or only a replica, answers a ping.
       const write = client.set(`${PREFIX}probe`, '', { PX: PROBE_INTERVAL_MS });
-      const answered = Promise.all([write, subscriber.ping()]).finally(() => (isProbing = false));
+      const answered = Promise.all([write, hear()]).finally(() => (isProbing = false));
       const patience = new Patience();
       await patience.wait(answered);
       const isSlow = patience.usedMs >= SLOW_MS;
       if (isSlow && wasSlow) return setAvailable(false, new DeadlineExceeded('slow answers'));
       wasSlow = isSlow;
       setAvailable(true);
-      if (!isNewlySubscribed) return;
+      if (!isNewlySubscribed || deafSince !== undefined) return;
       isNewlySubscribed = false;
       for (const listener of onSubscribed) listener();
     } catch (error) {
