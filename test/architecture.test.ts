@@ -33,7 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // The samples share how a document's path is written.
   resources: 'mcp/tool, zod, tools/document-path',
   prompts: 'mcp/tool, zod, tools/document-path',
-  // The SDK for `envelope` alone: its own classifier says what belongs to which era.
+  // The SDK for `era` alone: its own classifier says what belongs to which era.
   mcp:
     'zod, refusal, ajv, @modelcontextprotocol/server, ' +
     'type express, type identity, type observe, type stores',
@@ -57,7 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
 /** The files of `layers` that check nothing themselves; the only ones that a layer may import. */
 const LAYER_HELPERS = ['client-address', 'parse-json', 'request-path'];
 /** The only files that know an SDK: an era can change or leave without the rest. */
-const SDK_FILES = ['mcp/envelope', 'mcp/era-2025/engine', 'mcp/era-2026/engine', 'mcp/era-2026/stdio'];
+const SDK_FILES = ['mcp/era', 'mcp/era-2025/engine', 'mcp/era-2026/engine', 'mcp/era-2026/stdio'];
 const ENTRIES = ['main', 'stdio'];
 
 interface Import {

@@ -1,8 +1,8 @@
 /** Reads once what a request says in MCP's terms, and refuses what contradicts itself. Everything after only reads it. */
-import { classifyInboundRequest, type InboundLadderRejection } from '@modelcontextprotocol/server';
 import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 import type { Catalog } from './catalog.js';
+import { eraClassifier } from './era.js';
 import { readMessage } from './json-rpc.js';
 import type { Envelope, JsonRpcMessage } from './message.js';
 import { requireTrueHeaders } from './mirrored-headers.js';
@@ -17,8 +17,9 @@ export const VERSIONS_2025: readonly string[] = ['2025-11-25', '2025-06-18', '20
  * @throws {RefusedRequest} `malformed_message`, `header_mismatch`, `unsupported_version`, `method_not_allowed`
  */
 export function envelope(catalog: Catalog, ssePaths: readonly string[] = []): RequestHandler {
+  const eraOf = eraClassifier();
   return function envelope(req, _res, next) {
-    const read = req.method === 'POST' ? readPost(req, catalog) : readSessionOperation(req);
+    const read = req.method === 'POST' ? readPost(req, catalog, eraOf) : readSessionOperation(req);
     req.envelope = ssePaths.includes(req.path) ? overSse(req, read) : read;
     const { era, method, protocolVersion } = req.envelope;
     req.audit.note({
@@ -48,11 +49,11 @@ function overSse(req: Request, read: Envelope): Envelope {
   return { ...read, isSse: true, sessionId: sessionId ?? '' };
 }
 
-function readPost(req: Request, catalog: Catalog): Envelope {
+function readPost(req: Request, catalog: Catalog, eraOf: ReturnType<typeof eraClassifier>): Envelope {
   const { kind, message } = readMessage(req.body);
   const { id, method } = message;
   try {
-    const era = classify(req, message);
+    const era = eraOf(message, header(req, 'mcp-protocol-version'));
     const is2026Request = era === '2026' && kind === 'request';
     const target = targetOf(message);
     const protocolVersion =
@@ -75,30 +76,6 @@ function readPost(req: Request, catalog: Catalog): Envelope {
     if (kind !== 'request' || id === undefined || !(error instanceof RefusedRequest)) throw error;
     throw new RefusedRequest(error.code, { ...error.options, id });
   }
-}
-
-/** The SDK's classifier decides; nobody guesses. */
-function classify(req: Request, message: JsonRpcMessage): Envelope['era'] {
-  const version = header(req, 'mcp-protocol-version');
-  const outcome = classifyInboundRequest({
-    httpMethod: 'POST',
-    body: message,
-    ...(version !== undefined && { protocolVersionHeader: version }),
-  });
-  if (outcome.kind === 'reject') throw toRefusal(outcome);
-  return outcome.kind === 'modern' ? '2026' : '2025';
-}
-
-/** The classifier's messages quote what the client sent; ours do not. */
-function toRefusal({ code, cell }: InboundLadderRejection): RefusedRequest {
-  const detail = { reason: cell };
-  if (code === -32020) return new RefusedRequest('header_mismatch', { detail });
-  if (code !== -32602) return new RefusedRequest('malformed_message', { detail });
-  return new RefusedRequest('malformed_message', {
-    detail,
-    rpcCode: code,
-    message: 'Invalid or missing _meta',
-  });
 }
 
 function claimedVersion(req: Request, { params }: JsonRpcMessage): string | undefined {
