@@ -8,9 +8,10 @@ import { parse, stringify } from 'yaml';
 import { written } from '../../scripts/alert-rules.js';
 import { unknownMetrics } from '../../scripts/deploy/lint-availability.js';
 import { REFUSAL_CODES } from '../../src/refusal.js';
-import { read, ROOT } from '../helpers/pages.js';
+import { blocks, pages, read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { type AlertCase, CASES } from './alert-series.js';
+import { unknownLabels } from './metric-labels.js';
 
 interface Rule {
   readonly alert?: string;
@@ -26,7 +27,7 @@ const { groups } = parse(read(RULES)) as { readonly groups: readonly { readonly 
 const rules = groups.flatMap((group) => group.rules);
 const alerts = rules.filter((rule) => rule.alert !== undefined);
 const names = alerts.map(({ alert = '' }) => alert);
-const pages = readdirSync(join(ROOT, 'docs/runbooks')).filter((name) => name !== 'README.md');
+const runbooks = readdirSync(join(ROOT, 'docs/runbooks')).filter((name) => name !== 'README.md');
 
 describeWithPrograms(['promtool'], 'by promtool', () => {
   test('each alert fires on series that mean it, and not on those that come near', () => {
@@ -39,8 +40,7 @@ describeWithPrograms(['promtool'], 'by promtool', () => {
   });
 
   test('every query of the dashboard and of the objectives is one', () => {
-    const blocks = [...read('docs/slo.md').matchAll(/^```\n(.*?)^```$/gms)].map(([, text = '']) => text);
-    const queries = [...dashboardQueries(), ...blocks];
+    const queries = [...dashboardQueries(), ...pageQueries()];
     const groups = [{ name: 'all', rules: queries.map((expr, i) => ({ record: `q${i}`, expr })) }];
     expect(promtool('check', { groups })).toBe('');
     expect(queries.length).toBeGreaterThan(25);
@@ -73,9 +73,14 @@ function dashboardQueries(): readonly string[] {
   return all.map((expr) => expr.replaceAll('$__rate_interval', '1m'));
 }
 
+function pageQueries(): readonly string[] {
+  const all = pages().flatMap((page) => blocks(read(page)));
+  return all.filter(({ language }) => language === 'promql').map(({ text }) => text);
+}
+
 test('every alert has its series, its page and a link to it; every page its alert', () => {
   expect(Object.keys(CASES)).toEqual(names);
-  expect(pages.sort()).toEqual(names.map((name) => `${name}.md`).sort());
+  expect(runbooks.sort()).toEqual(names.map((name) => `${name}.md`).sort());
   const index = [
     ...read('docs/runbooks/README.md').matchAll(/^\| \[(\w+)\]\(\1\.md\) \| (\w+) \| (.+) \|$/gm),
   ];
@@ -101,6 +106,15 @@ test('rules and dashboard name only metrics, recorded rules and refusal codes th
   const codes = queries.flatMap((text) => [...text.matchAll(/\bcode=~?"([^"]+)"/g)].map(([, list]) => list));
   const known: readonly string[] = REFUSAL_CODES;
   expect(codes.flatMap((list) => list?.split('|')).filter((code) => !known.includes(code ?? ''))).toEqual([]);
+});
+
+test('they ask for labels and bounds that these metrics have', async () => {
+  const queries = [...rules.map(({ expr }) => expr), ...dashboardQueries(), ...pageQueries()];
+
+  expect(await unknownLabels(queries)).toEqual([]);
+  const wrong =
+    'mcp_server_operation_duration_seconds_bucket{outcome="ok",le="0.3"} + mcp_server_refusals_total{tool="t"}';
+  expect(await unknownLabels([wrong])).toEqual(['le="0.3"', 'tool="t"']);
 });
 
 test('what the Kubernetes component has is what `npm run docs:alerts` writes', () => {

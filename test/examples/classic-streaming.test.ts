@@ -1,12 +1,13 @@
-import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { text } from 'node:stream/consumers';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readStream } from '../../examples/classic-streaming/client.js';
 import { type ClassicServer, startClassicServer } from '../../examples/classic-streaming/server.js';
+import { shownFor } from '../docs/shell-blocks.js';
+import { blocks, read, ROOT } from '../helpers/pages.js';
+import { openShell, type Shell } from '../helpers/shell.js';
 
 let server: ClassicServer;
-afterEach(() => server.close());
+afterEach(() => server?.close());
 
 test('a message is read before the next one is written', async () => {
   const reader = new EventEmitter();
@@ -50,10 +51,35 @@ test('only GET /stream is answered', async () => {
   expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([405, 404]);
 });
 
-test('the client shows when each message came', async () => {
-  server = await startClassicServer(0, async () => {});
-  const command = ['--import', 'tsx', 'examples/classic-streaming/client.ts', server.url.href];
-  const client = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] });
+describe('the commands of the page', () => {
+  const PAGE = 'examples/classic-streaming/README.md';
+  const commands = shownFor('examples/classic-streaming').map(({ text }) => text);
+  const [serving, reading] = ['server.ts', 'client.ts'].map((file) =>
+    commands.find((one) => one.endsWith(file)),
+  );
+  let shell: Shell;
+  beforeEach(() => {
+    shell = openShell();
+    shell.standIn('npx', '[ "$1" = tsx ]', 'shift', 'exec node --import tsx "$@"');
+  });
+  afterEach(() => shell.remove());
 
-  expect(await text(client.stdout)).toMatch(/^( +\d+\.\d s {2}Message \d\/5\n){5}$/);
+  test('are two: one serves, and says where', async () => {
+    expect(commands).toHaveLength(2);
+    const child = shell.start(`exec ${serving} 0`, {}, ROOT);
+    const [line] = (await once(child.stdout?.setEncoding('utf8') ?? child, 'data')) as [string];
+    const statuses = await fetch(line.replace('Streaming on ', '').trim(), { method: 'POST' });
+    child.kill();
+    await once(child, 'close');
+
+    expect(statuses.status).toBe(405);
+  });
+
+  test('the other shows when each message came, as on the page', async () => {
+    server = await startClassicServer(0, async () => {});
+    const { stdout } = await shell.run(`${reading} ${server.url.href}`, {}, ROOT);
+    const [shown] = blocks(read(PAGE)).filter(({ language }) => language === 'text');
+
+    expect(stdout.replaceAll(/\d+\.\d/g, '…')).toBe(shown?.text.replaceAll(/\d+\.\d/g, '…'));
+  });
 });

@@ -45,9 +45,12 @@ export interface Block {
   readonly text: string;
 }
 
+/** Those of a list stand as far to the right as their item. */
 export function blocks(page: string): readonly Block[] {
-  return [...page.matchAll(/^```(\w*) ?(\S*)\n(.*?)^```$/gms)].map(
-    ([, language = '', path = '', text = '']) => ({ language, path, text }),
+  return [...page.matchAll(/^( *)```([^\s`]*) ?([^\n]*)\n(.*?)^\1```$/gms)].map(
+    ([, indent = '', language = '', path = '', text = '']) => {
+      return { language, path, text: text.replaceAll(new RegExp(`^${indent}`, 'gm'), '') };
+    },
   );
 }
 

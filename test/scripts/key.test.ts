@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { apiKeyVerifier } from '../../src/identity/api-key.js';
+import { shownFor } from '../docs/shell-blocks.js';
+import { openShell, type Shell, standInForNpm } from '../helpers/shell.js';
 
 let folder: string;
 let file: string;
@@ -25,13 +27,15 @@ function key(...args: readonly string[]): Promise<Outcome> {
 
 const create = (...more: readonly string[]) => key('create', '--name', 'Ann', '--scopes', 'a b', ...more);
 const idOf = (secret: string) => secret.split('_')[2] ?? '';
-const accepts = async ({ stdout }: Outcome) => {
-  const verifier = await apiKeyVerifier({ file });
-  return verifier.verify(stdout.trim()).then(
-    () => true,
-    () => false,
+/** `undefined` when the secret is refused. */
+const scopesOf = async (path: string, secret: string) => {
+  const verifier = await apiKeyVerifier({ file: path });
+  return verifier.verify(secret.trim()).then(
+    ({ scopes }) => scopes,
+    () => undefined,
   );
 };
+const accepts = async ({ stdout }: Outcome) => (await scopesOf(file, stdout)) !== undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'keys-'));
@@ -39,22 +43,44 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-test('a key is printed once, works, is listed, and stops working when revoked', async () => {
-  const created = await create('--expires', '90d');
-  expect(created.stdout).toMatch(/^mcp_live_\w+\n$/);
-  expect(await accepts(created)).toBe(true);
-  expect((await stat(file)).mode & 0o777).toBe(0o600);
+describe('by the commands of the pages', () => {
+  const shown = shownFor('scripts/key').map(({ text }) => text);
+  const isCreating = (commands: string) => commands.includes(' create ');
+  const FILE = 'api-keys.json';
+  let shell: Shell;
+  beforeEach(() => {
+    shell = openShell();
+    standInForNpm(shell);
+  });
+  afterEach(() => shell.remove());
 
-  const listed = await key('list');
-  expect(listed.stdout).toContain(`${idOf(created.stdout)}\tactive`);
-  const { keys } = JSON.parse(await readFile(file, 'utf8')) as { keys: { secrets: { hash: string }[] }[] };
-  expect(listed.stdout).not.toContain(keys[0]?.secrets[0]?.hash);
-  expect(listed.stdout).not.toContain(created.stdout.trim());
+  test('a key is printed once, works, is listed, gets a new secret, and stops working when revoked', async () => {
+    const secrets = new Map<string, string>();
+    for (const command of shown.filter(isCreating)) {
+      const [, path = '', scopes = ''] = /--file (\S+) .*--scopes "([^"]+)"/.exec(command) ?? [];
+      const made = join(shell.folder, path);
+      await mkdir(dirname(made), { recursive: true });
+      const { stdout } = await shell.run(command);
+      secrets.set(path, stdout.trim());
 
-  expect(await key('revoke', idOf(created.stdout))).toMatchObject({ code: 0, stdout: '' });
-  expect(await accepts(created)).toBe(false);
-  expect((await key('list')).stdout).toContain('revoked');
-}, 30_000);
+      expect(stdout).toMatch(/^mcp_live_\w+\n$/);
+      expect(await scopesOf(made, stdout)).toEqual(scopes.split(' '));
+      expect((await stat(made)).mode & 0o777).toBe(0o600);
+    }
+    const own = join(shell.folder, FILE);
+    const secret = String(secrets.get(FILE));
+    const { keys } = JSON.parse(await readFile(own, 'utf8')) as { keys: { secrets: { hash: string }[] }[] };
+    const others = shown.filter((commands) => !isCreating(commands)).join('');
+    const { stdout, stderr } = await shell.run(others.replaceAll(/\bID\b/g, idOf(secret)));
+    const [changed = ''] = /^mcp_live_\w+$/m.exec(stdout) ?? [];
+
+    expect(stdout).toContain(`${idOf(secret)}\tactive`);
+    expect(stdout).not.toContain(keys[0]?.secrets[0]?.hash);
+    expect(stdout).not.toContain(secret);
+    expect([idOf(changed), stderr]).toEqual([idOf(secret), expect.stringContaining('is revoked')]);
+    expect([await scopesOf(own, secret), await scopesOf(own, changed)]).toEqual([undefined, undefined]);
+  }, 60_000);
+});
 
 test('a rotation keeps the old secret for the overlap, or not at all', async () => {
   const first = await create();

@@ -1,18 +1,21 @@
 import { exec, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { shownFor } from '../docs/shell-blocks.js';
 import { type Running, run } from '../helpers/built.js';
 import { readRecords, until } from '../observe/records.js';
 import { discover, openStream } from './requests.js';
 
 jest.setTimeout(60_000); // each test starts a process, the first one builds it
 
+/** The command of the page on a full disk. */
+const [rotation] = shownFor('server/process');
 const testWithCurl = spawnSync('curl', ['--version']).status === 0 ? test : test.skip;
 const SERVING = /^Serving MCP on (\S+)$/m;
 const KEY = /^ {2}(mcp_\S+)$/m;
@@ -174,9 +177,11 @@ describe('signals', () => {
     const sendMore = () => calls.push(...Array.from({ length: 10 }, () => discover(url)));
     await discover(url);
     sendMore();
-    await rename(audit, `${audit}.1`);
+    const rotated = promisify(exec)(String(rotation?.text).replace('PID', String(server.child.pid)), {
+      cwd: folder,
+    });
     sendMore();
-    server.child.kill('SIGHUP');
+    await rotated;
     sendMore();
     await until(async () => (await readFile(audit, 'utf8').catch(() => undefined)) !== undefined);
     await discover(url);

@@ -1,0 +1,143 @@
+/** The secrets that the pages have made, as the manifests mount them, the configuration reads them and Redis takes them. */
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createClient } from 'redis';
+import { loadConfig } from '../../src/config.js';
+import { selfSignedCertificate } from '../helpers/certificate.js';
+import { read, ROOT } from '../helpers/pages.js';
+import { describeWithPrograms } from '../helpers/programs.js';
+import { type RedisServer, startRedis } from '../helpers/redis-server.js';
+import { openShell, type Shell } from '../helpers/shell.js';
+import { exists, namespaces, neededSecrets } from './deployed.js';
+import { shownFor } from './shell-blocks.js';
+
+const blocks = shownFor('docs/secrets');
+const find = (words: RegExp) => blocks.find(({ text }) => words.test(text));
+const creation = find(/^kubectl create namespace /);
+const stateKey = find(/^openssl rand /);
+const password = find(/^redis-cli /m);
+const certificate = find(/^openssl s_client /);
+
+test('every block with openssl is one of those below', () => {
+  expect(new Set(blocks)).toEqual(new Set([creation, stateKey, password, certificate]));
+});
+
+describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on deploying makes', () => {
+  let shell: Shell;
+  let calls: readonly (readonly string[])[];
+  let redis: RedisServer;
+
+  beforeAll(async () => {
+    shell = openShell();
+    shell.standIn('kubectl', `printf '%s\\0' "$@" '' >>'${join(shell.folder, 'calls')}'`);
+    await shell.run(String(creation?.text), {}, ROOT);
+    const recorded = readFileSync(join(shell.folder, 'calls'), 'utf8').split('\0\0');
+    calls = recorded.filter(Boolean).map((call) => call.split('\0'));
+    // As the page says, the file itself has nobody who may administer: here somebody has to look.
+    const users = join(shell.folder, 'users.acl');
+    writeFileSync(users, `${literals()['users.acl']}user admin on nopass ~* &* +@all\n`);
+    redis = await startRedis(undefined, '--aclfile', users);
+  });
+  afterAll(async () => {
+    await redis?.stop();
+    shell?.remove();
+  });
+
+  const literals = (): Readonly<Record<string, string>> => {
+    const pairs = calls.flat().flatMap((arg) => [...arg.matchAll(/^--from-literal=([^=]+)=(.*)$/gs)]);
+    return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, value]));
+  };
+  const canLogIn = async (user: string, secret: string) => {
+    const url = `redis://${user}:${secret}@127.0.0.1:${redis.port}`;
+    const client = createClient({ url, socket: { reconnectStrategy: false } });
+    client.on('error', () => {});
+    const isIn = await client.connect().then(
+      () => true,
+      () => false,
+    );
+    client.destroy();
+    return isIn;
+  };
+
+  test('is every Secret that the manifests mount, in their namespace, with the names that they read', () => {
+    const secrets = calls.filter((call) => call.includes('secret'));
+    const names = secrets.map((call) => call[call.indexOf('generic') + 1]);
+    const spaces = secrets.map((call) => call[call.indexOf('-n') + 1] ?? '');
+    const manifests = ['base/deployment', 'base/settings.env', 'components/redis/valkey'].map((name) =>
+      read(`deploy/kubernetes/${name.endsWith('.env') ? name : `${name}.yaml`}`),
+    );
+    const keys = calls.flat().flatMap((arg) => /^--from-\w+=([^=]+)/.exec(arg)?.[1] ?? []);
+
+    expect(new Set(names)).toEqual(new Set(neededSecrets));
+    expect(spaces.filter((name) => !namespaces.has(name))).toEqual([]);
+    expect(calls[0]).toEqual(['create', 'namespace', spaces[0]]);
+    expect(keys).toHaveLength(5);
+    expect(keys.filter((key) => !manifests.some((text) => text.includes(`/${key}`)))).toEqual([]);
+  });
+
+  test('starts a server', () => {
+    const { 'redis-url': REDIS_URL, 'state-keys': STATE_KEYS, 'audit-hmac-key': AUDIT_HMAC_KEY } = literals();
+
+    expect(() => loadConfig({ REPLICAS: '3', REDIS_URL, STATE_KEYS, AUDIT_HMAC_KEY })).not.toThrow();
+  });
+
+  test('lets the user of the URL into Redis, and nobody else', async () => {
+    const { username, password: secret, hostname, protocol } = new URL(String(literals()['redis-url']));
+    const rights = /^user mcp on >SECRET (.*)$/m.exec(read('src/stores/README.md'))?.[1];
+    const acl = String(literals()['users.acl']);
+
+    expect(acl.replace(/#[0-9a-f]{64}/, '#HASH')).toBe(
+      `user default off\nuser ${username} on #HASH ${rights}\n`,
+    );
+    expect([protocol, exists('service', hostname)]).toEqual(['rediss:', true]);
+    expect(await canLogIn(username, secret)).toBe(true);
+    expect(await canLogIn(username, 'another')).toBe(false);
+    expect(await canLogIn('default', secret)).toBe(false);
+  });
+
+  test('changes its password by the commands of the page on keys, with both for a while', async () => {
+    const { username, password: old } = new URL(String(literals()['redis-url']));
+    const old_hash = /#([0-9a-f]{64})/.exec(String(literals()['users.acl']))?.[1] ?? '';
+    shell.standIn(
+      'redis-cli',
+      `PATH=\${PATH#*:} exec redis-cli -p ${redis.port} --user admin --pass any "$@"`,
+    );
+    const [before = '', after = ''] = String(password?.text).split(/(?<=\n)(?=.*\$old_hash)/);
+
+    await shell.run(before, { new_password: 'a-new-one' });
+    expect([await canLogIn(username, old), await canLogIn(username, 'a-new-one')]).toEqual([true, true]);
+    await shell.run(after, { old_hash });
+    expect([await canLogIn(username, old), await canLogIn(username, 'a-new-one')]).toEqual([false, true]);
+  });
+});
+
+describeWithPrograms(['openssl'], 'openssl on the pages', () => {
+  let shell: Shell;
+  beforeAll(() => {
+    shell = openShell();
+  });
+  afterAll(() => shell?.remove());
+
+  test('makes a key for STATE_KEYS', async () => {
+    const { stdout } = await shell.run(String(stateKey?.text));
+    const old = Buffer.alloc(32, 1).toString('base64url');
+
+    expect(() => loadConfig({ STATE_KEYS: `${old},${stdout}` })).not.toThrow();
+    expect(() => loadConfig({ STATE_KEYS: stdout.slice(0, 20) })).toThrow('STATE_KEYS');
+  });
+
+  test('shows until when the certificate that is served is good, and for whom', async () => {
+    const server = createServer(selfSignedCertificate()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const command = String(certificate?.text).replace('HOST:443', `127.0.0.1:${port}`);
+    const { stdout } = await shell.run(command.replace('HOST', 'localhost'));
+    server.close();
+
+    expect(stdout).toMatch(/^notAfter=.+ GMT\nsubject=CN ?= ?localhost\n$/);
+  });
+});
