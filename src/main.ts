@@ -1,4 +1,5 @@
 /** START HERE. Reads the configuration, starts the server, and turns signals and failures into exit codes. */
+import { takeNoArguments } from './arguments.js';
 import { type Config, ConfigError, loadConfig } from './config.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import type { Tracing } from './observe/tracing.js';
@@ -8,6 +9,13 @@ import { type RunningServer, startServer } from './server.js';
 import { tools } from './tools/index.js';
 import { welcome } from './welcome.js';
 
+const USAGE = `Usage: npm start, or node dist/main.js after npm run build
+
+Serves MCP over HTTP until SIGTERM or SIGINT, which drain. Everything is set by environment variables: .env.example and
+docs/configuration.md have them all, npm run doctor says what they amount to. SIGHUP opens the audit files again.
+
+Exit code: 0 after a clean drain, 78 for a bad configuration, else 1.
+`;
 const EXIT_FAILURE = 1;
 const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 
@@ -70,6 +78,7 @@ function exitOnBug(logger: Logger): void {
   process.on('unhandledRejection', exit);
 }
 
+takeNoArguments(USAGE);
 try {
   await main();
 } catch (error) {

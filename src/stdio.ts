@@ -1,4 +1,5 @@
 /** The same tools over stdio: whoever starts the process is the caller, and nothing but the protocol is on stdout. */
+import { takeNoArguments } from './arguments.js';
 import { ConfigError, loadConfig } from './config.js';
 import { serveOverStdio } from './mcp/era-2026/stdio.js';
 import { createMcpParts } from './mcp-parts.js';
@@ -9,6 +10,14 @@ import { resources } from './resources/index.js';
 import { openStores } from './stores/index.js';
 import { openServices } from './tools/services.js';
 import { tools } from './tools/index.js';
+
+const USAGE = `Usage: npm run -s stdio, or node dist/stdio.js after npm run build
+
+Serves MCP on stdin and stdout until stdin ends, for a client that starts it. Everything is set by environment
+variables: docs/configuration.md. Logs and what the audit would write to stdout go to stderr.
+
+Exit code: 0 when stdin ended or after a signal, 78 for a bad configuration, else 1.
+`;
 
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
@@ -43,6 +52,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => void stop());
 }
 
+takeNoArguments(USAGE);
 try {
   await main();
 } catch (error) {

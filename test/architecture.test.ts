@@ -11,9 +11,10 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
  * `type x` allows `import type` only. The parts are folders, except for those that `partOf` names.
  */
 const MAY_IMPORT: Readonly<Record<string, string>> = {
-  main: 'config, server, observe, tools, resources, prompts, welcome',
+  main: 'arguments, config, server, observe, tools, resources, prompts, welcome',
   // Without layers and a pipeline it puts the same parts together itself.
-  stdio: 'config, mcp, mcp/era-2026, mcp-parts, observe, stores, tools, resources, prompts',
+  stdio: 'arguments, config, mcp, mcp/era-2026, mcp-parts, observe, stores, tools, resources, prompts',
+  arguments: '',
   welcome: 'type server',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
   server: 'config, pipeline, stores, observe, tools/services, tls, unread-answers, type mcp/tool',
