@@ -40,8 +40,6 @@ export interface PipelineOptions extends McpOptions {
   readonly tracing?: Tracing | undefined;
 }
 
-export type Pipeline = Awaited<ReturnType<typeof createPipeline>>;
-
 /** @throws when a definition is wrong or the keys cannot be read */
 export async function createPipeline(options: PipelineOptions) {
   const { config, stores, audit, logger, tracing } = options;

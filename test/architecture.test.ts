@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   arguments: '',
   welcome: 'type server',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
-  server: 'config, pipeline, stores, observe, tools/services, tls, unread-answers, type mcp/tool',
+  server: 'config, listener, pipeline, stores, observe, tools/services, type mcp/tool',
+  listener: 'tls, unread-answers, type config, type pipeline, type observe',
   tls: 'type observe',
   'unread-answers': '',
   // What both ways in share.
