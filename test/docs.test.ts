@@ -1,23 +1,11 @@
 /** The documents say only what the code does, as far as a machine can tell. */
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe as group, expect, test } from '@jest/globals';
+import { describe as group, expect, test } from '@jest/globals';
 import { SECTIONS } from '../src/config-schema.js';
 import { describe } from '../src/config-values.js';
 import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/refusal.js';
-import {
-  anchors,
-  type Block,
-  blocks,
-  type Clones,
-  clonesWith,
-  folders,
-  links,
-  pages,
-  read,
-  ROOT,
-} from './helpers/pages.js';
+import { anchors, blocks, folders, links, pages, read, ROOT } from './helpers/pages.js';
 
 const LIFECYCLE = 'docs/request-lifecycle.md';
 const all = pages();
@@ -155,37 +143,3 @@ const NOT_OURS = `
   PROXY_HOST PROXY_PORT PROXY_TLS PROXY_READY_PORT PROXY_REPLICA_1 PROXY_REPLICA_2 PROXY_REPLICA_3
   MCP_API_KEY AUTH_HEADER CLIENT_ID MCP_AUTO_OPEN_ENABLED
 `.split(/\s+/);
-
-group('the code of the pages', () => {
-  const codeOf = (path: string) => blocks(read(path)).filter(({ language }) => language === 'ts');
-  const shown = all.map((path) => ({ path, code: codeOf(path) })).filter(({ code }) => code.length > 0);
-  const isTest = ({ path }: Block) => path.endsWith('.test.ts');
-  const node = (cwd: string, ...args: string[]) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8' });
-    return { status, output: status === 0 ? '' : stdout + stderr };
-  };
-  let clones: Clones;
-  beforeAll(() => {
-    clones = clonesWith(shown);
-  });
-  afterAll(() => clones.remove());
-
-  test('names the files it goes into', () => {
-    expect(shown.length).toBeGreaterThan(0);
-    expect(problems((path) => codeOf(path).filter((block) => block.path === ''))).toEqual({});
-  });
-
-  test('compiles', () => {
-    const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json'];
-    expect(node(clones.folder, ...tsc)).toEqual({ status: 0, output: '' });
-  }, 60_000);
-
-  test.each(shown.filter(({ code }) => code.some(isTest)).map(({ path }) => path))(
-    'has tests that pass: %s',
-    (path) => {
-      const jest = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--ci', '-i'];
-      expect(node(clones.of(path), ...jest)).toEqual({ status: 0, output: '' });
-    },
-    60_000,
-  );
-});

@@ -1,8 +1,8 @@
 /** Commands that cannot be run here, or that start what other tests start: what of ours they name is there. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { pages, read, ROOT } from '../helpers/pages.js';
+import { blocks, pages, read, ROOT } from '../helpers/pages.js';
 import { exists, listens, namespaces } from './deployed.js';
 import { commands, shownFor } from './shell-blocks.js';
 
@@ -43,22 +43,37 @@ test('npm and node are given what there is', () => {
   expect(given.filter((one) => one.startsWith('node ') && one !== scripts['start'])).toEqual([]);
 });
 
-test('every file of ours that a command names is there, unless one of ours makes it', () => {
-  const paths = commands.flatMap(({ page, text }) =>
-    [
-      ...text.matchAll(/(?<![\w./-])(?:\.github|bench|deploy|docs|examples|scripts|src|test)\/[\w./-]*\w/g),
-    ].map(([path]) => ({ page, path })),
+const OURS = String.raw`(?:\.github|bench|deploy|docs|examples|scripts|src|test)/[\w./-]*[\w/]`;
+/** The code of the page has it, or a command does. */
+const isMade = (page: string, path: string) =>
+  path.startsWith('deploy/compose/secrets/') || blocks(read(page)).some((block) => block.path === path);
+const isMissing = ({ page, path }: { readonly page: string; readonly path: string }) =>
+  !existsSync(join(ROOT, path)) && !existsSync(join(ROOT, dirname(page), path)) && !isMade(page, path);
+
+test('every file of ours that a command or the text names is there, unless one of ours makes it', () => {
+  const inCommands = commands.flatMap(({ page, text }) =>
+    [...text.matchAll(new RegExp(`(?<![\\w./-])${OURS}|(?<=NAME/)${OURS}`, 'g'))].map(([path]) => ({
+      page,
+      path,
+    })),
   );
-  const isMade = (path: string) => path.startsWith('deploy/compose/secrets/');
-  const workflows = commands.flatMap(({ page, text }) =>
-    [...text.matchAll(/(?<=\/)\.github\/workflows\/[\w.-]+/g)].map(([path]) => ({ page, path })),
+  const current = pages().filter((page) => page !== 'CHANGELOG.md'); // which also tells of what was
+  const inText = current.flatMap((page) =>
+    [...read(page).matchAll(new RegExp(`\`(${OURS})\``, 'g'))].map(([, path = '']) => ({ page, path })),
   );
-  expect(paths.length).toBeGreaterThan(5);
-  expect(workflows.length).toBeGreaterThan(0);
-  const missing = [...paths, ...workflows].filter(
-    ({ path }) => !existsSync(join(ROOT, path)) && !isMade(path),
-  );
-  expect(missing).toEqual([]);
+  expect(inCommands.map(({ path }) => path)).toContain('.github/workflows/image.yaml');
+  expect(inText.length).toBeGreaterThan(20);
+  expect([...inCommands, ...inText].filter(isMissing)).toEqual([]);
+});
+
+test('every part of the tests that the text names has some', () => {
+  const tests = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' });
+  const named = pages().flatMap((page) => [...read(page).matchAll(/`npm test -- ([^`]+)`/g)]);
+  const parts = named.flatMap(([, list = '']) => list.split(' '));
+  const isThere = (part: string) =>
+    tests.some((path) => `test/${path}`.startsWith(part) && path.endsWith('.test.ts'));
+  expect(parts.length).toBeGreaterThan(2);
+  expect(parts.filter((part) => !isThere(part))).toEqual([]);
 });
 
 describe('kubectl, in blocks and within the text,', () => {
