@@ -24,7 +24,12 @@ test('a clone gets its name everywhere, keeps the licence, and its tests stay gr
     );
 
     clone.node('node_modules/@biomejs/biome/bin/biome', 'format', '.');
-    const touched = ['test/deploy/compose', 'test/deploy/dockerfile', 'test/config-docs'];
+    const touched = [
+      'test/deploy/compose',
+      'test/deploy/dockerfile',
+      'test/config-docs',
+      'test/docs/commands',
+    ];
     clone.node(...JEST, ...touched);
     expect(() => clone.node(...RENAME, 'another')).toThrow('Nothing here has the name');
   } finally {
