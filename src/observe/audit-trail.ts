@@ -1,6 +1,9 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { AuditFacts, type AuditHead, type AuditTrail } from './audit-record.js';
 
+const MAX_KNOWN_SESSIONS = 1000;
+const MAX_SESSION_ID_CHARS = 64;
+
 export interface RequestTrail extends AuditTrail {
   /** Writes `completed`, or `stream-close` after a `stream-open`. Only the first call counts. */
   end(facts?: AuditFacts): void;
@@ -9,6 +12,7 @@ export interface RequestTrail extends AuditTrail {
 /** Where trails write their records. */
 interface Recorder {
   readonly hmacKey: KeyObject;
+  readonly sessionDigest: (id: string) => string;
   write(stage: AuditHead['stage'], trail: AuditTrail): void;
   received(trail: AuditTrail): Promise<void>;
 }
@@ -23,7 +27,7 @@ export function createTrail(requestId: string, given: AuditFacts, recorder: Reco
     requestId,
     facts,
     note: (more) => void Object.assign(facts, more),
-    session: (id) => void (facts['mcp.session'] = digest(recorder.hmacKey, 'session', id)),
+    session: (id) => void (facts['mcp.session'] = recorder.sessionDigest(id)),
     arguments(args, safe = []) {
       const json = canonicalJson(args);
       const values = safeValues(args, safe);
@@ -48,6 +52,20 @@ export function createTrail(requestId: string, given: AuditFacts, recorder: Reco
     },
   };
   return trail;
+}
+
+/** Every request of a session names it: its digest is made once. Ids that are none of ours are not worth a place. */
+export function sessionDigests(key: KeyObject): (id: string) => string {
+  const known = new Map<string, string>();
+  return (id) => {
+    const found = known.get(id);
+    if (found !== undefined) return found;
+    const made = digest(key, 'session', id);
+    if (id.length > MAX_SESSION_ID_CHARS) return made;
+    if (known.size === MAX_KNOWN_SESSIONS) known.clear();
+    known.set(id, made);
+    return made;
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { RefusedRequest } from '../refusal.js';
 import { auditLine } from './audit-line.js';
 import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
 import type { AuditSink } from './audit-sinks.js';
-import { createTrail } from './audit-trail.js';
+import { createTrail, sessionDigests } from './audit-trail.js';
 import { LineWriter } from './line-writer.js';
 import type { Metrics } from './metrics.js';
 
@@ -33,7 +33,8 @@ export type Audit = ReturnType<typeof openAudit>;
 export function openAudit(options: AuditOptions) {
   const { sinks, mode, replica = hostname(), metrics } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
-  const recorder = { hmacKey: createSecretKey(options.hmacKey), write, received };
+  const hmacKey = createSecretKey(options.hmacKey);
+  const recorder = { hmacKey, sessionDigest: sessionDigests(hmacKey), write, received };
   const writers = sinks.map((sink) => new LineWriter(sink, options));
   let seq = 0;
 

@@ -99,7 +99,7 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
         expect(await store.create(record(), 1)).toBe('created');
       }));
 
-    test('a session in use outlives its idle time, its idle neighbour does not', () =>
+    test('a session in use outlives its idle time and keeps its place, its idle neighbour does not', () =>
       withStore(200, async (store) => {
         const [used, idle] = [record(), record()];
         const ended: string[] = [];
@@ -112,6 +112,7 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
         }
 
         expect(ended).toEqual([idle.id]);
+        expect(await store.create(record(), 1)).toBe('too_many');
         expect(await store.get(used.id)).toEqual(used);
       }));
 

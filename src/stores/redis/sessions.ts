@@ -22,16 +22,22 @@ type Change = Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>;
 
 class RedisSessions implements SessionStore {
   readonly #connection: Connection;
-  readonly #idleMs: number;
   readonly #listeners = new Set<(id: string) => void>();
   /** When each session that this replica served may be over: it is looked up then, and its listeners told. */
   readonly #dueAt = new Map<string, number>();
+  /** When this replica last kept each from expiring. */
+  readonly #keptAt = new Map<string, number>();
+  /** Not with each request: that would be two commands of five. */
+  readonly #keepEveryMs: number;
+  /** What a session is kept for: it may idle until it is kept again. */
+  readonly #keptMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
 
   constructor({ connection, idleMs }: RedisSessionsOptions) {
     this.#connection = connection;
-    this.#idleMs = idleMs;
+    this.#keepEveryMs = Math.ceil(idleMs / 10);
+    this.#keptMs = idleMs + this.#keepEveryMs;
     this.#unsubscribe = connection.subscribe(ENDED, (id) => this.#ended(id));
     const lookUp = () => void this.#lookUpDue().catch(() => {}); // Redis is away: the next round asks again
     this.#timer = setInterval(lookUp, Math.min(WATCH_INTERVAL_MS, idleMs / 4)).unref();
@@ -40,22 +46,24 @@ class RedisSessions implements SessionStore {
   async create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'> {
     const { logLevel: _, subscriptions: __, ...fixed } = record;
     const { id, owner } = fixed;
-    const place = { keys: [ownerKey(owner)], arguments: [id, String(maxPerOwner), String(this.#idleMs)] };
+    const place = { keys: [ownerKey(owner)], arguments: [id, String(maxPerOwner), String(this.#keptMs)] };
     const taken = await this.#connection.run((client) => client.eval(TAKE_PLACE, place));
     if (taken !== 1) return 'too_many';
     const fields = { record: JSON.stringify(fixed), ...fieldsOf(record) };
     await this.#connection.run((client) =>
-      client.multi().hSet(recordKey(id), fields).pExpire(recordKey(id), this.#idleMs).exec(),
+      client.multi().hSet(recordKey(id), fields).pExpire(recordKey(id), this.#keptMs).exec(),
     );
     this.#use(id);
     return 'created';
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
+    const now = performance.now();
+    const isDue = now - (this.#keptAt.get(id) ?? Number.NEGATIVE_INFINITY) >= this.#keepEveryMs;
     const fields = await this.#connection.run(async (client) => {
       const [found] = await Promise.all([
         client.hGetAll(recordKey(id)),
-        client.pExpire(recordKey(id), this.#idleMs),
+        isDue && client.pExpire(recordKey(id), this.#keptMs),
       ]);
       return found;
     });
@@ -65,13 +73,13 @@ class RedisSessions implements SessionStore {
     }
     this.#use(id);
     const session = recordOf(fields);
-    this.#keepPlace(session);
+    if (isDue) this.#keepPlace(session, now);
     return session;
   }
 
   async update(id: string, change: Change): Promise<boolean> {
     const fields = Object.entries(fieldsOf(change)).flat();
-    const call = { keys: [recordKey(id)], arguments: [String(this.#idleMs), ...fields] };
+    const call = { keys: [recordKey(id)], arguments: [String(this.#keptMs), ...fields] };
     return (await this.#connection.run((client) => client.eval(CHANGE_RECORD, call))) === 1;
   }
 
@@ -101,19 +109,22 @@ class RedisSessions implements SessionStore {
     this.#unsubscribe();
     this.#listeners.clear();
     this.#dueAt.clear();
+    this.#keptAt.clear();
   }
 
   #use(id: string): void {
     this.#dueAt.delete(id); // keeps the order of the map the order of the times
-    this.#dueAt.set(id, performance.now() + this.#idleMs);
+    this.#dueAt.set(id, performance.now() + this.#keptMs);
   }
 
-  #keepPlace({ id, owner }: SessionRecord): void {
-    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#idleMs)] };
+  #keepPlace({ id, owner }: SessionRecord, now: number): void {
+    this.#keptAt.set(id, now);
+    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#keptMs)] };
     this.#connection.run((client) => client.eval(KEEP_PLACE, call)).catch(() => {}); // a lost one frees a place early
   }
 
   #ended(id: string): void {
+    this.#keptAt.delete(id);
     if (!this.#dueAt.delete(id)) return;
     for (const listener of this.#listeners) listener(id);
   }
