@@ -15,7 +15,7 @@ const common = {
 };
 
 /** Their promises have deadlines, or they start many processes: nothing else runs beside them. */
-const ALONE = ['<rootDir>/test/replicas/', '<rootDir>/test/stores/redis'];
+const ALONE = ['<rootDir>/test/replicas/', '<rootDir>/test/stores/redis', '<rootDir>/test/deploy/ingress'];
 
 export default {
   testTimeout: 20_000, // some tests start processes, while every core runs other tests
@@ -31,7 +31,7 @@ export default {
       ...common,
       displayName: 'one by one',
       runner: '<rootDir>/test/serial-runner.js',
-      testMatch: ['<rootDir>/test/replicas/*.test.ts', '<rootDir>/test/stores/redis*.test.ts'],
+      testMatch: ALONE.map((part) => `${part}*.test.ts`),
     },
   ],
 };

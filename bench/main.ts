@@ -10,6 +10,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { withProgress } from '../scripts/progress.js';
 import { barChart } from './chart.js';
 import { startIssuer } from './identity.js';
 import { CALL_SERVERS, type CallSection, measureCalls } from './measures/calls.js';
@@ -51,7 +52,8 @@ async function bench(names: readonly string[], isQuick: boolean): Promise<void> 
   print(describe(machine));
   try {
     for (const name of names) {
-      for (const section of (await MEASURES[name]?.(setup)) ?? []) {
+      const measured = MEASURES[name]?.(setup) ?? [];
+      for (const section of await withProgress(`Measuring ${name}`, Promise.resolve(measured))) {
         sections.push(section);
         print(toText(section));
       }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type CredentialProxy, startCredentialProxy } from '../test/conformance/credential-proxy.js';
 import { installSuite, runSuite } from '../test/conformance/suite.js';
 import { onlyHelp } from './only-help.js';
+import { withProgress } from './progress.js';
 
 /** Required scenarios of each revision: fewer run would be fewer shown. */
 const REQUIRED = { '2025-11-25': 30, '2026-07-28': 37 };
@@ -18,7 +19,8 @@ async function conformance(folder: string, proxy: CredentialProxy): Promise<bool
     for (const [revision, required] of Object.entries(REQUIRED)) {
       const run = async (who: string, credential?: string) => {
         proxy.forward(server.url, credential);
-        return runSuite(`${origin}/mcp`, revision, join(folder, `${revision} ${who}`));
+        const suite = runSuite(`${origin}/mcp`, revision, join(folder, `${revision} ${who}`));
+        return withProgress(`${revision} as ${who}`, suite);
       };
       for (const who of ['apiKey', 'jwt'] as const) {
         const { exitCode, passed, failed } = await run(who, server[who]);

@@ -1,6 +1,7 @@
 /** `npm run interop`: clients that others wrote, against the server as it runs in production. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { withProgress } from './progress.js';
 import { installSuite } from '../test/conformance/suite.js';
 import type { InteropServer } from '../test/interop/server.js';
 import {
@@ -42,9 +43,8 @@ async function attempt(client: InteropClient, way: Way, server: InteropServer): 
 }
 
 async function tryClient(client: InteropClient, server: InteropServer) {
-  const wrong = await Promise.all(
-    WAYS.map(async (way) => [way, await attempt(client, way, server)] as const),
-  );
+  const attempts = WAYS.map(async (way) => [way, await attempt(client, way, server)] as const);
+  const wrong = await withProgress(client.title, Promise.all(attempts));
   const failed = wrong.filter(([, reason]) => reason !== undefined);
   say(failed.length === 0, `${client.title} ${versionOf(client)}`);
   for (const [way, reason] of failed) process.stdout.write(`       ${way}: ${reason}\n`);

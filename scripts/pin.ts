@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { digestOf, type Reference } from './deploy/registry.js';
+import { withProgress } from './progress.js';
 
 const HELP = `Usage: npm run pin [-- --check]
 
@@ -35,7 +36,7 @@ async function main(): Promise<boolean> {
   const { check, help } = options();
   if (help) return process.stdout.write(HELP);
   const images = FILES.flatMap(imagesIn);
-  const found = await Promise.allSettled(images.map(digestOf));
+  const found = await withProgress('Asking the registries', Promise.allSettled(images.map(digestOf)));
   const missing = found.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
   for (const message of missing) process.stderr.write(`${message}\n`);
   if (missing.length > 0) throw new Error('Nothing was written.');

@@ -97,11 +97,7 @@ const limits = {
   MAX_JSON_DEPTH: variable('Nesting of a request body', integer(1, 1000), '64'),
   MAX_SESSIONS_PER_CALLER: variable('Live sessions (revisions up to 2025-11-25)', integer(1), '100'),
   MAX_STREAMS_PER_CALLER: variable('Open streams', integer(1), '20'),
-  SESSION_IDLE_MS: variable(
-    'A session unused for so long ends; on Redis up to a tenth later',
-    milliseconds(),
-    '1800000',
-  ),
+  SESSION_IDLE_MS: variable('A session unused for so long ends', milliseconds(), '1800000'),
   TOOL_TIMEOUT_MS: variable(
     'Time for one call; the clock stops while a tool asks the user',
     milliseconds(),

@@ -35,7 +35,8 @@ function essenceOf(message: JsonRpcMessage, version: string | undefined): string
   if (id === undefined || method === undefined || hasMore) return undefined;
   const { _meta: meta = {} } = params ?? {};
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return undefined;
-  const { progressToken: _, ...rest } = meta as Readonly<Record<string, unknown>>;
+  const { progressToken = '', ...rest } = meta as Readonly<Record<string, unknown>>;
+  if (typeof progressToken !== 'string' && !Number.isSafeInteger(progressToken)) return undefined;
   const essence = JSON.stringify([version, method === 'initialize', rest]);
   return essence.length > MAX_ESSENCE_CHARS ? undefined : essence;
 }

@@ -70,5 +70,15 @@ test('whatever was asked before, an era is what the classifier says of the messa
     }),
     { numRuns: 1500 },
   );
+  for (const progressToken of [{}, null, 1.5]) {
+    const given = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { _meta: { ...CLAIM, progressToken } },
+    };
+    expect(outcome(remembering, { ...given, params: { _meta: CLAIM } }, '2026-07-28')).toBe('2026');
+    expect(outcome(remembering, given, '2026-07-28')).toBe(outcome(eraClassifier(), given, '2026-07-28'));
+  }
   expect(seen).toEqual(new Set(['2025', '2026', 'malformed_message', 'header_mismatch']));
 });

@@ -17,6 +17,11 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
+/** Reads a record and keeps it: a Redis that can only be read serves no session. */
+export const USE_RECORD = `
+if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return {} end
+return redis.call('HGETALL', KEYS[1])`;
+
 /** Changes a live record only: a change must not bring back half of an ended one. */
 export const CHANGE_RECORD = `
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end

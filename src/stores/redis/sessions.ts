@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SessionRecord, SessionStore } from '../types.js';
 import { type Client, type Connection, PREFIX } from './connection.js';
-import { CHANGE_RECORD, KEEP_PLACE, TAKE_PLACE } from './sessions-scripts.js';
+import { CHANGE_RECORD, KEEP_PLACE, TAKE_PLACE, USE_RECORD } from './sessions-scripts.js';
 
 const ENDED = `${PREFIX}ended`;
 /** How often sessions whose time may be over are looked up. */
@@ -25,19 +25,13 @@ class RedisSessions implements SessionStore {
   readonly #listeners = new Set<(id: string) => void>();
   /** When each session that this replica served may be over: it is looked up then, and its listeners told. */
   readonly #dueAt = new Map<string, number>();
-  /** When this replica last kept each from expiring. */
-  readonly #keptAt = new Map<string, number>();
-  /** Not with each request: that would be two commands of five. */
-  readonly #keepEveryMs: number;
-  /** What a session is kept for: it may idle until it is kept again. */
-  readonly #keptMs: number;
+  readonly #idleMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
 
   constructor({ connection, idleMs }: RedisSessionsOptions) {
     this.#connection = connection;
-    this.#keepEveryMs = Math.ceil(idleMs / 10);
-    this.#keptMs = idleMs + this.#keepEveryMs;
+    this.#idleMs = idleMs;
     this.#unsubscribe = connection.subscribe(ENDED, (id) => this.#ended(id));
     const lookUp = () => void this.#lookUpDue().catch(() => {}); // Redis is away: the next round asks again
     this.#timer = setInterval(lookUp, Math.min(WATCH_INTERVAL_MS, idleMs / 4)).unref();
@@ -46,40 +40,33 @@ class RedisSessions implements SessionStore {
   async create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'> {
     const { logLevel: _, subscriptions: __, ...fixed } = record;
     const { id, owner } = fixed;
-    const place = { keys: [ownerKey(owner)], arguments: [id, String(maxPerOwner), String(this.#keptMs)] };
+    const place = { keys: [ownerKey(owner)], arguments: [id, String(maxPerOwner), String(this.#idleMs)] };
     const taken = await this.#connection.run((client) => client.eval(TAKE_PLACE, place));
     if (taken !== 1) return 'too_many';
     const fields = { record: JSON.stringify(fixed), ...fieldsOf(record) };
     await this.#connection.run((client) =>
-      client.multi().hSet(recordKey(id), fields).pExpire(recordKey(id), this.#keptMs).exec(),
+      client.multi().hSet(recordKey(id), fields).pExpire(recordKey(id), this.#idleMs).exec(),
     );
     this.#use(id);
     return 'created';
   }
 
   async get(id: string): Promise<SessionRecord | undefined> {
-    const now = performance.now();
-    const isDue = now - (this.#keptAt.get(id) ?? Number.NEGATIVE_INFINITY) >= this.#keepEveryMs;
-    const fields = await this.#connection.run(async (client) => {
-      const [found] = await Promise.all([
-        client.hGetAll(recordKey(id)),
-        isDue && client.pExpire(recordKey(id), this.#keptMs),
-      ]);
-      return found;
-    });
+    const use = { keys: [recordKey(id)], arguments: [String(this.#idleMs)] };
+    const fields = fieldsIn(await this.#connection.run((client) => client.eval(USE_RECORD, use)));
     if (fields['record'] === undefined) {
       this.#ended(id);
       return undefined;
     }
     this.#use(id);
     const session = recordOf(fields);
-    if (isDue) this.#keepPlace(session, now);
+    this.#keepPlace(session);
     return session;
   }
 
   async update(id: string, change: Change): Promise<boolean> {
     const fields = Object.entries(fieldsOf(change)).flat();
-    const call = { keys: [recordKey(id)], arguments: [String(this.#keptMs), ...fields] };
+    const call = { keys: [recordKey(id)], arguments: [String(this.#idleMs), ...fields] };
     return (await this.#connection.run((client) => client.eval(CHANGE_RECORD, call))) === 1;
   }
 
@@ -109,22 +96,19 @@ class RedisSessions implements SessionStore {
     this.#unsubscribe();
     this.#listeners.clear();
     this.#dueAt.clear();
-    this.#keptAt.clear();
   }
 
   #use(id: string): void {
     this.#dueAt.delete(id); // keeps the order of the map the order of the times
-    this.#dueAt.set(id, performance.now() + this.#keptMs);
+    this.#dueAt.set(id, performance.now() + this.#idleMs);
   }
 
-  #keepPlace({ id, owner }: SessionRecord, now: number): void {
-    this.#keptAt.set(id, now);
-    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#keptMs)] };
+  #keepPlace({ id, owner }: SessionRecord): void {
+    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#idleMs)] };
     this.#connection.run((client) => client.eval(KEEP_PLACE, call)).catch(() => {}); // a lost one frees a place early
   }
 
   #ended(id: string): void {
-    this.#keptAt.delete(id);
     if (!this.#dueAt.delete(id)) return;
     for (const listener of this.#listeners) listener(id);
   }
@@ -162,6 +146,12 @@ function fieldsOf({ logLevel, subscriptions }: Change): Record<string, string> {
     ...(logLevel !== undefined && { logLevel }),
     ...(subscriptions !== undefined && { subscriptions: JSON.stringify(subscriptions) }),
   };
+}
+
+/** What `HGETALL` answers within a script: names and values in turn. */
+function fieldsIn(answer: unknown): Record<string, string> {
+  const flat = answer as readonly string[];
+  return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, String(flat[i + 1])]] : [])));
 }
 
 function recordOf({ record = '', logLevel, subscriptions = '[]' }: Record<string, string>): SessionRecord {
