@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Running, run } from '../helpers/built.js';
@@ -88,8 +89,10 @@ describeWithPrograms(['openssl', 'redis-server', 'caddy'], 'compose as processes
     const found = text.replace(/dynamic a server 3000 \{[^}]*\}/, `to 127.0.0.1:${port}`);
     writeFileSync(file, found.replace('8443', String(proxyPort)));
     const child = spawn('caddy', ['run', ...flags], { stdio: ['ignore', 'ignore', 'pipe'] });
-    for await (const chunk of child.stderr)
-      if (String(chunk).includes('serving initial configuration')) break;
+    // By lines: leaving the loop over the stream itself would close it, and Caddy would die of its next word.
+    for await (const line of createInterface({ input: child.stderr }))
+      if (line.includes('serving initial configuration')) break;
+    child.stderr.resume();
     return child;
   }
 
