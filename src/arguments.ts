@@ -1,10 +1,11 @@
 const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 
 /**
- * For a program that its environment configures: answers `--help`, and refuses every other argument, which would
- * otherwise look like a setting and be none.
+ * Answers `--help`, and refuses every other argument before anything is done: it would look like a setting and be none.
+ *
+ * @param exitCode after a refusal; by default that of a bad configuration
  */
-export function takeNoArguments(usage: string): void {
+export function takeNoArguments(usage: string, exitCode = EXIT_CONFIG): void {
   const given = process.argv.slice(2);
   if (given.length === 0) return;
   if (given.length === 1 && given[0] === '--help') {
@@ -12,5 +13,5 @@ export function takeNoArguments(usage: string): void {
     process.exit(0);
   }
   process.stderr.write(`Takes no arguments but --help.\n\n${usage}`);
-  process.exit(EXIT_CONFIG);
+  process.exit(exitCode);
 }

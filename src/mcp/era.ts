@@ -9,7 +9,7 @@ const MAX_ESSENCE_CHARS = 1000;
 
 /**
  * Asks the classifier once for all requests that are alike to it: it tries several schemas on the whole message, which
- * is a tenth of what a small call costs.
+ * costs more than all else that is read of a small call.
  *
  * @returns the era of a message whose shape `readMessage` has seen, sent with that `MCP-Protocol-Version`
  * @throws {RefusedRequest} `malformed_message`, `header_mismatch`

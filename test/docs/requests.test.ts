@@ -4,30 +4,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { defineTool } from '../../src/mcp/tool.js';
 import { blocks, read } from '../helpers/pages.js';
+import { processFiles } from '../helpers/process-files.js';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { serve, type Served } from '../helpers/serve.js';
 import { openShell, type Printed, type Shell, standInForNpm } from '../helpers/shell.js';
 import { shownFor } from './shell-blocks.js';
 
-const counts = { bytes: z.int(), lines: z.int(), words: z.int() };
 const tools = [
-  defineTool({
-    name: 'process_files',
-    description: 'Counts',
-    scopes: [],
-    input: z.object({ paths: z.array(z.string()) }),
-    output: z.object({
-      documents: z.array(z.object({ path: z.string(), sha256: z.string(), ...counts })),
-      total: z.object(counts),
-    }),
-    run: ({ paths }, context) => {
-      context.log('info', 'looking');
-      context.progress(1, 1, 'counted');
-      const total = { bytes: 4, lines: 1, words: 2 };
-      const documents = paths.map((path) => ({ path, sha256: 'a'.repeat(64), ...total }));
-      return { structuredContent: { documents, total } };
-    },
-  }),
+  processFiles,
   defineTool({
     name: 'remind_readers', // as the page on adding a tool has it
     description: 'Asks first',
@@ -73,7 +57,12 @@ const SHOWN: Readonly<Record<string, (printed: Printed) => void>> = {
     expect(stdout).toMatch(/^Tools\n {2}process_files +Counts\n[^]*\nResources\nPrompts\n$/),
   'process .': ({ stdout, stderr }) => {
     expect(stdout).toContain(`${'a'.repeat(64)}  .`);
-    const live = ['connected, revision 2026-07-28', 'info      looking', 'progress 1/1 (100%) counted', ''];
+    const live = [
+      'connected, revision 2026-07-28',
+      'info      looking path="."',
+      'progress 1/1 (100%) counted',
+      '',
+    ];
     expect(stderr).toBe(live.join('\n'));
   },
   'call remind_readers': ({ stdout, stderr }) => {

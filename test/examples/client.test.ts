@@ -3,32 +3,13 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { z } from 'zod';
 import { defineTool, ToolError } from '../../src/mcp/tool.js';
+import { processFiles } from '../helpers/process-files.js';
 import { serve, type Served } from '../helpers/serve.js';
 
 jest.setTimeout(60_000); // each run starts a process
 
-const counts = { bytes: z.int(), lines: z.int(), words: z.int() };
 const tools = [
-  // What `process` calls and prints.
-  defineTool({
-    name: 'process_files',
-    description: 'Counts',
-    scopes: [],
-    input: z.object({ paths: z.array(z.string()) }),
-    output: z.object({
-      documents: z.array(z.object({ path: z.string(), sha256: z.string(), ...counts })),
-      total: z.object(counts),
-    }),
-    run: ({ paths }, context) => {
-      const one = { bytes: 4, lines: 1, words: 2 };
-      for (const [index, path] of paths.entries()) {
-        context.log('info', { message: 'looking', path });
-        context.progress(index + 1, paths.length, 'counted');
-      }
-      const documents = paths.map((path) => ({ path, sha256: 'a'.repeat(64), ...one }));
-      return { structuredContent: { documents, total: one } };
-    },
-  }),
+  processFiles,
   defineTool({
     name: 'fail',
     description: 'Fails',
