@@ -1,6 +1,6 @@
 /** `npm run doctor`: what the configuration amounts to, what is wrong with it, and what does not work when tried. */
 import { parseArgs } from 'node:util';
-import { readConfig } from '../src/config.js';
+import { readConfig } from '../src/server/config/index.js';
 import { tryAll } from './doctor/checks.js';
 import type { Finding } from './doctor/finding.js';
 import { POSTURE } from './doctor/posture.js';

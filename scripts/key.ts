@@ -1,7 +1,7 @@
 /** Makes, lists, revokes and rotates the API keys of API_KEYS_FILE. The secret goes to stdout, once; words to stderr. */
 import { parseArgs } from 'node:util';
-import { ApiKeyEntry, type ApiKeyFile } from '../src/identity/api-key-entry.js';
-import { newApiKey } from '../src/identity/api-key-format.js';
+import { ApiKeyEntry, type ApiKeyFile } from '../src/server/identity/api-key-entry.js';
+import { newApiKey } from '../src/server/identity/api-key-format.js';
 import { changeKeyFile, readKeyFile } from './key-file.js';
 
 const HELP = `Usage: npm run key -- COMMAND [--file PATH]

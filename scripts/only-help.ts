@@ -1,4 +1,4 @@
-import { takeNoArguments } from '../src/arguments.js';
+import { takeNoArguments } from '../src/server/command-line.js';
 
 const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 

@@ -1,13 +1,13 @@
 /** START HERE. Reads the configuration, starts the server, and turns signals and failures into exit codes. */
-import { takeNoArguments } from './arguments.js';
-import { type Config, ConfigError, loadConfig } from './config.js';
-import { createLogger, type Logger } from './observe/logger.js';
-import type { Tracing } from './observe/tracing.js';
+import { takeNoArguments } from './server/command-line.js';
+import { type Config, ConfigError, loadConfig } from './server/config/index.js';
+import { createLogger, type Logger } from './server/observe/logger.js';
+import type { Tracing } from './server/observe/tracing.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
-import { type RunningServer, startServer } from './server.js';
+import { type RunningServer, startServer } from './server/start.js';
 import { tools } from './tools/index.js';
-import { welcome } from './welcome.js';
+import { welcome } from './server/welcome.js';
 
 const USAGE = `Usage: npm start, or node dist/main.js after npm run build
 
@@ -44,7 +44,7 @@ function readConfig(): Config {
 
 /** Loaded only where it is used. */
 async function openTracing(): Promise<Tracing> {
-  const { startTracing } = await import('./observe/tracing.js');
+  const { startTracing } = await import('./server/observe/tracing.js');
   return startTracing();
 }
 

@@ -1,14 +1,14 @@
 /** The same tools over stdio: whoever starts the process is the caller, and nothing but the protocol is on stdout. */
-import { takeNoArguments } from './arguments.js';
-import { ConfigError, loadConfig } from './config.js';
-import { serveOverStdio } from './mcp/era-2026/stdio.js';
-import { createMcpParts } from './mcp-parts.js';
-import { openAudit } from './observe/audit.js';
-import { createLogger } from './observe/logger.js';
+import { takeNoArguments } from './server/command-line.js';
+import { ConfigError, loadConfig } from './server/config/index.js';
+import { serveOverStdio } from './server/mcp/stdio/stdio.js';
+import { createMcpParts } from './server/assemble-mcp.js';
+import { openAudit } from './server/observe/audit.js';
+import { createLogger } from './server/observe/logger.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
-import { openStores } from './stores/index.js';
-import { openServices } from './tools/services.js';
+import { openStores } from './server/stores/index.js';
+import { openServices } from './services.js';
 import { tools } from './tools/index.js';
 
 const USAGE = `Usage: npm run -s stdio, or node dist/stdio.js after npm run build

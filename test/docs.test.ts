@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe as group, expect, test } from '@jest/globals';
-import { SECTIONS } from '../src/config-schema.js';
-import { describe } from '../src/config-values.js';
-import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/refusal.js';
+import { SECTIONS } from '../src/server/config/schema.js';
+import { describe } from '../src/server/config/values.js';
+import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/server/refusal.js';
 import { anchors, blocks, folders, links, pages, read, ROOT } from './helpers/pages.js';
 
 const LIFECYCLE = 'docs/request-lifecycle.md';
@@ -72,18 +72,18 @@ group('the order of the layers', () => {
     overloadGuard: 'overload',
     'identity.metadata': 'resourceMetadata',
   };
-  const [, listed = ''] = /\binOrder\(\[\n(.*?)\n {4}\]\)/s.exec(read('src/pipeline.ts')) ?? [];
+  const [, listed = ''] = /\binOrder\(\[\n(.*?)\n {4}\]\)/s.exec(read('src/server/pipeline.ts')) ?? [];
   // Spans where traces are exported check nothing, and are spread into the list.
   const used = listed.matchAll(/^ {6}(?:answerAt\(\w+, )?(\w[\w.]*)/gm);
   const order = [...used].map(([, name = '']) => NAMES[name] ?? name).concat('errorResponse');
 
-  test('of the lifecycle page is that of src/pipeline.ts', () => {
+  test('of the lifecycle page is that of src/server/pipeline.ts', () => {
     const headings = [...read(LIFECYCLE).matchAll(/^### (\d+)\. `(\w+)`$/gm)];
     expect(headings.map(([, , name]) => name)).toEqual(order);
     expect(headings.map(([, number]) => Number(number))).toEqual(order.map((_, index) => index + 1));
   });
 
-  test.each(['README.md', LIFECYCLE])('in the drawing of %s is that of src/pipeline.ts', (path) => {
+  test.each(['README.md', LIFECYCLE])('in the drawing of %s is that of src/server/pipeline.ts', (path) => {
     const DRAWN: Readonly<Record<string, string>> = {
       rateLimitAddress: 'rateLimit(address)',
       rateLimitCaller: 'rateLimit(caller)',

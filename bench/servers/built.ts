@@ -1,12 +1,12 @@
 /** Modules of `dist/`: what is measured is what `npm run build` makes, and nothing that a loader adds to it. */
-import type * as Config from '../../src/config.js';
-import type * as Envelope from '../../src/mcp/envelope.js';
-import type * as EraRouter from '../../src/mcp/era-router.js';
-import type * as McpParts from '../../src/mcp-parts.js';
-import type * as Logger from '../../src/observe/logger.js';
-import type * as PipelineParts from '../../src/pipeline-parts.js';
-import type * as Server from '../../src/server.js';
-import type * as Stores from '../../src/stores/index.js';
+import type * as Config from '../../src/server/config/index.js';
+import type * as Envelope from '../../src/server/mcp/envelope/envelope.js';
+import type * as EraRouter from '../../src/server/mcp/era-router.js';
+import type * as McpParts from '../../src/server/assemble-mcp.js';
+import type * as Logger from '../../src/server/observe/logger.js';
+import type * as PipelineParts from '../../src/server/assemble-http.js';
+import type * as Server from '../../src/server/start.js';
+import type * as Stores from '../../src/server/stores/index.js';
 
 interface Modules {
   readonly config: typeof Config;

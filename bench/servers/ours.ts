@@ -1,7 +1,7 @@
 /** This template as `npm start` runs it, with the tools of the bench: every layer on, the audit strict and in a file. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Definitions, ToolDefinition } from '../../src/mcp/tool.js';
+import type { Definitions, ToolDefinition } from '../../src/server/mcp/definitions/tool.js';
 import { AUDIENCE } from '../identity.js';
 import { runTool, TOOL_INPUT, toolNames } from '../tools.js';
 import { built } from './built.js';

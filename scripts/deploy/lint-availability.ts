@@ -1,5 +1,5 @@
 /** Rollouts, evictions and scaling that lose no call; the network that knows no other way; alerts on metrics that exist. */
-import { createMetrics } from '../../src/observe/metrics.js';
+import { createMetrics } from '../../src/server/observe/metrics.js';
 import { servers } from './lint-server.js';
 import {
   isServer,

@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig, redacted } from '../../src/config.js';
-import { Variables } from '../../src/config-schema.js';
-import { toolSettings } from '../../src/tools/settings.js';
+import { ConfigError, loadConfig, redacted } from '../../src/server/config/index.js';
+import { Variables } from '../../src/server/config/schema.js';
+import { toolSettings } from '../../src/settings.js';
 import { mebibytes } from './lint-pods.js';
 import {
   type Container,

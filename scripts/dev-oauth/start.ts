@@ -1,8 +1,8 @@
 /** This server and an authorization server beside it, as they would be deployed apart. */
-import { loadConfig } from '../../src/config.js';
-import type { Definitions } from '../../src/mcp/tool.js';
-import { createLogger } from '../../src/observe/logger.js';
-import { startServer } from '../../src/server.js';
+import { loadConfig } from '../../src/server/config/index.js';
+import type { Definitions } from '../../src/server/mcp/definitions/tool.js';
+import { createLogger } from '../../src/server/observe/logger.js';
+import { startServer } from '../../src/server/start.js';
 import { SERVICE_CLIENT, startAuthorizationServer } from '../../test/helpers/authorization-server.js';
 
 export interface DevOauth {

@@ -1,5 +1,5 @@
 /** What the configuration amounts to, layer by layer. */
-import { type Config, isLoopback, redacted } from '../../src/config.js';
+import { type Config, isLoopback, redacted } from '../../src/server/config/index.js';
 
 type Name = keyof Config;
 

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from 'redis';
-import { describe } from '../../src/identity/fetch-keys.js';
-import { PREFIX } from '../../src/stores/redis/connection.js';
-import { redisStores } from '../../src/stores/redis/index.js';
-import type { Stores } from '../../src/stores/types.js';
+import { describe } from '../../src/server/identity/fetch-keys.js';
+import { PREFIX } from '../../src/server/stores/redis/connection.js';
+import { redisStores } from '../../src/server/stores/redis/index.js';
+import type { Stores } from '../../src/server/stores/types.js';
 import { type Check, type Finding, ok, problem } from './finding.js';
 
 const CONNECT_MS = 4000;

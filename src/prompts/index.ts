@@ -1,6 +1,6 @@
 /** The prompts this server offers. */
-import type { PromptDefinition } from '../mcp/tool.js';
-import { summarizeDocument } from './summarize-document.js';
+import type { PromptDefinition } from '../server/mcp/definitions/tool.js';
+import { summarizeDocument } from '../samples/summarize-document.js';
 
 export const prompts: readonly PromptDefinition[] = [
   // One line each.

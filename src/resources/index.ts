@@ -1,6 +1,6 @@
 /** The resources this server offers. */
-import type { ResourceDefinition } from '../mcp/tool.js';
-import { documents } from './documents.js';
+import type { ResourceDefinition } from '../server/mcp/definitions/tool.js';
+import { documents } from '../samples/documents-resource.js';
 
 export const resources: readonly ResourceDefinition[] = [
   // One line each.

@@ -1,9 +1,9 @@
 /** The tools this server offers. */
-import type { ToolDefinition } from '../mcp/tool.js';
-import { deleteDocument } from './delete-document.js';
-import { logLevels } from './log-levels.js';
-import { processFiles } from './process-files.js';
-import { whoami } from './whoami.js';
+import type { ToolDefinition } from '../server/mcp/definitions/tool.js';
+import { deleteDocument } from '../samples/delete-document.js';
+import { logLevels } from '../samples/log-levels.js';
+import { processFiles } from '../samples/process-files.js';
+import { whoami } from '../samples/whoami.js';
 
 export const tools: readonly ToolDefinition[] = [
   // One line each.

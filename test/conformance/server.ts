@@ -1,8 +1,8 @@
 /** Our server with the suite's fixtures, as it runs behind an ingress: every layer on, API keys and JWTs accepted. */
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config.js';
-import { createLogger } from '../../src/observe/logger.js';
-import { startServer } from '../../src/server.js';
+import { loadConfig } from '../../src/server/config/index.js';
+import { createLogger } from '../../src/server/observe/logger.js';
+import { startServer } from '../../src/server/start.js';
 import { startAuthorizationServer } from '../helpers/authorization-server.js';
 import { SCOPES } from './fixtures/content.js';
 import { definitions } from './fixtures/index.js';

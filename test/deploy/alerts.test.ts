@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { written } from '../../scripts/alert-rules.js';
 import { unknownMetrics } from '../../scripts/deploy/lint-availability.js';
-import { REFUSAL_CODES } from '../../src/refusal.js';
+import { REFUSAL_CODES } from '../../src/server/refusal.js';
 import { blocks, pages, read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { type AlertCase, CASES } from './alert-series.js';

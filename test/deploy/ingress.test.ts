@@ -6,7 +6,7 @@ import { FRONTS, type FrontName, type Fronts, IN_PROCESS, startFronts } from '..
 import { http2Fetch, httpsFetch } from '../helpers/https-fetch.js';
 import type { Replica } from '../helpers/processes.js';
 import { describeWith } from '../helpers/proxies.js';
-import { until } from '../observe/records.js';
+import { until } from '../server/observe/records.js';
 import {
   agreeing,
   body,
@@ -19,7 +19,7 @@ import {
   read,
   stateless,
 } from '../replicas/client.js';
-import { after } from '../stores/after.js';
+import { after } from '../server/stores/after.js';
 
 /** Longer than any time-out of deploy/proxies; all fronts wait at once, while the other tests run. */
 const IDLE_MS = 70_000;

@@ -1,5 +1,5 @@
 /** Which labels the metrics have, by what the server says of one request of each kind. */
-import { createMetrics } from '../../src/observe/metrics.js';
+import { createMetrics } from '../../src/server/observe/metrics.js';
 
 /** Prometheus adds them to every series. */
 const ADDED = ['instance', 'job', 'namespace', 'pod'];

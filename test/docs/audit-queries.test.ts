@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { openShell, type Shell } from '../helpers/shell.js';
-import { type ReadRecord, readRecords, until } from '../observe/records.js';
-import { callTool, discover } from '../server/requests.js';
-import { closeAll, start, type Started } from '../server/start.js';
+import { type ReadRecord, readRecords, until } from '../server/observe/records.js';
+import { callTool, discover } from '../server/process/requests.js';
+import { closeAll, start, type Started } from '../server/process/start.js';
 import { shownFor } from './shell-blocks.js';
 
 const queries = shownFor('docs/audit-queries').map(({ text }) => text);

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { defineTool } from '../../src/mcp/tool.js';
+import { defineTool } from '../../src/server/mcp/definitions/tool.js';
 import { blocks, read } from '../helpers/pages.js';
 import { processFiles } from '../helpers/process-files.js';
 import { describeWithPrograms } from '../helpers/programs.js';

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
-import { loadConfig } from '../../src/config.js';
+import { loadConfig } from '../../src/server/config/index.js';
 import { selfSignedCertificate } from '../helpers/certificate.js';
 import { read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
@@ -87,7 +87,7 @@ describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on
 
   test('lets the user of the URL into Redis, and nobody else', async () => {
     const { username, password: secret, hostname, protocol } = new URL(String(literals()['redis-url']));
-    const rights = /^user mcp on >SECRET (.*)$/m.exec(read('src/stores/README.md'))?.[1];
+    const rights = /^user mcp on >SECRET (.*)$/m.exec(read('src/server/stores/README.md'))?.[1];
     const acl = String(literals()['users.acl']);
 
     expect(acl.replace(/#[0-9a-f]{64}/, '#HASH')).toBe(

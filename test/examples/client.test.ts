@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { z } from 'zod';
-import { defineTool, ToolError } from '../../src/mcp/tool.js';
+import { defineTool, ToolError } from '../../src/server/mcp/definitions/tool.js';
 import { processFiles } from '../helpers/process-files.js';
 import { serve, type Served } from '../helpers/serve.js';
 

@@ -114,7 +114,7 @@ export function clonesWith(
 
 /** A page that brings its own settings has done without the samples. */
 function cloneWith(folder: string, code: readonly Block[]): void {
-  const hasOwnTools = code.some(({ path }) => path === 'src/tools/settings.ts');
+  const hasOwnTools = code.some(({ path }) => path === 'src/settings.ts');
   const isKept = (source: string) => {
     const path = relative(ROOT, source);
     return !hasOwnTools || !/^src[\\/](tools|resources|prompts)$/.test(path);

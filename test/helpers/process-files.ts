@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool } from '../../src/mcp/tool.js';
+import { defineTool } from '../../src/server/mcp/definitions/tool.js';
 
 const counts = { bytes: z.int(), lines: z.int(), words: z.int() };
 

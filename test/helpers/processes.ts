@@ -5,7 +5,7 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { newApiKey } from '../../src/identity/api-key-format.js';
+import { newApiKey } from '../../src/server/identity/api-key-format.js';
 import { type Running, run } from './built.js';
 import { freePort } from './free-port.js';
 import { type RedisServer, startRedis } from './redis-server.js';

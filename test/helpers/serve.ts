@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { loadConfig } from '../../src/config.js';
-import { newApiKey } from '../../src/identity/api-key-format.js';
-import type { Definitions } from '../../src/mcp/tool.js';
-import { startServer } from '../../src/server.js';
+import { loadConfig } from '../../src/server/config/index.js';
+import { newApiKey } from '../../src/server/identity/api-key-format.js';
+import type { Definitions } from '../../src/server/mcp/definitions/tool.js';
+import { startServer } from '../../src/server/start.js';
 
 export type AuditLine = Readonly<Record<string, unknown>>;
 

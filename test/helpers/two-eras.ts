@@ -1,5 +1,5 @@
 /** One call made by hand in each protocol era, and what differs between the two answers. */
-import { serverInfo } from '../../src/mcp/server-info.js';
+import { serverInfo } from '../../src/server/mcp/definitions/server-info.js';
 import { messages } from './raw-messages.js';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
-import { after } from '../stores/after.js';
+import { after } from '../server/stores/after.js';
 import { describeWithRedis } from '../helpers/redis.js';
 import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { after } from '../stores/after.js';
+import { after } from '../server/stores/after.js';
 import { type Fronts, startFronts } from '../helpers/fronts.js';
 import { httpsFetch } from '../helpers/https-fetch.js';
 import type { Deployment } from '../helpers/processes.js';

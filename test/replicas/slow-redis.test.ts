@@ -1,7 +1,7 @@
 /** Processes, one of which sees the common Redis through a network that is slow, falls silent or is cut. */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { after } from '../stores/after.js';
+import { after } from '../server/stores/after.js';
 import { describeWithRedis } from '../helpers/redis.js';
 import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';

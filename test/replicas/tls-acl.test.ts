@@ -23,7 +23,7 @@ describeWithRedis('by TLS and as the documented user', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mcp-tls-'));
-    const readme = await readFile(new URL('../../src/stores/README.md', import.meta.url), 'utf8');
+    const readme = await readFile(new URL('../../src/server/stores/README.md', import.meta.url), 'utf8');
     rights = String(/^user mcp .*$/m.exec(readme)?.[0]);
     const { cert, key } = selfSignedCertificate();
     const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];

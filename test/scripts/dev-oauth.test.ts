@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { startDevOauth } from '../../scripts/dev-oauth/start.js';
 import { walk } from '../../scripts/dev-oauth/walk.js';
-import { defineTool } from '../../src/mcp/tool.js';
+import { defineTool } from '../../src/server/mcp/definitions/tool.js';
 
 const tool = (name: string, scope: string) =>
   defineTool({ name, description: name, scopes: [scope], input: z.object({}), run: () => 'done' });

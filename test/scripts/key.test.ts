@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { apiKeyVerifier } from '../../src/identity/api-key.js';
+import { apiKeyVerifier } from '../../src/server/identity/api-key.js';
 import { shownFor } from '../docs/shell-blocks.js';
 import { openShell, type Shell, standInForNpm } from '../helpers/shell.js';
 

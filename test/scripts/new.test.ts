@@ -38,12 +38,12 @@ test('a new tool, resource and prompt pass format, lint, types and their own tes
 }, 240_000);
 
 test('nothing is written over, and a list that is none stops it before anything is written', () => {
-  const before = clone.read('src/tools/whoami.ts');
+  const before = clone.read('src/samples/whoami.ts');
   expect(make('tool', 'whoami')).toMatchObject({
     status: 1,
-    stderr: 'src/tools/whoami.ts is there already\n',
+    stderr: 'src/samples/whoami.ts is there already\n',
   });
-  expect(clone.read('src/tools/whoami.ts')).toBe(before);
+  expect(clone.read('src/samples/whoami.ts')).toBe(before);
 
   writeFileSync(join(clone.folder, 'src/tools/index.ts'), 'export const tools = makeTools();\n');
   expect(make('tool', 'day-count')).toMatchObject({ status: 1, stderr: expect.stringContaining('no list') });

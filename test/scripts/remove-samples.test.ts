@@ -21,8 +21,8 @@ test('without its samples the template compiles, passes the tests of what they t
   node(...TSX, 'scripts/new.ts', '--remove-samples');
 
   for (const gone of [
-    'src/tools/documents.ts',
-    'test/tools',
+    'src/samples/documents.ts',
+    'test/samples',
     'examples/documents',
     'scripts/new/remove-samples.ts',
   ]) {
@@ -32,7 +32,7 @@ test('without its samples the template compiles, passes the tests of what they t
   expect(read('README.md')).not.toMatch(/npm run demo|--remove-samples/);
   expect(read('.env.example')).not.toContain('FILES_ROOT');
   node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json');
-  node(...JEST, 'test/config.test.ts', 'test/config-docs.test.ts', 'test/docs/blocks', 'test/docs/commands');
+  node(...JEST, 'test/server/config/index.test.ts', 'test/scripts/config-docs.test.ts', 'test/docs/blocks', 'test/docs/commands');
 
   const { PATH = '', SystemRoot = '' } = process.env;
   const env = { PATH, SystemRoot, PORT: '0', ADMIN_PORT: '0', AUTH: 'none' };
@@ -58,6 +58,6 @@ test('a list that was changed by hand stops it before anything is removed', () =
     'src/resources/index.ts no longer has',
   );
 
-  expect(existsSync(pathOf('src/tools/documents.ts'))).toBe(true);
+  expect(existsSync(pathOf('src/samples/documents.ts'))).toBe(true);
   expect(read('src/tools/index.ts')).toContain('processFiles');
 });

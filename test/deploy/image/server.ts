@@ -1,7 +1,7 @@
 /** The image's server in its container, with the settings and mounts that a deployment gives it. */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newApiKey } from '../../../src/identity/api-key-format.js';
+import { newApiKey } from '../../../src/server/identity/api-key-format.js';
 import { freePort } from '../../helpers/free-port.js';
 import type { ImageConfig } from './build.js';
 import { states } from './contents.js';

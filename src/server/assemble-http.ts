@@ -1,0 +1,91 @@
+/** What the layers of `pipeline.ts` are made of: who may call, and the two eras that answer. */
+import type { Config } from './config/index.js';
+import { apiKeyVerifier } from './identity/api-key.js';
+import { developmentKey } from './identity/api-key-entry.js';
+import { challenge, resourceMetadata } from './identity/challenge.js';
+import { jwtVerifier } from './identity/jwt.js';
+import type { Verifier } from './identity/verifier.js';
+import type { Catalog } from './mcp/definitions/catalog.js';
+import { createEra2025 } from './mcp/era-2025/index.js';
+import { createEra2026 } from './mcp/era-2026/index.js';
+import { createKeepAlive } from './mcp/exchange/keep-alive.js';
+import { serverInfo } from './mcp/definitions/server-info.js';
+import type { McpParts } from './assemble-mcp.js';
+import type { Logger } from './observe/logger.js';
+import type { Stores } from './stores/types.js';
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource'; // RFC 9728 §3.1
+
+/** HTTP+SSE, only with `LEGACY_SSE`. */
+export const SSE_PATHS = { stream: '/sse', messages: '/messages' } as const;
+
+const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as const;
+
+/** @throws when the key file cannot be read */
+export async function createIdentity(config: Config, catalog: Catalog, logger: Logger) {
+  const { AUTH, PUBLIC_URL, REQUIRED_SCOPES } = config;
+  const takesTokens = AUTH.includes('jwt');
+  const { scopes } = catalog;
+  const ownPath = `${WELL_KNOWN}${PUBLIC_URL.pathname === '/' ? '' : PUBLIC_URL.pathname}`;
+  const keys = AUTH.includes('api-key') ? await openKeys(config, scopes, logger) : undefined;
+  return {
+    verifiers: [...(keys ? [keys.verifier] : []), ...(takesTokens ? [openJwt(config, logger)] : [])],
+    challenge: challenge({
+      ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
+      scopes: REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
+    }),
+    /** Everybody's name where authentication is off. */
+    ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),
+    developmentKey: keys?.developmentKey,
+    metadata: resourceMetadata({
+      resource: PUBLIC_URL.href,
+      authorization_servers: config.JWT_ISSUERS,
+      scopes_supported: scopes,
+      resource_name: serverInfo.name,
+    }),
+    /** Paths of the metadata; none where no token is accepted, since a client that sees OAuth ignores its key. */
+    metadataPaths: takesTokens ? [...new Set([WELL_KNOWN, ownPath])] : [],
+  };
+}
+
+/** Without a file the configuration has made sure that this is a development server on loopback. */
+async function openKeys({ API_KEYS_FILE }: Config, scopes: readonly string[], logger: Logger) {
+  if (API_KEYS_FILE !== undefined)
+    return { verifier: await apiKeyVerifier({ file: API_KEYS_FILE, logger }), developmentKey: undefined };
+  const { key, entry } = developmentKey(scopes);
+  return { verifier: await apiKeyVerifier({ entries: [entry], logger }), developmentKey: key };
+}
+
+function openJwt(config: Config, logger: Logger): Verifier {
+  return jwtVerifier({
+    issuers: config.JWT_ISSUERS,
+    ...(config.JWT_JWKS_URL && { jwksUrl: config.JWT_JWKS_URL }),
+    audience: config.JWT_AUDIENCE,
+    algorithms: config.JWT_ALGORITHMS,
+    clockToleranceS: config.JWT_CLOCK_TOLERANCE_S,
+    logger,
+  });
+}
+
+export function createEras(config: Config, mcp: McpParts, { sessions, events, mail, places }: Stores) {
+  const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
+  const shared = {
+    ...mcp,
+    keepAlive,
+    places,
+    maxStreamsPerCaller: config.MAX_STREAMS_PER_CALLER,
+    maxBufferBytes: config.STREAM_MAX_BUFFER_BYTES,
+  };
+  const eras = {
+    '2025': createEra2025({
+      ...shared,
+      sessions,
+      events,
+      mail,
+      sseMessagesPath: SSE_PATHS.messages,
+      maxSessionsPerCaller: config.MAX_SESSIONS_PER_CALLER,
+    }),
+    '2026': createEra2026(shared),
+  };
+  return { eras, bufferedBytes: keepAlive.bufferedBytes, close: keepAlive.close };
+}

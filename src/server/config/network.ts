@@ -1,0 +1,88 @@
+/** Hosts, origins, URLs and address ranges, each accepted only in the one exact spelling that the guards compare. */
+import { BlockList, isIP, isIPv4 } from 'node:net';
+import { parsed } from './values.js';
+
+/** Whether a bind address or the host name of a URL cannot be reached from another machine. */
+export function isLoopback(host: string): boolean {
+  return ['localhost', '::1', '[::1]'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** An address to listen on; IPv6 without brackets, as `server.listen` wants it. */
+export const bindAddress = parsed(
+  (text) => (isIP(text) || (isHostname(text) && !text.startsWith('[')) ? text : undefined),
+  'must be an IP address (IPv6 without brackets) or a host name, without a port',
+);
+
+/** Only what URL parsing leaves as it is: `127.1`, `2130706433` and user info never become an allowed host. */
+function isHostname(text: string): boolean {
+  const written = /^(\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)$/.test(text);
+  return written && parseUrl(`http://${text}`)?.hostname === text;
+}
+
+export function parseHost(text: string): string | undefined {
+  const [, name = '', port] = /^(.*?)(?::([1-9]\d{0,4}))?$/.exec(text.toLowerCase()) ?? [];
+  return isHostname(name) && Number(port ?? 0) <= 65_535 ? text.toLowerCase() : undefined;
+}
+
+export function parseOrigin(text: string): string | undefined {
+  const url = parseUrl(text);
+  return url && /^https?:$/.test(url.protocol) && url.origin === text ? text : undefined;
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
+
+/** An absolute http or https URL that carries no credentials and no part of a document. */
+function parseWebUrl(text: string): URL | undefined {
+  const url = parseUrl(text);
+  return url && /^https?:$/.test(url.protocol) && !/[#@\s\\]/.test(text) ? url : undefined;
+}
+
+/** Its path becomes a route, so it holds nothing that the router would read as a pattern. No query: RFC 8707 §2. */
+function parsePublicUrl(text: string): URL | undefined {
+  const url = parseWebUrl(text);
+  const isPlain = url && !text.includes('?') && /^\/$|^(\/[\w.~-]+)+$/.test(url.pathname);
+  return isPlain && !url.pathname.startsWith('/.well-known') ? url : undefined;
+}
+
+export const publicUrl = parsed(
+  parsePublicUrl,
+  'must be an http(s) URL with a plain path, without user, query, fragment or trailing slash',
+);
+
+export const redisUrl = parsed(
+  (text) => (/^rediss?:$/.test(parseUrl(text)?.protocol ?? '') ? text : undefined),
+  'must be a redis:// or rediss:// URL',
+);
+
+/** Keys fetched over plain http could be anyone's: https, or http on this machine. */
+function parseKeySetUrl(text: string): URL | undefined {
+  const url = parseWebUrl(text);
+  return url && (url.protocol === 'https:' || isLoopback(url.hostname)) ? url : undefined;
+}
+
+export const keySetUrl = parsed(
+  parseKeySetUrl,
+  'must be https, or http on loopback, without user or fragment',
+);
+
+/** Kept as written: `iss` is compared as a plain string. No query: RFC 8414 §2. */
+export function parseIssuer(text: string): string | undefined {
+  return parseKeySetUrl(text) && !text.includes('?') ? text : undefined;
+}
+
+const IPV4_MAPPED = new BlockList();
+IPV4_MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
+
+/** A peer in it may name any client address, so a range that holds (nearly) everyone, or IPv4 in disguise, is refused. */
+export function parseProxyRange(text: string): string | undefined {
+  const [, address = '', digits] = /^([0-9a-fA-F:.]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const family = isIP(address);
+  const prefix = Number(digits);
+  if (family === 4) return prefix >= 8 && prefix <= 32 ? text : undefined;
+  if (family !== 6 || prefix < 7 || prefix > 128 || IPV4_MAPPED.check(address, 'ipv6')) return undefined;
+  const range = new BlockList();
+  range.addSubnet(address, prefix, 'ipv6');
+  return range.check('0.0.0.0', 'ipv4') ? undefined : text;
+}

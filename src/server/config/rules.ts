@@ -1,0 +1,150 @@
+/** What the variables mean to each other: defaults that depend on others, and combinations that are refused. */
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { isLoopback } from './network.js';
+import type { Config, Parsed } from './schema.js';
+import type { Problem } from './environment.js';
+
+type Name = Exclude<keyof Config, 'settings' | 'tracing'>;
+type IsGiven = (name: Name) => boolean;
+
+export function defaultPublicUrl({ HOST, PORT, TLS_CERT_FILE }: Parsed): URL {
+  const host = HOST.includes(':') ? `[${HOST}]` : HOST;
+  return new URL(`${TLS_CERT_FILE ? 'https' : 'http'}://${host}:${PORT}/mcp`);
+}
+
+/** `URL.host` leaves out the scheme's default port, as clients do in `Host`. */
+export function defaultHosts(config: Parsed & { readonly PUBLIC_URL: URL }): readonly string[] {
+  const local = defaultPublicUrl(config);
+  const names = isLoopback(config.HOST) ? ['localhost', '127.0.0.1', '[::1]'] : [];
+  const hosts = names.map((name) => new URL(`${local.protocol}//${name}:${config.PORT}`).host);
+  return [...new Set([config.PUBLIC_URL.host, ...hosts])];
+}
+
+interface Rule {
+  readonly variable: Name;
+  readonly message: string;
+  readonly isBroken: (config: Config, isGiven: IsGiven) => boolean;
+}
+
+const rule = (variable: Name, message: string, isBroken: Rule['isBroken']): Rule => ({
+  variable,
+  message,
+  isBroken,
+});
+
+/** Reachable from other machines, by its address or because production says so. */
+const isExposed = (config: Config) => config.NODE_ENV === 'production' || !isLoopback(config.HOST);
+
+const JWT = ['ISSUERS', 'JWKS_URL', 'AUDIENCE', 'ALGORITHMS', 'CLOCK_TOLERANCE_S'] as const;
+
+export const RULES: readonly Rule[] = [
+  rule(
+    'ALLOWED_HOSTS',
+    'required in production and when HOST is not loopback: list the host[:port] that clients use',
+    (config, isGiven) => isExposed(config) && !isGiven('ALLOWED_HOSTS'),
+  ),
+  rule(
+    'AUTH',
+    'none is refused in production and when HOST is not loopback: set jwt, api-key or both',
+    (config) => isExposed(config) && config.AUTH.length === 0,
+  ),
+  rule(
+    'PUBLIC_URL',
+    'must be https in production: set the URL that clients use',
+    (config) => config.NODE_ENV === 'production' && config.PUBLIC_URL.protocol !== 'https:',
+  ),
+  rule(
+    'TRUSTED_PROXIES',
+    'required in production, or behind an ingress all callers are one address: list its CIDRs, or set none',
+    (config, isGiven) => config.NODE_ENV === 'production' && !isGiven('TRUSTED_PROXIES'),
+  ),
+  rule(
+    'API_KEYS_FILE',
+    'required by api-key in production and when HOST is not loopback: make one with npm run key -- create',
+    (config, isGiven) => config.AUTH.includes('api-key') && isExposed(config) && !isGiven('API_KEYS_FILE'),
+  ),
+  rule(
+    'JWT_ISSUERS',
+    'required by AUTH=jwt: list the issuers whose tokens are accepted',
+    (config, isGiven) => config.AUTH.includes('jwt') && !isGiven('JWT_ISSUERS'),
+  ),
+  ...JWT.map((name) =>
+    rule(
+      `JWT_${name}`,
+      'has no effect without jwt in AUTH: add jwt to AUTH, or unset it',
+      (config, isGiven) => isGiven(`JWT_${name}`) && !config.AUTH.includes('jwt'),
+    ),
+  ),
+  rule(
+    'JWT_JWKS_URL',
+    'serves a single issuer, or one issuer could sign for another: unset it to use discovery',
+    (config, isGiven) => isGiven('JWT_JWKS_URL') && config.JWT_ISSUERS.length > 1,
+  ),
+  rule(
+    'TLS_KEY_FILE',
+    'goes together with TLS_CERT_FILE: set both or neither',
+    (_config, isGiven) => isGiven('TLS_CERT_FILE') !== isGiven('TLS_KEY_FILE'),
+  ),
+  rule(
+    'TLS_KEY_FILE',
+    'and TLS_CERT_FILE must be PEM and belong together',
+    ({ TLS_CERT_FILE, TLS_KEY_FILE }) =>
+      !!TLS_CERT_FILE && !!TLS_KEY_FILE && !isPair(TLS_CERT_FILE, TLS_KEY_FILE),
+  ),
+  rule(
+    'PUBLIC_URL',
+    'must be https when TLS_CERT_FILE is set',
+    (config) => config.TLS_CERT_FILE !== undefined && config.PUBLIC_URL.protocol !== 'https:',
+  ),
+  rule(
+    'ADMIN_PORT',
+    'must differ from PORT: health and metrics are not for the public',
+    (config) => config.PORT !== 0 && config.PORT === config.ADMIN_PORT && config.HOST === config.ADMIN_HOST,
+  ),
+  rule(
+    'TOOL_TIMEOUT_MS',
+    'may not exceed SHUTDOWN_GRACE_MS, or a deployment would cut calls off: lower it or raise the grace',
+    (config) => config.TOOL_TIMEOUT_MS > config.SHUTDOWN_GRACE_MS,
+  ),
+  ...(['REDIS_URL', 'STATE_KEYS'] as const).map((name) =>
+    rule(
+      name,
+      'required when REPLICAS > 1: the replicas must share their state',
+      (config, isGiven) => config.REPLICAS > 1 && !isGiven(name),
+    ),
+  ),
+  rule(
+    'LEGACY_SSE',
+    'is refused when REPLICAS > 1: its streams live in one process',
+    (config) => config.LEGACY_SSE && config.REPLICAS > 1,
+  ),
+  rule(
+    'PUBLIC_URL',
+    'must have a path other than /sse and /messages when LEGACY_SSE is set',
+    (config) => config.LEGACY_SSE && ['/sse', '/messages'].includes(config.PUBLIC_URL.pathname),
+  ),
+];
+
+function isPair(certFile: string, keyFile: string): boolean {
+  try {
+    createSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Every broken rule that looked at nothing invalid: an invalid variable has its default in `config`. */
+export function brokenRules(config: Config, isGiven: IsGiven, isInvalid: IsGiven): readonly Problem[] {
+  const broken = RULES.filter((one) => {
+    const looked = new Set([one.variable]);
+    const look = <T>(name: Name, value: T) => {
+      looked.add(name);
+      return value;
+    };
+    const watched = new Proxy(config, { get: (values, name: Name) => look(name, values[name]) });
+    return one.isBroken(watched, (name) => look(name, isGiven(name))) && ![...looked].some(isInvalid);
+  });
+  return broken.map(({ variable, message }) => ({ variable, message }));
+}

@@ -1,0 +1,205 @@
+/** Every environment variable of the template: form, default and meaning, in the order of `.env.example`. */
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { toolSettings } from '../../settings.js';
+import * as network from './network.js';
+import * as value from './values.js';
+
+const { hmacKey, integer, list, listOrNone, milliseconds, oneOf, oneWord, rateLimit, readableFile, scopes } =
+  value;
+
+type Text = z.ZodType<unknown, string>;
+
+/** A variable with a default, given as the text one would write. */
+const variable = <T extends Text>(meaning: string, form: T, text: string) =>
+  form.prefault(text as z.input<T>).describe(meaning);
+
+/** A variable without one, or whose default depends on the others (`config-rules.ts` computes it). */
+const optional = <T extends Text>(meaning: string, form: T, computed: string = '') =>
+  form.optional().meta({ description: meaning, default: computed });
+
+/** Verified with a public key (RFC 7518 §3.1, RFC 8037): with a shared secret, or `none`, every reader could sign. */
+const ASYMMETRIC = 'ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512'.split(' ');
+const issuerForm = 'https, or http on loopback, without user, query or fragment';
+
+const listeners = {
+  NODE_ENV: variable(
+    '`production` adds the production rules; `test` is like `development`',
+    oneOf('development', 'production', 'test'),
+    'development',
+  ),
+  HOST: variable('Public listener: address', network.bindAddress, '127.0.0.1'),
+  PORT: variable('Public listener: port; 0 takes a free one', integer(0, 65_535), '3000'),
+  PUBLIC_URL: optional(
+    'Canonical resource URI: endpoint path, audience, metadata and challenges',
+    network.publicUrl,
+    'http://HOST:PORT/mcp (https with TLS_CERT_FILE)',
+  ),
+  TLS_CERT_FILE: optional('HTTPS in process: PEM certificate chain', readableFile),
+  TLS_KEY_FILE: optional('HTTPS in process: PEM private key', readableFile),
+  MAX_CONNECTIONS: variable('Open connections of all callers together', integer(1), '10000'),
+  ADMIN_HOST: variable(
+    'Admin listener (`/livez`, `/readyz`, `/metrics`), never public',
+    network.bindAddress,
+    '127.0.0.1',
+  ),
+  ADMIN_PORT: variable('Admin listener: port; 0 takes a free one', integer(0, 65_535), '9464'),
+};
+
+const origins = {
+  ALLOWED_HOSTS: optional(
+    'Exact `Host` values we answer to (DNS rebinding), comma-separated',
+    list(network.parseHost, 'an exact host[:port], without wildcards'),
+    'host of PUBLIC_URL, plus the loopback names on a loopback HOST',
+  ),
+  ALLOWED_ORIGINS: list(network.parseOrigin, 'an exact scheme://host[:port]; never * or null')
+    .default([])
+    .describe('Exact origins whose pages may call, comma-separated; empty refuses every browser'),
+  TRUSTED_PROXIES: variable(
+    'CIDRs of proxies whose `X-Forwarded-For` is believed, comma-separated, or `none`',
+    listOrNone(network.parseProxyRange, 'a CIDR of at least /8 (IPv4) or /7 (IPv6), such as 10.0.0.0/8'),
+    'none',
+  ),
+};
+
+const authentication = {
+  AUTH: variable(
+    'Accepted credentials: `jwt`, `api-key` or both, comma-separated; `none` only on loopback outside production',
+    listOrNone(oneWord('jwt', 'api-key'), 'jwt or api-key'),
+    'api-key',
+  ),
+  JWT_ISSUERS: list(network.parseIssuer, issuerForm)
+    .default([])
+    .describe(
+      'Issuer URLs, comma-separated; keys by RFC 8414 or OpenID discovery; compared as plain strings',
+    ),
+  JWT_JWKS_URL: optional('Key set of the single issuer, instead of discovery', network.keySetUrl),
+  JWT_AUDIENCE: optional(
+    'Accepted audiences, comma-separated',
+    list((text) => /^\S+$/.exec(text)?.[0], 'without spaces'),
+    'PUBLIC_URL',
+  ),
+  JWT_ALGORITHMS: variable(
+    'Accepted signature algorithms, comma-separated; asymmetric ones only',
+    list(oneWord(...ASYMMETRIC), 'an asymmetric algorithm of RFC 7518 or RFC 8037'),
+    'ES256,EdDSA,PS256,RS256',
+  ),
+  JWT_CLOCK_TOLERANCE_S: variable('Seconds that clocks may differ', integer(0, 300), '5'),
+  API_KEYS_FILE: optional('JSON of hashed keys (`npm run key`); re-read when it changes', readableFile),
+  REQUIRED_SCOPES: scopes.default([]).describe('Scopes that every call needs, space-separated'),
+};
+
+const limits = {
+  RATE_LIMIT_IP: variable('Points per window and client address (IPv6: per /64)', rateLimit, '600/60s'),
+  RATE_LIMIT_CALLER: variable('Points per window and caller', rateLimit, '300/60s'),
+  RATE_LIMIT_AUTH_FAILURES: variable('Failed authentications per window and address', rateLimit, '20/60s'),
+  MAX_BODY_BYTES: variable('Request body', integer(1), '1048576'),
+  MAX_JSON_DEPTH: variable('Nesting of a request body', integer(1, 1000), '64'),
+  MAX_SESSIONS_PER_CALLER: variable('Live sessions (revisions up to 2025-11-25)', integer(1), '100'),
+  MAX_STREAMS_PER_CALLER: variable('Open streams', integer(1), '20'),
+  SESSION_IDLE_MS: variable('A session unused for so long ends', milliseconds(), '1800000'),
+  TOOL_TIMEOUT_MS: variable(
+    'Time for one call; the clock stops while a tool asks the user',
+    milliseconds(),
+    '60000',
+  ),
+  ASK_TIMEOUT_MS: variable('Time for the user to answer', milliseconds(), '300000'),
+  MAX_RESULT_BYTES: variable('Result of a tool', integer(1), '10485760'),
+  STREAM_KEEPALIVE_MS: variable(
+    'A comment is sent on a stream that was silent for so long',
+    milliseconds(),
+    '15000',
+  ),
+  STREAM_MAX_BUFFER_BYTES: variable(
+    'A stream whose reader is further behind is closed',
+    integer(1),
+    '1048576',
+  ),
+};
+
+const state = {
+  REDIS_URL: network.redisUrl
+    .optional()
+    .meta({ description: 'Shared stores: redis:// or rediss:// URL', secret: true }),
+  REDIS_CA_FILE: optional('PEM certificates that a rediss:// server is checked against', readableFile),
+  REPLICAS: variable('Number of processes that share the stores', integer(1), '1'),
+  STORE_FAILURE: variable(
+    'When Redis is away: `local` divides limits by REPLICAS, `strict` answers 503',
+    oneOf('local', 'strict'),
+    'local',
+  ),
+  STATE_KEYS: list(value.parseKey, '32 bytes in base64url')
+    .default(() => [randomBytes(32)])
+    .meta({
+      description:
+        'Keys that seal request state of revision 2026-07-28, comma-separated: the first seals, all open',
+      default: 'random per process',
+      secret: true,
+    }),
+  LEGACY_SSE: variable('HTTP+SSE for clients of revision 2024-11-05', value.boolean, 'false'),
+};
+
+const operation = {
+  AUDIT_SINKS: variable(
+    '`stdout`, `file:PATH`, comma-separated; with several, one must succeed',
+    list(value.parseAuditSink, 'stdout or file:PATH'),
+    'stdout',
+  ),
+  AUDIT_MODE: variable(
+    '`strict`: a tool waits until its record is written; `batch`: records are written behind, bounded',
+    oneOf('strict', 'batch'),
+    'strict',
+  ),
+  AUDIT_HMAC_KEY: hmacKey
+    .default(() => randomBytes(32))
+    .meta({
+      description:
+        'Keys the digests of session ids and arguments; set it to compare them across replicas and restarts',
+      default: 'random per process',
+      secret: true,
+    }),
+  LOG_LEVEL: variable(
+    'Operational log on stderr',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    'info',
+  ),
+  SHUTDOWN_DELAY_MS: optional(
+    'From unready until no more connections are taken',
+    milliseconds(0),
+    '5000 in production, else 0',
+  ),
+  SHUTDOWN_GRACE_MS: variable('Time for the calls in flight to end', milliseconds(0), '65000'),
+};
+
+/** Titles and variables, as the documents show them. */
+export const SECTIONS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
+  Listeners: listeners,
+  'Browsers and proxies': origins,
+  Authentication: authentication,
+  Limits: limits,
+  'State and replicas': state,
+  'Audit, log and shutdown': operation,
+  'Tools: your own': toolSettings.shape,
+};
+
+export const Variables = z.object({
+  ...listeners,
+  ...origins,
+  ...authentication,
+  ...limits,
+  ...state,
+  ...operation,
+});
+
+export type Parsed = Readonly<z.output<typeof Variables>>;
+export type Settings = z.output<typeof toolSettings>;
+type Derived = 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'JWT_AUDIENCE' | 'SHUTDOWN_DELAY_MS';
+
+/** The configuration: keys are the variables' own names; `settings` are the tools' own. */
+export type Config = Omit<Parsed, Derived> & {
+  readonly [K in Derived]: NonNullable<Parsed[K]>;
+} & {
+  readonly settings: Settings;
+  /** Whether OpenTelemetry's own variables ask for traces. */
+  readonly tracing: boolean;
+};

@@ -1,0 +1,31 @@
+/** Whether traces are exported: OpenTelemetry's own variables say so, and only those of its traces matter here. */
+import type { Problem } from './environment.js';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const PREFIX = 'OTEL_EXPORTER_OTLP_';
+/** The form that the specification recommends, and the only one whose exporter comes with the template. */
+const PROTOCOL = 'http/protobuf';
+
+export function readTracing(env: Environment): { tracing: boolean; problems: readonly Problem[] } {
+  const endpoints = [`${PREFIX}TRACES_ENDPOINT`, `${PREFIX}ENDPOINT`].filter((name) => env[name]);
+  const isOff = env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none';
+  if (isOff || endpoints.length === 0) return { tracing: false, problems: [] };
+
+  const unusable = endpoints.filter((name) => !/^https?:$/.test(parse(env[name])?.protocol ?? ''));
+  const protocols = [`${PREFIX}TRACES_PROTOCOL`, `${PREFIX}PROTOCOL`].filter((name) => env[name]);
+  const problems = [
+    ...unusable.map((variable) => ({ variable, message: 'must be an http(s) URL, or unset' })),
+    ...protocols
+      .filter((name) => env[name] !== PROTOCOL)
+      .map((variable) => ({ variable, message: `must be ${PROTOCOL}, or unset` })),
+    ...((env['OTEL_TRACES_EXPORTER'] || 'otlp') === 'otlp'
+      ? []
+      : [{ variable: 'OTEL_TRACES_EXPORTER', message: 'must be otlp or none, or unset' }]),
+  ];
+  return { tracing: problems.length === 0, problems };
+}
+
+function parse(text = ''): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}

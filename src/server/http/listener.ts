@@ -1,0 +1,100 @@
+/** The public listener: its limits, HTTPS in process, and how it stops. */
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '../config/index.js';
+import type { MessageTypes } from './message-types.js';
+import type { Logger } from '../observe/logger.js';
+import { readTls, reloadTls } from './tls.js';
+import { cutUnreadAnswers } from './stalled-readers.js';
+
+/** How long the sockets cut at the end of the grace may take to close. */
+const CUT_MS = 500;
+
+/** Slow headers, slow bodies and idle connections end on their own (Slowloris). */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  keepAliveTimeout: 75_000, // above the 60 s of common proxies: they, not we, end an idle connection
+  maxHeaderSize: 16_384,
+  requireHostHeader: false, // the Host guard refuses its absence, with an audit record
+};
+
+/** Not listening yet. @throws when the certificate cannot be read */
+export async function createListener(config: Config, messageTypes: MessageTypes, logger: Logger) {
+  const options = { ...LIMITS, ...messageTypes };
+  const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
+  if (certFile === undefined || keyFile === undefined) {
+    return { server: limited(http.createServer(options), config), stopReload: () => {} };
+  }
+  const files = { certFile, keyFile };
+  const material = await readTls(files);
+  const server = https.createServer({
+    ...options,
+    ...material,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: LIMITS.headersTimeout,
+  });
+  return { server: limited(server, config), stopReload: reloadTls(server, files, material, logger) };
+}
+
+function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config): S {
+  server.maxConnections = MAX_CONNECTIONS;
+  server.maxHeadersCount = 0; // Node drops what comes after 2,000, unseen by the guards; their size is limited
+  cutUnreadAnswers(server);
+  return server;
+}
+
+/** Resolves with the port, which differs from the one asked for when that was 0. */
+export async function listen(server: http.Server, host: string, port: number): Promise<number> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+export function originOf(server: http.Server, host: string, port: number): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return `${server instanceof https.Server ? 'https' : 'http'}://${name}:${port}`;
+}
+
+/** Connections that have sent no request yet: Node never counts them as idle, so each would cost us the whole grace. */
+export function silentConnections(server: http.Server): ReadonlySet<Duplex> {
+  const silent = new Set<Duplex>();
+  server.on(server instanceof https.Server ? 'secureConnection' : 'connection', (socket: Duplex) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  server.on('request', ({ socket }) => silent.delete(socket));
+  return silent;
+}
+
+/** Takes no new connections, lets the calls in flight end, and cuts what is left when the grace is over. */
+export async function drain(
+  server: http.Server,
+  drainCalls: () => Promise<void>,
+  silent: ReadonlySet<Duplex>,
+  graceMs: number,
+): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  // A connection kept alive by its client would otherwise hold the server open until it idles out.
+  server.on('request', (_req, res) =>
+    res.once('close', () => setImmediate(() => server.closeIdleConnections())),
+  );
+  const graceOver = new AbortController();
+  await Promise.race([
+    drainCalls()
+      .then(() => server.closeIdleConnections())
+      .then(() => silent.forEach((socket) => socket.destroy()))
+      .then(() => closed),
+    sleep(graceMs, undefined, { signal: graceOver.signal }).catch(() => {}),
+  ]);
+  graceOver.abort();
+  server.closeAllConnections();
+  // What was cut writes its last record when its socket closes, and the audit closes next.
+  await Promise.race([closed, sleep(CUT_MS)]);
+  await sleep(0);
+}

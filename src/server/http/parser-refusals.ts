@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Request } from 'express';
+import type { Audit } from '../observe/audit.js';
+import { RefusedRequest } from '../refusal.js';
+import { auditedPath } from '../layers/request-path.js';
+
+export interface ParserRefusalsOptions {
+  readonly audit: Pick<Audit, 'trail'>;
+  readonly clientAddress: (req: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
+}
+
+/** How long a refused client may take to read the answer, in milliseconds. */
+const LINGER_MS = 1000;
+
+/** Answers what Node would answer before any layer runs: the same JSON as any refusal, and one audit record. */
+export function answerParserRefusals(server: Server, { audit, clientAddress }: ParserRefusalsOptions): void {
+  const inProgress = responsesInProgress(server);
+  const refused = new WeakSet<Duplex>();
+
+  /** `req` is all that was parsed: after a parser error, nothing. */
+  function refuse(req: Partial<IncomingMessage>, connection: Duplex, refusal: RefusedRequest): void {
+    const socket = connection as Socket;
+    const requestId = randomUUID();
+    const body = JSON.stringify(refusal.toBody(requestId));
+    const trail = audit.trail(requestId, {
+      'client.address': clientAddress({ socket, headers: req.headers ?? {} }),
+      ...(req.method !== undefined && { 'http.method': req.method }),
+      ...(req.url !== undefined && { 'http.path': auditedPath(req.url) }),
+      ...refusal.facts,
+    });
+    trail.end({
+      'http.status': refusal.status,
+      durationMs: 0,
+      bytesIn: 0,
+      bytesOut: Buffer.byteLength(body),
+    });
+    // An earlier request on the connection still waits for its answer and would take this one for it.
+    if (inProgress(socket)) socket.destroy();
+    else endAndDestroy(socket, rawAnswer(refusal.status, requestId, body));
+  }
+
+  const malformed = (reason: string, status = 400) =>
+    new RefusedRequest('malformed_request', { status, detail: { reason } });
+  server.on('checkExpectation', (req, _res) => refuse(req, req.socket, malformed('expectation', 417)));
+  server.on('connect', (req, socket) => refuse(req, socket, malformed('connect')));
+  server.on('upgrade', (req, socket) => refuse(req, socket, malformed('upgrade')));
+  server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
+    // What follows the first error on a connection is the rest of the same bytes.
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    const status = statusOf(code);
+    const response = inProgress(socket);
+    // Behind a whole request comes rubbish: what it caused is done or doing, so no refusal may take its answer's place.
+    const isTooLate = response !== undefined && (response.headersSent || response.req.complete);
+    if (status === undefined || !socket.writable || isTooLate) socket.destroy();
+    else if (response) answerInProgress(response, malformed(code, status));
+    else refuse({}, socket, malformed(code, status));
+  });
+}
+
+/** The status of a parser error; none for what is no HTTP at all (a reset connection, a failed TLS handshake). */
+function statusOf(code: string): number | undefined {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
+  return code.startsWith('HPE_') ? 400 : undefined;
+}
+
+/** Finds the response that the layers are still working on; its request has an audit record of its own. */
+function responsesInProgress(server: Server): (socket: Duplex) => ServerResponse | undefined {
+  const latest = new WeakMap<Duplex, ServerResponse>();
+  const remember = (req: IncomingMessage, res: ServerResponse) => void latest.set(req.socket, res);
+  server.prependListener('request', remember).prependListener('checkContinue', remember);
+  return (socket) => {
+    const response = latest.get(socket);
+    return response?.closed ? undefined : response;
+  };
+}
+
+/** The body of a request broke off while a layer read it: the answer goes out under that request's id. */
+function answerInProgress(res: ServerResponse, refusal: RefusedRequest): void {
+  const { requestId, audit } = res.req as Request;
+  audit.note(refusal.facts);
+  const body = JSON.stringify(refusal.toBody(requestId));
+  res.writeHead(refusal.status, headersFor(body)).end(body);
+}
+
+function rawAnswer(status: number, requestId: string, body: string): string {
+  const own = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', 'X-Request-Id': requestId };
+  const headers = Object.entries({ ...headersFor(body), ...own });
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers.map((header) => header.join(': '))];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+function headersFor(body: string) {
+  const length = Buffer.byteLength(body);
+  return { Connection: 'close', 'Content-Type': 'application/json', 'Content-Length': length };
+}
+
+function endAndDestroy(socket: Socket, answer: string): void {
+  // After `connect` and `upgrade` Node no longer listens: an unheard error would end the process.
+  socket.on('error', () => socket.destroy());
+  socket.end(answer);
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
+}

@@ -1,0 +1,45 @@
+/** The certificate of the public listener, read again when it changes: renewal needs no restart. */
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:https';
+import type { Logger } from '../observe/logger.js';
+
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+const CHECK_EVERY_MS = 10_000;
+
+export async function readTls({ certFile, keyFile }: TlsFiles): Promise<TlsMaterial> {
+  const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
+  return { cert, key };
+}
+
+/** Compares contents, not times: Kubernetes swaps a symlink and keeps what times it likes. Returns the way to stop. */
+export function reloadTls(
+  server: Server,
+  files: TlsFiles,
+  current: TlsMaterial,
+  logger: Logger,
+  checkEveryMs = CHECK_EVERY_MS,
+): () => void {
+  const check = async () => {
+    try {
+      const next = await readTls(files);
+      if (next.cert.equals(current.cert) && next.key.equals(current.key)) return;
+      server.setSecureContext(next); // throws for a pair that does not match; the old one then stays
+      current = next;
+      logger.info({}, 'certificate read again');
+    } catch (error) {
+      logger.error({ err: error }, 'the new certificate cannot be used; the old one stays');
+    }
+  };
+  const timer = setInterval(() => void check(), checkEveryMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,91 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { RefusedRequest } from '../refusal.js';
+import { type ApiKeyEntry, parseApiKeyFile } from './api-key-entry.js';
+import { hashApiKey, looksLikeApiKey, parseApiKey } from './api-key-format.js';
+import type { Caller } from './caller.js';
+import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
+import { watchFile } from './reread-on-use.js';
+
+export interface ApiKeyVerifierOptions {
+  /** Path of the key file (`npm run key`), re-read when it changes. */
+  readonly file?: string;
+  /** Keys besides those of the file. */
+  readonly entries?: readonly ApiKeyEntry[];
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+  readonly logger?: IdentityLog;
+}
+
+/** Compared with where there is nothing to compare with, so that an unknown id takes the same work as a known one. */
+const NOBODY = randomBytes(32);
+
+/**
+ * Proves API keys by their hashes.
+ *
+ * While the file cannot be read or parsed every key is refused with 503 `store_unavailable`: going on with the last
+ * good set would keep alive a key that the broken edit was meant to revoke.
+ *
+ * @throws when the file cannot be read or parsed at the start
+ */
+export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Verifier> {
+  const { file, entries = [], now = Date.now, logger } = options;
+  if (file === undefined && entries.length === 0)
+    throw new TypeError('apiKeyVerifier needs a file or entries');
+  const byId = (found: readonly ApiKeyEntry[]) =>
+    new Map([...entries, ...found].map((entry) => [entry.id, entry]));
+  const parse = (text: string) => byId(parseApiKeyFile(text).keys);
+  const fixed = Promise.resolve(byId([]));
+  const read = file === undefined ? () => fixed : watchFile({ path: file, parse, now }).current;
+  let problem: string | undefined;
+  await read();
+
+  async function currentKeys() {
+    try {
+      const keys = await read();
+      problem = undefined;
+      return keys;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== problem)
+        logger?.warn({ problem: message }, 'API_KEYS_FILE refused: no key is accepted');
+      problem = message;
+      throw new RefusedRequest('store_unavailable', {
+        detail: { reason: 'api_keys_file' },
+        headers: { 'Retry-After': '5' },
+      });
+    }
+  }
+
+  return {
+    kind: 'api-key',
+    accepts: looksLikeApiKey,
+    async verify(credential) {
+      const parsed = parseApiKey(credential);
+      if (typeof parsed === 'string') throw credentialsInvalid(parsed);
+      return prove((await currentKeys()).get(parsed.id), credential, now());
+    },
+    close() {},
+  };
+}
+
+/** The secret first: only its holder may cause the other reasons, and only the audit sees them. */
+function prove(entry: ApiKeyEntry | undefined, credential: string, now: number): Caller {
+  const presented = hashApiKey(credential);
+  const matches = [0, 1].map((slot) => timingSafeEqual(presented, storedHash(entry, slot)));
+  const secret = entry?.secrets[matches.indexOf(true)];
+  if (!entry) throw credentialsInvalid('unknown_key');
+  if (!secret) throw credentialsInvalid('wrong_secret', { keyId: entry.id });
+  if (entry.revokedAt) throw credentialsInvalid('revoked', { keyId: entry.id });
+  if (isOver(entry.expiresAt, now)) throw credentialsInvalid('expired', { keyId: entry.id });
+  if (isOver(secret.validUntil, now)) throw credentialsInvalid('rotated', { keyId: entry.id });
+  return { issuer: 'api-key', subject: entry.id, keyId: entry.id, method: 'api-key', scopes: entry.scopes };
+}
+
+function storedHash(entry: ApiKeyEntry | undefined, slot: number): Buffer {
+  const hash = entry?.secrets[slot]?.hash;
+  return hash === undefined ? NOBODY : Buffer.from(hash, 'base64url');
+}
+
+function isOver(time: string | undefined, now: number): boolean {
+  return time !== undefined && !(Date.parse(time) > now); // a time that is none has passed
+}

@@ -1,0 +1,59 @@
+/** The one function that calls one tool, for both eras and for stdio. */
+import { type Call, internalError, RpcError } from './call.js';
+import type { CompiledTool } from '../definitions/catalog.js';
+import { capped, type RunOptions, runDefinition } from './run-definition.js';
+import { ToolError, type ToolResult } from '../definitions/tool.js';
+
+/** MCP `CallToolResult`. */
+type CallToolResult = {
+  content: readonly unknown[];
+  structuredContent?: Record<string, unknown>;
+  isError?: boolean;
+};
+
+/**
+ * Checks the arguments, waits for the audit, runs the tool, checks and caps its result.
+ * What the model can mend (bad arguments, a `ToolError`, a time-out) is a result with `isError`
+ * (MCP 2025-11-25, tools, error handling).
+ */
+export async function callTool(
+  tool: CompiledTool,
+  args: unknown,
+  call: Call,
+  options: RunOptions,
+): Promise<CallToolResult> {
+  const { definition, input } = tool;
+  const checked = input.check(args ?? {});
+  if (!checked.ok) return toolFailure(`Invalid arguments: ${checked.problems}`);
+
+  await call.audit.received();
+  try {
+    const value = checked.value as Record<string, unknown>;
+    const result = await runDefinition(call, options, (context) => definition.run(value, context));
+    return capped(shape(tool, result, call, options), options);
+  } catch (error) {
+    if (error instanceof ToolError || error instanceof RpcError) return toolFailure(error.message);
+    throw error;
+  }
+}
+
+function shape(tool: CompiledTool, result: ToolResult, call: Call, options: RunOptions): CallToolResult {
+  if (typeof result === 'string') result = { content: [{ type: 'text', text: result }] };
+  if (!tool.output) return { content: result.content ?? [] };
+
+  const checked = tool.output.check(result.structuredContent);
+  if (!checked.ok) {
+    const { requestId } = call;
+    options.logger.error({ requestId, tool: tool.definition.name, problems: checked.problems }, 'bad output');
+    throw internalError(requestId);
+  }
+  const structuredContent = checked.value as Record<string, unknown>;
+  // Clients that know no structured content read its JSON (MCP 2025-06-18, structured content, SHOULD).
+  const content = result.content ?? [{ type: 'text', text: JSON.stringify(structuredContent) }];
+  return { content, structuredContent };
+}
+
+/** An error that the model can read, and mend. */
+export function toolFailure(text: string): CallToolResult {
+  return { content: [{ type: 'text', text }], isError: true };
+}

@@ -1,0 +1,69 @@
+/** What both eras share about one call: who asks, how to reach the client, and how a call may fail. */
+import type { Caller } from '../../identity/caller.js';
+import type { AuditTrail } from '../../observe/audit-record.js';
+import type { AskRequest, LogLevel } from '../definitions/tool.js';
+
+export type Params = Readonly<Record<string, unknown>>;
+export type Result = Record<string, unknown>;
+
+/** One request on its way to a definition; the era that received it lends it the way back to the client. */
+export interface Call {
+  readonly caller: Caller;
+  readonly requestId: string;
+  readonly audit: Pick<AuditTrail, 'received'>;
+  /** Comes when the client cancels the request (or, in the 2026 era, hangs up). */
+  readonly cancellation: Cancellation;
+  /** Sends a log notification, if the client's minimum level lets it through. */
+  log(level: LogLevel, data: unknown): void;
+  /** Sends a progress notification, if the request carried a progress token. */
+  progress(done: number, total?: number, message?: string): void;
+  canAsk(method: AskRequest['method']): boolean;
+  /** @throws {MissingCapability} @throws {InputRequired} in the 2026 era, when the answer comes with a later request */
+  ask(key: string, request: AskRequest): Promise<unknown>;
+}
+
+/** Says once that nobody waits any more. A signal would say the same, and each costs as much as a layer to make. */
+export class Cancellation {
+  readonly #listeners: (() => void)[] = [];
+  #isCancelled = false;
+
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
+
+  /** Calls back once; at once where it has come already. */
+  onCancel(listener: () => void): void {
+    if (this.#isCancelled) listener();
+    else this.#listeners.push(listener);
+  }
+}
+
+/** A JSON-RPC error as the answer to a request; the message and data reach the client. */
+export class RpcError extends Error {
+  override readonly name = 'RpcError';
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly data?: Readonly<Record<string, unknown>>,
+  ) {
+    super(message);
+  }
+}
+
+export const INVALID_PARAMS = -32602;
+export const INTERNAL_ERROR = -32603;
+
+/** What a client learns of what broke here; the rest is in the log, under the request id. */
+export function internalError(requestId: string): RpcError {
+  return new RpcError(INTERNAL_ERROR, `Internal error (request ${requestId})`);
+}
+
+/** Unwinds a handler whose `ask` is answered by a later request (2026-07-28, multi round-trip requests). */
+export class InputRequired extends Error {
+  override readonly name = 'InputRequired';
+}

@@ -1,0 +1,43 @@
+/** What a client can be asked, and which answer fits a question: the rules of both eras. */
+import type { Params } from './call.js';
+import { isValid } from '../definitions/schema.js';
+import { type AskRequest, type JsonSchema, MissingCapability } from '../definitions/tool.js';
+
+type AskMethod = AskRequest['method'];
+
+const CAPABILITY = {
+  'elicitation/create': 'elicitation',
+  'sampling/createMessage': 'sampling',
+  'roots/list': 'roots',
+} as const;
+
+/** Whether a client declared that it answers such questions. */
+export function declares(capabilities: Params, method: AskMethod): boolean {
+  const declared = capabilities[CAPABILITY[method]];
+  if (typeof declared !== 'object' || declared === null) return false;
+  // `elicitation: {}` means forms; a client that names modes must name this one (elicitation, capabilities).
+  return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
+}
+
+/** What we may ask of a client, and nothing else that it declared. */
+export function declared(capabilities: Params): Params {
+  const methods = (Object.keys(CAPABILITY) as AskMethod[]).filter((method) => declares(capabilities, method));
+  return Object.fromEntries(methods.map((method) => [CAPABILITY[method], {}]));
+}
+
+/** A client that cannot answer would leave the call waiting. @throws {MissingCapability} */
+export function requireDeclared(capabilities: Params, method: AskMethod): void {
+  if (!declares(capabilities, method)) throw new MissingCapability(CAPABILITY[method]);
+}
+
+/** @param hasShape whether MCP's schema for answers to this method, in the revision spoken, takes a value */
+export function isAnswer(
+  request: AskRequest,
+  answer: unknown,
+  hasShape: (method: AskMethod, value: unknown) => boolean,
+): boolean {
+  if (!hasShape(request.method, answer)) return false;
+  const { action, content } = answer as { action?: string; content?: unknown };
+  if (request.method !== 'elicitation/create' || action !== 'accept') return true;
+  return isValid(request.params.requestedSchema as JsonSchema, content ?? {});
+}

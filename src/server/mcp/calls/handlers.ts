@@ -1,0 +1,58 @@
+/** What each MCP method answers, in terms that both eras share. An era only translates in and out. */
+import { type Call, INVALID_PARAMS, type Params, RpcError } from './call.js';
+import { callTool } from './call-tool.js';
+import type { Catalog } from '../definitions/catalog.js';
+import { complete, createLists } from '../definitions/lists.js';
+import { capped, runDefinition, type RunOptions } from './run-definition.js';
+import { type Guarded, mayCall } from '../definitions/scopes.js';
+
+export interface HandlerOptions extends RunOptions {
+  readonly catalog: Catalog;
+}
+
+export type Handlers = ReturnType<typeof createHandlers>;
+export type SharedMethod = keyof Handlers;
+
+/** The methods that both eras answer alike; the key is the MCP method name. */
+export function createHandlers(options: HandlerOptions) {
+  const { catalog } = options;
+  return {
+    ...createLists(options),
+
+    'tools/call': (params: Params, call: Call) => {
+      const tool = callable(call, catalog.tools.get(String(params['name'])), 'Unknown tool');
+      return callTool(tool, params['arguments'], call, options);
+    },
+
+    'resources/read': async (params: Params, call: Call) => {
+      const uri = String(params['uri']);
+      const found = catalog.findResource(uri);
+      const { definition } = callable(call, found?.resource, 'Resource not found');
+      await call.audit.received();
+      const contents = await runDefinition(call, options, (context) =>
+        definition.read(uri, found?.variables ?? {}, context),
+      );
+      if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
+      return capped({ contents: Array.isArray(contents) ? contents : [contents] }, options);
+    },
+
+    'prompts/get': async (params: Params, call: Call) => {
+      const { definition } = callable(call, catalog.prompts.get(String(params['name'])), 'Unknown prompt');
+      const args = (params['arguments'] ?? {}) as Record<string, string>;
+      const missing = definition.arguments.find(({ name, required }) => required && args[name] === undefined);
+      if (missing) throw new RpcError(INVALID_PARAMS, `Missing argument: ${missing.name}`);
+      await call.audit.received();
+      const messages = await runDefinition(call, options, (context) => definition.render(args, context));
+      return capped({ description: definition.description, messages }, options);
+    },
+
+    'completion/complete': (params: Params, call: Call) => complete(params, call, options),
+  };
+}
+
+/** HTTP has refused such a call already; stdio has no layers, and no way in may miss the check. */
+function callable<G extends Guarded>(call: Call, guarded: G | undefined, unknown: string): G {
+  if (!guarded) throw new RpcError(INVALID_PARAMS, unknown);
+  if (!mayCall(call.caller, guarded)) throw new RpcError(INVALID_PARAMS, 'Insufficient scope');
+  return guarded;
+}

@@ -1,0 +1,32 @@
+/** What a call tells its client besides the answer, in both eras: only as much as the client asked for. */
+import type { Change } from '../../stores/types.js';
+import type { Call, Params } from './call.js';
+import { LOG_LEVELS, type LogLevel } from '../definitions/tool.js';
+
+export type Notify = (method: string, params: Params) => void;
+
+/** @param minimum asked with each message; without one nothing is sent */
+export function logTo(notify: Notify, minimum: () => unknown): Call['log'] {
+  return (level, data) => {
+    const lowest = LOG_LEVELS.indexOf(minimum() as LogLevel);
+    if (lowest === -1 || LOG_LEVELS.indexOf(level) < lowest) return;
+    notify('notifications/message', { level, data });
+  };
+}
+
+/** Progress MUST increase with each notification (MCP, progress): what does not is dropped. */
+export function progressTo(notify: Notify, meta: unknown): Call['progress'] {
+  const { progressToken } = (meta ?? {}) as Params;
+  let highest = Number.NEGATIVE_INFINITY;
+  return (progress, total, message) => {
+    if (progressToken === undefined || !(progress > highest)) return;
+    highest = progress;
+    notify('notifications/progress', { progressToken, progress, total, message });
+  };
+}
+
+/** How clients hear of a change. */
+export function changeNotification(change: Change): { method: string; params?: Params } {
+  if (change.kind !== 'resource') return { method: `notifications/${change.kind}/list_changed` };
+  return { method: 'notifications/resources/updated', params: { uri: change.uri } };
+}

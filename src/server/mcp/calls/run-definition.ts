@@ -1,0 +1,139 @@
+/** Runs a tool, resource or prompt: its context, its clock, and what its errors become. */
+import type { Logger } from '../../observe/logger.js';
+import type { Change } from '../../stores/types.js';
+import {
+  type Call,
+  type Cancellation,
+  InputRequired,
+  internalError,
+  INTERNAL_ERROR,
+  RpcError,
+} from './call.js';
+import { RefusedRequest } from '../../refusal.js';
+import {
+  MissingCapability,
+  type ToolContext,
+  ToolError,
+  type ToolServices,
+  type ToolSettings,
+} from '../definitions/tool.js';
+
+export interface RunOptions {
+  readonly settings: ToolSettings;
+  readonly services: ToolServices;
+  readonly publish: (change: Change) => void;
+  readonly logger: Logger;
+  /** How long a handler may run, not counting the time an `ask` waits. */
+  readonly timeoutMs: number;
+  /** Largest result in bytes of JSON; a larger one is replaced by an error. */
+  readonly maxResultBytes: number;
+}
+
+/**
+ * @throws {ToolError} for what the caller may read
+ * @throws {RpcError} `-32603` for any other failure, its detail logged under the request id
+ * @throws {RefusedRequest} {InputRequired} {MissingCapability} unchanged: the eras answer them
+ */
+export async function runDefinition<T>(
+  call: Call,
+  options: RunOptions,
+  run: (context: ToolContext) => Promise<T> | T,
+): Promise<T> {
+  const end = createEnd(call.cancellation);
+  const clock = startClock(options.timeoutMs, () => end.abort(new ToolError('The call took too long')));
+  const context = createContext(call, options, clock, end);
+  try {
+    // The race answers in time even when the handler does not listen to its signal.
+    return await Promise.race([(async () => run(context))(), end.aborted]);
+  } catch (error) {
+    throw toPublicError(error, call, options.logger);
+  } finally {
+    clock.stop();
+  }
+}
+
+function createContext(call: Call, options: RunOptions, clock: Clock, end: End): ToolContext {
+  return {
+    caller: call.caller,
+    settings: options.settings,
+    services: options.services,
+    requestId: call.requestId,
+    get signal() {
+      return end.signal();
+    },
+    log: (level, data) => call.log(level, data),
+    progress: (done, total, message) => call.progress(done, total, message),
+    canAsk: (method) => call.canAsk(method),
+    ask: (key, request) => {
+      const answer = clock.pausedWhile(() => call.ask(key, request));
+      answer.catch(() => {}); // a handler that ends before it awaits every ask must not end the process too
+      return answer as never; // the type of an answer follows its request; the eras have checked its shape
+    },
+    changed: options.publish,
+  };
+}
+
+const PUBLIC = [ToolError, RpcError, InputRequired, MissingCapability, RefusedRequest];
+
+function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
+  if (PUBLIC.some((kind) => error instanceof kind) || call.cancellation.isCancelled) return error;
+  logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
+  return internalError(call.requestId);
+}
+
+/** @throws {RpcError} for a result that is too large */
+export function capped<T extends object>(result: T, { maxResultBytes }: RunOptions): T {
+  if (Buffer.byteLength(JSON.stringify(result)) <= maxResultBytes) return result;
+  throw new RpcError(INTERNAL_ERROR, `The result is larger than ${maxResultBytes} bytes`);
+}
+
+type End = ReturnType<typeof createEnd>;
+
+/** What ends a run early. `AbortSignal.any` would do the same at the price of all the rest of a call. */
+function createEnd(cancellation: Cancellation) {
+  const controller = new AbortController(); // makes its signal when somebody asks for it
+  let reject: (error: ToolError) => void = () => {};
+  const aborted = new Promise<never>((_, no) => (reject = no));
+  aborted.catch(() => {}); // it may be over before the race begins
+  const abort = (reason?: ToolError) => {
+    controller.abort(reason);
+    reject(reason ?? new ToolError('The call was cancelled'));
+  };
+  cancellation.onCancel(abort);
+  return { aborted, abort, signal: () => controller.signal };
+}
+
+type Clock = ReturnType<typeof startClock>;
+
+/** A clock that several asks may stop at once; it goes on when the last has its answer. */
+function startClock(timeoutMs: number, onExpired: () => void) {
+  let remainingMs = timeoutMs;
+  let startedAt = 0;
+  let waiting = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const go = () => {
+    startedAt = performance.now();
+    timer = setTimeout(onExpired, Math.max(0, remainingMs));
+  };
+  const pause = () => {
+    clearTimeout(timer);
+    remainingMs -= performance.now() - startedAt;
+  };
+  go();
+  return {
+    async pausedWhile<T>(wait: () => Promise<T>): Promise<T> {
+      if (waiting++ === 0) pause();
+      try {
+        return await wait();
+      } finally {
+        if (--waiting === 0) go();
+      }
+    },
+    /** For good: an ask that is answered after the end starts nothing again. */
+    stop() {
+      clearTimeout(timer);
+      waiting = Number.POSITIVE_INFINITY;
+    },
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * What a tool, a resource and a prompt are, and all that they may see. Written once, served in both protocol eras;
+ * nothing here knows an SDK, HTTP or a store.
+ */
+import type { z } from 'zod';
+import type { Caller } from '../../identity/caller.js';
+import type { Change } from '../../stores/types.js';
+import type { AskAnswer, AskRequest, Content, ResourceContents } from './content.js';
+
+export type * from './content.js';
+
+/** The cloner's settings; `tools/settings.ts` fills it in by declaration merging. */
+// oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
+export interface ToolSettings {}
+/** The cloner's connections; `tools/services.ts` fills it in by declaration merging. */
+// oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
+export interface ToolServices {}
+
+/** RFC 5424 severities, least severe first, as MCP names them. */
+export const LOG_LEVELS = [
+  'debug',
+  'info',
+  'notice',
+  'warning',
+  'error',
+  'critical',
+  'alert',
+  'emergency',
+] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** All that a tool, resource or prompt sees of the call it answers. */
+export interface ToolContext {
+  readonly caller: Caller;
+  readonly settings: ToolSettings;
+  readonly services: ToolServices;
+  readonly requestId: string;
+  /** Aborts when the call is cancelled, times out, or (2026 era) its client hangs up. */
+  readonly signal: AbortSignal;
+  /** Sends `notifications/message`, unless the client asked for more severe levels only. */
+  log(level: LogLevel, data: unknown): void;
+  /** Sends `notifications/progress`, if the client asked for progress. `done` must grow with each call. */
+  progress(done: number, total?: number, message?: string): void;
+  /** Whether the client declared that it can answer this kind of request. */
+  canAsk(method: AskRequest['method']): boolean;
+  /**
+   * Asks the client's user (elicitation), model (sampling) or workspace (roots), and waits; the tool's clock stops.
+   *
+   * In the 2026 era the handler is run again from the start with the answers so far, so **no effect may precede an
+   * `ask`**, and `key` must name the same question on every run. Asks made together (`Promise.all`) go out together.
+   *
+   * @throws {MissingCapability} when the client did not declare that it can answer
+   */
+  ask<R extends AskRequest>(key: string, request: R): Promise<AskAnswer<R>>;
+  /** Tells subscribed clients that a list or a resource changed. */
+  changed(change: Change): void;
+}
+
+/** An error whose message is meant for the caller. Any other error reaches the client as a generic message and an id. */
+export class ToolError extends Error {
+  override readonly name = 'ToolError';
+}
+
+/** The client cannot answer an `ask` (-32021 in the 2026 era). */
+export class MissingCapability extends Error {
+  override readonly name = 'MissingCapability';
+  constructor(readonly capability: 'elicitation' | 'sampling' | 'roots') {
+    super(`The client does not support ${capability}`);
+  }
+}
+
+/** JSON Schema 2020-12 with an object root, passed to clients verbatim. */
+export type JsonSchema = Readonly<Record<string, unknown>> & { readonly type: 'object' };
+
+export type Input = z.ZodObject | JsonSchema;
+export type InputOf<I> = I extends z.ZodType ? z.output<I> : Record<string, unknown>;
+
+/** What a tool returns: plain text, or content blocks, or a structured result (its JSON text is added for old clients). */
+export type ToolResult<O = unknown> =
+  | string
+  | { readonly content?: readonly Content[]; readonly structuredContent?: InputOf<O> };
+
+interface Definition {
+  /** Unique among its kind; letters, digits, `_`, `-` and `.`, at most 128 (MCP 2025-11-25, tool names). */
+  readonly name: string;
+  readonly title?: string;
+  readonly description: string;
+  /** Scopes a caller needs, besides `REQUIRED_SCOPES`. */
+  readonly scopes: readonly string[];
+}
+
+export interface ToolDefinition<I extends Input = Input, O extends Input = Input> extends Definition {
+  readonly input: I;
+  /** Shape of `structuredContent`; checked before it is sent. */
+  readonly output?: O;
+  /** MCP's hints to clients (`readOnlyHint`, `destructiveHint`, …). */
+  readonly annotations?: {
+    readonly readOnlyHint?: boolean;
+    readonly destructiveHint?: boolean;
+    readonly idempotentHint?: boolean;
+    readonly openWorldHint?: boolean;
+  };
+  /** Points a call takes from the caller's limit. Default 1. */
+  readonly cost?: number;
+  /** Arguments whose values may stand in the audit. Default none. */
+  readonly auditArguments?: readonly string[];
+  readonly run: (input: InputOf<I>, context: ToolContext) => Promise<ToolResult<O>> | ToolResult<O>;
+}
+
+export interface ResourceDefinition extends Definition {
+  /** A URI, or an RFC 6570 template with `{name}` or `{+path}` parts only. */
+  readonly uri: string;
+  readonly mimeType?: string;
+  /** The concrete resources of a template, for `resources/list`. */
+  readonly list?: (context: ToolContext) => Promise<readonly ResourceListing[]>;
+  /** Candidate values of a template variable, for `completion/complete`; filtered and capped by the caller. */
+  readonly complete?: Readonly<Record<string, Completer>>;
+  /** The contents, or `undefined` when there is no such resource. */
+  readonly read: (
+    uri: string,
+    variables: Readonly<Record<string, string>>,
+    context: ToolContext,
+  ) => Promise<ResourceContents | readonly ResourceContents[] | undefined>;
+}
+
+export interface ResourceListing {
+  readonly uri: string;
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly mimeType?: string;
+  readonly size?: number;
+}
+
+/** Answers with the values that may follow; `prefix` is what the user has typed. */
+export type Completer = (prefix: string, context: ToolContext) => Promise<readonly string[]>;
+
+export interface PromptArgument {
+  readonly name: string;
+  readonly description?: string;
+  readonly required?: boolean;
+  readonly complete?: Completer;
+}
+
+export interface PromptDefinition extends Definition {
+  readonly arguments: readonly PromptArgument[];
+  readonly render: (
+    args: Readonly<Record<string, string>>,
+    context: ToolContext,
+  ) => Promise<readonly PromptMessage[]> | readonly PromptMessage[];
+}
+
+export interface PromptMessage {
+  readonly role: 'user' | 'assistant';
+  readonly content: Content;
+}
+
+/** Everything a server offers. */
+export interface Definitions {
+  readonly tools: readonly ToolDefinition[];
+  readonly resources: readonly ResourceDefinition[];
+  readonly prompts: readonly PromptDefinition[];
+}
+
+/** Types a tool's input and output from its schemas. */
+export function defineTool<I extends Input, O extends Input = Input>(
+  definition: ToolDefinition<I, O>,
+): ToolDefinition {
+  return definition;
+}
+
+export function defineResource(definition: ResourceDefinition): ResourceDefinition {
+  return definition;
+}
+
+export function definePrompt(definition: PromptDefinition): PromptDefinition {
+  return definition;
+}

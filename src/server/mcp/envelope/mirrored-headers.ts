@@ -1,0 +1,55 @@
+/** Headers that mirror the body (`Mcp-Method`, `Mcp-Name`, `Mcp-Param-*`): a gateway may act on them, so they must be true. */
+import type { IncomingHttpHeaders } from 'node:http';
+import { RefusedRequest } from '../../refusal.js';
+import type { CompiledTool } from '../definitions/catalog.js';
+import type { Envelope } from './message.js';
+import { decodeHeaderValue, type Mirrored, mirroredValue } from './param-headers.js';
+
+/** Methods whose `Mcp-Name` mirrors `params.name` or `params.uri` (MCP 2026-07-28, standard request headers). */
+const NAMED_METHODS = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/**
+ * @param required whether absence is a mismatch: it is for 2026 requests; before, the headers need only not lie
+ * @throws {RefusedRequest} `header_mismatch`
+ */
+export function requireTrueHeaders(
+  headers: IncomingHttpHeaders,
+  { method, target, message }: Pick<Envelope, 'method' | 'target' | 'message'>,
+  tool: CompiledTool | undefined,
+  required: boolean,
+): void {
+  compare('mcp-method', headers, method, required);
+  compare('mcp-name', headers, NAMED_METHODS.has(method ?? '') ? target : undefined, required);
+  for (const { header, path } of tool?.paramHeaders ?? []) {
+    compare(header, headers, mirroredValue(message?.params?.['arguments'], path), required);
+  }
+}
+
+function compare(
+  header: string,
+  headers: IncomingHttpHeaders,
+  expected: Mirrored | undefined,
+  required: boolean,
+): void {
+  const sent = headers[header];
+  if (sent === undefined) {
+    if (required && expected !== undefined) throw mismatch(header, 'missing');
+    return;
+  }
+  const decoded = decodeHeaderValue(String(sent));
+  if (decoded === undefined) throw mismatch(header, 'invalid_characters');
+  if (expected === undefined || !isSame(decoded, expected)) throw mismatch(header, 'differs_from_body');
+}
+
+/** As numbers `42.0` and `42` are equal (MCP 2026-07-28, server validation, SHOULD); as texts `007` and `7` are not. */
+function isSame(sent: string, expected: Mirrored): boolean {
+  if (sent === String(expected)) return true;
+  return typeof expected === 'number' && /^-?\d+(\.\d+)?$/.test(sent) && Number(sent) === expected;
+}
+
+function mismatch(header: string, reason: string): RefusedRequest {
+  return new RefusedRequest('header_mismatch', {
+    detail: { header, reason },
+    message: `Header mismatch: ${header}`,
+  });
+}

@@ -1,0 +1,87 @@
+/** One POSTed request within a session: from its id to its answer. */
+import type { Request, Response } from 'express';
+import type { Logger } from '../../observe/logger.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionRecord } from '../../stores/types.js';
+import { Cancellation, INTERNAL_ERROR, internalError, INVALID_PARAMS, RpcError } from '../calls/call.js';
+import { toolFailure } from '../calls/call-tool.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
+import type { PreparedLists } from '../definitions/prepared-lists.js';
+import { MissingCapability, ToolError } from '../definitions/tool.js';
+import { type CallWithin, createClientCall } from './client-call.js';
+import type { Engine, Handle } from './engine.js';
+import type { LiveSessions } from './live-sessions.js';
+import type { Method } from './methods.js';
+import type { Output } from './output.js';
+
+export interface AnswerOptions {
+  readonly engine: Engine;
+  readonly methods: ReadonlyMap<string, Method>;
+  readonly live: LiveSessions;
+  readonly lists: PreparedLists;
+  readonly askTimeoutMs: number;
+  readonly logger: Logger;
+}
+
+/** @throws {RefusedRequest} and whatever broke, as long as nothing of the answer is written */
+export async function answerRequest(
+  req: Request,
+  res: Response,
+  session: SessionRecord,
+  output: Output,
+  options: AnswerOptions,
+): Promise<void> {
+  const id = req.envelope.id as string | number;
+  const live = options.live.findOrAdd(session.id);
+  if (live.calls.has(id)) throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' } });
+  live.minLevel = session.logLevel;
+  const cancellation = new Cancellation();
+  live.calls.set(id, cancellation);
+  try {
+    await answer(req, res, { session, live, output, cancellation }, options);
+  } finally {
+    live.calls.delete(id);
+    options.live.release(session.id);
+  }
+}
+
+async function answer(req: Request, res: Response, within: CallWithin, options: AnswerOptions) {
+  const { output, cancellation } = within;
+  const { message, method = '' } = req.envelope;
+  const { call, close } = createClientCall(req, within, options.askTimeoutMs);
+  const run = options.methods.get(method);
+  let broken: unknown;
+  const handle: Handle = async (params) => {
+    try {
+      return await run?.(params, call, within);
+    } catch (error) {
+      if (error instanceof MissingCapability && method === 'tools/call') return toolFailure(error.message);
+      const answerable = toRpcError(error);
+      if (!answerable) broken = error;
+      throw answerable ?? internalError(req.requestId);
+    }
+  };
+
+  const result = await options.engine.answer(message as JsonRpcMessage, run && handle, cancellation);
+  close();
+  if (!result) {
+    // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
+    req.audit.note({ detail: { ended: 'cancelled' } });
+    return output.end();
+  }
+  if (broken !== undefined && !res.headersSent) throw broken;
+  if (broken !== undefined)
+    options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
+  if (result.error) req.audit.note({ 'rpc.code': result.error.code });
+  if (result.result?.['isError']) req.audit.note({ detail: { ended: 'tool_error' } });
+  options.lists.keep(req, result);
+  output.answer(result);
+}
+
+/** The JSON-RPC error that answers a call; `undefined` for an error that is no answer. */
+function toRpcError(error: unknown): RpcError | undefined {
+  if (error instanceof RpcError) return error;
+  if (error instanceof MissingCapability) return new RpcError(INVALID_PARAMS, error.message);
+  if (error instanceof ToolError) return new RpcError(INTERNAL_ERROR, error.message);
+  return undefined;
+}

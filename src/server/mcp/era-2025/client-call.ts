@@ -1,0 +1,76 @@
+/** Lends a call the way back to its client: log, progress and questions, in the terms of revisions up to 2025-11-25. */
+import { randomBytes } from 'node:crypto';
+import type { Request } from 'express';
+import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
+import type { Call, Cancellation } from '../calls/call.js';
+import { logTo, type Notify, progressTo } from '../calls/notifications.js';
+import { type AskRequest, ToolError } from '../definitions/tool.js';
+import { hasAnswerShape } from './engine.js';
+import type { Within } from './methods.js';
+import type { Output } from './output.js';
+
+export interface CallWithin extends Within {
+  readonly output: Output;
+  readonly cancellation: Cancellation;
+}
+
+export function createClientCall(req: Request, within: CallWithin, askTimeoutMs: number) {
+  const { session, live, output, cancellation } = within;
+  const { clientCapabilities } = session;
+  const notify: Notify = (method, params) => output.send({ jsonrpc: '2.0', method, params });
+  const asks = createAsks(within, askTimeoutMs);
+  const call: Call = {
+    caller: req.caller,
+    requestId: req.requestId,
+    audit: output.audit ?? req.audit,
+    cancellation,
+    log: logTo(notify, () => live.minLevel ?? 'debug'),
+    progress: progressTo(notify, req.envelope.message?.params?.['_meta']),
+    canAsk: (method) => declares(clientCapabilities, method),
+    ask: async (_key, request) => {
+      requireDeclared(clientCapabilities, request.method);
+      return asks.ask(request);
+    },
+  };
+  return { call, close: asks.close };
+}
+
+/** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
+function createAsks({ live, output, cancellation }: CallWithin, timeoutMs: number) {
+  const waiting = new Map<string, NodeJS.Timeout>();
+  const forget = (id: string) => {
+    clearTimeout(waiting.get(id));
+    waiting.delete(id);
+    live.asks.delete(id);
+  };
+
+  /** @throws {ToolError} when the client answers with an error, wrongly, or not in time */
+  const ask = (request: AskRequest) =>
+    new Promise<unknown>((resolve, reject) => {
+      if (output.closed) return reject(new ToolError('The client has gone'));
+      // Unguessable, and unique whatever other calls of the session ask at the same time.
+      const id = randomBytes(16).toString('base64url');
+      const fail = (message: string) => {
+        forget(id);
+        reject(new ToolError(message));
+      };
+      const onTimeout = () => {
+        // MCP 2025-11-25, lifecycle, timeouts: the sender of a request that timed out cancels it.
+        const params = { requestId: id, reason: 'timeout' };
+        output.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+        fail('The client did not answer in time');
+      };
+      waiting.set(id, setTimeout(onTimeout, timeoutMs));
+      cancellation.onCancel(() => fail('The call was cancelled'));
+      live.asks.set(id, (answer) => {
+        if (answer.error) return fail('The client answered with an error');
+        if (!isAnswer(request, answer.result, hasAnswerShape))
+          return fail('The answer of the client is not valid');
+        forget(id);
+        resolve(answer.result);
+      });
+      output.send({ jsonrpc: '2.0', id, ...request });
+    });
+
+  return { ask, close: () => [...waiting.keys()].forEach(forget) };
+}

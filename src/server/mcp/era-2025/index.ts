@@ -1,0 +1,168 @@
+/** MCP revisions 2024-11-05 to 2025-11-25: sessions are records, an engine lives for one request. */
+import type { Request, Response } from 'express';
+import type { SessionMail, SessionRecord, Stores } from '../../stores/types.js';
+import type { Era } from '../era-router.js';
+import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
+import { createPreparedLists } from '../definitions/prepared-lists.js';
+import { type AnswerOptions, answerRequest } from './answer-request.js';
+import { createEngine } from './engine.js';
+import { createGetStreams, type GetStreams } from './get-streams.js';
+import { createLiveSessions, type LiveSessions } from './live-sessions.js';
+import { createMethods, type MethodsOptions } from './methods.js';
+import { createLoggedOutput } from './output.js';
+import { newSessionId, openSession, requireSession } from './sessions.js';
+import { createSse, createSseOutput, type Sse } from '../http-sse/http-sse.js';
+
+export interface Era2025Options
+  extends MethodsOptions,
+    Omit<ResponseWriterOptions, 'audit'>,
+    Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
+    Pick<Stores, 'changes' | 'events' | 'mail' | 'places'> {
+  readonly maxSessionsPerCaller: number;
+  readonly maxStreamsPerCaller: number;
+  /** Path of the endpoint that takes the messages of HTTP+SSE. */
+  readonly sseMessagesPath: string;
+}
+
+/** All of it that handling a request needs. */
+interface Context extends Era2025Options, AnswerOptions {
+  readonly streams: GetStreams;
+  readonly sse: Sse;
+  readonly onError: (error: unknown) => void;
+}
+
+export function createEra2025(options: Era2025Options): Era {
+  const { sessions, events, keepAlive } = options;
+  const live = createLiveSessions();
+  const onError = (err: unknown) => options.logger.error({ err }, 'a store failed');
+  const streams = createGetStreams({ ...options, live, onError });
+  const sse = createSse({ ...options, live, streams, onError });
+  const methods = createMethods(options);
+  const engine = createEngine(options.capabilities);
+  const lists = createPreparedLists();
+  const context: Context = { ...options, live, streams, sse, methods, engine, lists, onError };
+
+  const stopListening = sessions.onEnd((id) => {
+    live.end(id);
+    events.forget(id).catch(onError);
+  });
+  /** What is open or resumable keeps its session from idling; where that has ended unheard, so does what is open. */
+  const touch = {
+    bufferedBytes: 0,
+    ping: () => {
+      for (const id of live.ids()) {
+        streams.sweep(id);
+        sessions.get(id).then((session) => session ?? live.end(id), onError);
+      }
+    },
+  };
+  keepAlive.add(touch);
+  const stopMail = options.mail.subscribe((mail) => void receive(mail, live));
+
+  const running = new Set<Promise<void>>();
+  return {
+    handle: (req, res) => {
+      const handled = handle(req, res, context).finally(() => running.delete(handled));
+      running.add(handled);
+      return handled;
+    },
+    drain: async () => {
+      streams.close();
+      while (running.size > 0) await Promise.allSettled(running);
+      sse.close(); // not before: its streams bring the answers
+      keepAlive.remove(touch);
+      stopListening();
+      stopMail();
+    },
+    streams: () => streams.count(),
+  };
+}
+
+async function handle(req: Request, res: Response, context: Context): Promise<void> {
+  const { kind, method, isSse, sessionId } = req.envelope;
+  if (isSse) return handleSse(req, res, context);
+  const { keepAlive, maxBufferBytes, events, onError } = context;
+  const writer = createResponseWriter(res, {
+    keepAlive,
+    maxBufferBytes,
+    audit: req.audit,
+    ...(kind === 'stream' && { isStillAllowed: req.isStillAllowed }), // a call was allowed when it began
+  });
+  if (sessionId === undefined && kind === 'request' && method === 'initialize') {
+    const id = newSessionId();
+    const answer = await openSession(req, id, context);
+    if (answer.result) res.setHeader('Mcp-Session-Id', id);
+    return writer.answer(answer);
+  }
+  const session = await requireSession(req, context.sessions);
+  const prepared = kind === 'request' && !isIdInUse(req, context) ? context.lists.find(req) : undefined;
+  if (prepared) return writer.answerPrepared(...prepared);
+  // A dropped connection does not cancel the call (MCP 2025-11-25, transports): it runs on, its client may come back.
+  if (kind === 'request')
+    return answerRequest(
+      req,
+      res,
+      session,
+      createLoggedOutput({ events, onError, writer, session, id: req.envelope.id ?? 0 }),
+      context,
+    );
+  if (kind === 'stream') return context.streams.open(session, writer, req.get('last-event-id'));
+  if (kind === 'end') {
+    await context.sessions.delete(session.id); // its end reaches `live` through the store, as on every replica
+    return void res.status(204).end();
+  }
+  await accept(req, session, context);
+  res.status(202).end();
+}
+
+function isIdInUse({ envelope: { id = '', sessionId = '' } }: Request, { live }: Context): boolean {
+  return live.find(sessionId)?.calls.has(id) ?? false;
+}
+
+async function handleSse(req: Request, res: Response, context: Context): Promise<void> {
+  const { kind, method } = req.envelope;
+  if (kind === 'stream') return context.sse.open(req, res);
+  const connection = context.sse.find(req);
+  const output = createSseOutput(req, res, connection.writer);
+  if (kind === 'request' && method === 'initialize' && !connection.isInitialized) {
+    connection.isInitialized = true;
+    let answer: JsonRpcMessage | undefined;
+    try {
+      answer = await openSession(req, connection.id, context);
+    } finally {
+      connection.isInitialized = answer?.result !== undefined;
+    }
+    if (answer.result) context.sse.begin(connection);
+    return output.answer(answer);
+  }
+  const session = await requireSession(req, context.sessions);
+  if (kind === 'request') return answerRequest(req, res, session, output, context);
+  await accept(req, session, context);
+  res.status(202).end();
+}
+
+/** A notification, or the answer to a question of ours. What fits nothing in flight is accepted and ignored. */
+async function accept(req: Request, session: SessionRecord, { live, mail }: Context): Promise<void> {
+  const { envelope, audit } = req;
+  if (!envelope.message) return;
+  const sent: SessionMail = { sessionId: session.id, message: envelope.message };
+  const isFound = receive(sent, live);
+  if (isFound || envelope.method === 'notifications/initialized') return;
+  await mail.publish(sent); // another replica may run the call
+  audit.note({ detail: { received: 'elsewhere or unknown' } });
+}
+
+/** Gives an answer or a cancellation to the call it is for; whether that runs here. */
+function receive({ sessionId, message: sent }: SessionMail, live: LiveSessions): boolean {
+  const message = sent as JsonRpcMessage;
+  const open = live.find(sessionId);
+  if (message.method === 'notifications/cancelled') {
+    const call = open?.calls.get(message.params?.['requestId'] as string);
+    call?.cancel();
+    return call !== undefined;
+  }
+  const settle = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;
+  settle?.(message);
+  return settle !== undefined;
+}

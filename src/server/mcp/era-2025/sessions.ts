@@ -1,0 +1,94 @@
+/** How a session begins, and who may use it. */
+import { randomBytes } from 'node:crypto';
+import type { Request } from 'express';
+import { type Caller, callerKey } from '../../identity/caller.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionRecord, SessionStore } from '../../stores/types.js';
+import { declared } from '../calls/client-questions.js';
+import { Cancellation, type Params } from '../calls/call.js';
+import { VERSIONS_2025 } from '../envelope/envelope.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
+import type { Engine } from './engine.js';
+
+export interface OpenSessionOptions {
+  readonly engine: Engine;
+  readonly sessions: SessionStore;
+  readonly maxSessionsPerCaller: number;
+}
+
+export function newSessionId(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/**
+ * `initialize`: the engine answers, and what must outlive the request becomes the record `id`.
+ * @throws {RefusedRequest} `too_many_sessions`
+ */
+export async function openSession(
+  req: Request,
+  id: string,
+  { engine, sessions, maxSessionsPerCaller }: OpenSessionOptions,
+): Promise<JsonRpcMessage> {
+  const request = withSupportedVersion(req.envelope.message as JsonRpcMessage);
+  const neverCancelled = new Cancellation(); // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
+  const answer = (await engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
+  if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
+  if (!answer.result) return answer;
+  const session = recordOf(id, req.caller, request, answer.result);
+  if ((await sessions.create(session, maxSessionsPerCaller)) === 'too_many') {
+    throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': '60' } });
+  }
+  req.audit.session(id);
+  req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
+  return answer;
+}
+
+/** Begins to look for the session that a request names, for {@link requireSession} to wait for. */
+export function lookUpSession(sessions: SessionStore): (req: Request) => void {
+  return (req) => {
+    const id = req.headers['mcp-session-id'];
+    if (typeof id !== 'string') return;
+    req.session = sessions.get(id);
+    req.session.catch(() => {}); // thrown where it is waited for
+  };
+}
+
+/** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
+export async function requireSession(req: Request, sessions: SessionStore): Promise<SessionRecord> {
+  const { sessionId, protocolVersion, method } = req.envelope;
+  if (sessionId === undefined) throw new RefusedRequest('session_required');
+  req.audit.session(sessionId);
+  const session = await (req.session ?? sessions.get(sessionId));
+  if (session?.owner !== callerKey(req.caller)) throw new RefusedRequest('session_not_found');
+  req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
+  if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {
+    throw new RefusedRequest('malformed_message', { message: 'Another protocol version was negotiated' });
+  }
+  if (method === 'initialize')
+    throw new RefusedRequest('malformed_message', { message: 'Already initialized' });
+  return session;
+}
+
+/** Offers our latest revision for one that we do not speak; the engine alone would also accept a draft. */
+function withSupportedVersion(request: JsonRpcMessage): JsonRpcMessage {
+  const { protocolVersion } = request.params ?? {};
+  if (typeof protocolVersion !== 'string' || VERSIONS_2025.includes(protocolVersion)) return request;
+  return { ...request, params: { ...request.params, protocolVersion: VERSIONS_2025[0] } };
+}
+
+/** @param request checked by the engine */
+function recordOf(id: string, caller: Caller, request: JsonRpcMessage, result: Params): SessionRecord {
+  const { clientInfo, capabilities } = request.params as Record<'clientInfo' | 'capabilities', Params>;
+  return {
+    id,
+    owner: callerKey(caller),
+    protocolVersion: String(result['protocolVersion']),
+    clientInfo: { name: short(clientInfo['name']), version: short(clientInfo['version']) },
+    clientCapabilities: declared(capabilities), // a record stays small whatever a client declares
+    subscriptions: [],
+  };
+}
+
+function short(text: unknown): string {
+  return String(text).slice(0, 256);
+}

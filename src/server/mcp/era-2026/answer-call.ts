@@ -1,0 +1,132 @@
+/** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
+import type { Request, Response } from 'express';
+import { RefusedRequest } from '../../refusal.js';
+import { Cancellation, internalError, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
+import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
+import type { Handlers, SharedMethod } from '../calls/handlers.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
+import { logTo, type Notify, progressTo } from '../calls/notifications.js';
+import type { PreparedLists } from '../definitions/prepared-lists.js';
+import { isOffered } from '../definitions/server-info.js';
+import { MissingCapability } from '../definitions/tool.js';
+import { runAsking } from './asks.js';
+import type { Engine, EngineAnswer, Handle } from './engine.js';
+import type { Era2026Options } from './index.js';
+import type { RequestStates } from './request-state.js';
+
+export interface AnswerCallOptions extends Era2026Options {
+  readonly engine: Engine;
+  readonly states: RequestStates;
+  readonly lists: PreparedLists;
+  /** The responses that stream now. */
+  readonly streams: Set<Response>;
+}
+
+const METHOD_NOT_FOUND = -32601;
+
+/** @throws {RefusedRequest} while nothing is written yet */
+export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
+  const { message, protocolVersion } = req.envelope;
+  if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
+  const { engine, streams, lists, keepAlive, maxBufferBytes } = options;
+  const cancellation = new Cancellation();
+  const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
+  const prepared = lists.find(req);
+  if (prepared) return writer.answerPrepared(...prepared);
+  writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels
+
+  let failure: unknown;
+  const run = runner(req, cancellation, notifier(res, writer, streams), options);
+  const handle: Handle | undefined =
+    run &&
+    ((params) =>
+      run(params).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      }));
+  try {
+    const answer = await engine.answer({ message, protocolVersion, handle, cancellation });
+    if (!answer) return;
+    lists.keep(req, answer.message);
+    deliver(req, res, writer, toAnswer(req, answer, failure, options));
+  } finally {
+    streams.delete(res);
+  }
+}
+
+/** Runs what the method names, with a way back to the client; `undefined` for a method that is not served. */
+function runner(
+  { envelope, caller, audit, requestId }: Request,
+  cancellation: Cancellation,
+  notify: Notify,
+  { handlers, capabilities: offered, states }: AnswerCallOptions,
+): Handle | undefined {
+  const { method = '', message } = envelope;
+  if (!Object.hasOwn(handlers, method) || !isOffered(method, offered)) return undefined;
+  const handler: Handlers[SharedMethod] = handlers[method as SharedMethod];
+  const params = message?.params ?? {};
+  const meta = (params['_meta'] ?? {}) as Params;
+  const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
+  // Without a level in the request not one log notification may be sent (MCP 2026-07-28, logging).
+  const log = logTo(notify, () => meta['io.modelcontextprotocol/logLevel']);
+  const progress = progressTo(notify, meta);
+  return (checked) =>
+    runAsking(states, { caller, method, params, capabilities }, (way) =>
+      handler(checked, { caller, requestId, audit, cancellation, log, progress, ...way }),
+    );
+}
+
+function notifier(res: Response, writer: ResponseWriter, streams: Set<Response>): Notify {
+  return (method, params) => {
+    // A handler that goes on after its answer, or after a refusal, has nobody left to talk to.
+    if (writer.closed || (res.headersSent && !streams.has(res))) return;
+    streams.add(res);
+    writer.send({ jsonrpc: '2.0', method, params });
+  };
+}
+
+/** What the client gets to see: never the engine's own words, which may quote what was sent. */
+function toAnswer(
+  req: Request,
+  { message, origin }: EngineAnswer,
+  failure: unknown,
+  { logger }: Era2026Options,
+): JsonRpcMessage | RefusedRequest {
+  if (failure instanceof RefusedRequest) return failure;
+  if (failure instanceof MissingCapability) {
+    return new RefusedRequest('missing_capability', {
+      data: { requiredCapabilities: { [failure.capability]: {} } },
+    });
+  }
+  if (!message.error || failure instanceof RpcError) return message;
+  if (origin === 'dispatch') return toRefusal(message.error.code);
+  if (origin === 'params') return { ...message, error: { code: INVALID_PARAMS, message: 'Invalid params' } };
+
+  const { requestId } = req;
+  logger.error({ err: failure ?? message.error, requestId }, 'a request could not be answered');
+  const { code, message: words } = internalError(requestId);
+  return { ...message, error: { code, message: words } };
+}
+
+/** Streamable HTTP, protocol version header: a method that is not implemented MUST be 404 and `-32601`. */
+function toRefusal(rpcCode: number): RefusedRequest {
+  if (rpcCode !== METHOD_NOT_FOUND) return new RefusedRequest('malformed_message', { rpcCode });
+  return new RefusedRequest('not_found', { rpcCode, message: 'Method not found' });
+}
+
+function deliver(
+  req: Request,
+  res: Response,
+  writer: ResponseWriter,
+  answer: JsonRpcMessage | RefusedRequest,
+): void {
+  const { audit, requestId, envelope } = req;
+  if (!(answer instanceof RefusedRequest)) {
+    if (answer.error) audit.note({ 'rpc.code': answer.error.code });
+    if (answer.result?.['isError']) audit.note({ detail: { ended: 'tool_error' } });
+    return writer.answer(answer);
+  }
+  if (!res.headersSent) throw answer;
+  audit.note(answer.facts);
+  writer.answer(answer.toBody(requestId, envelope.id));
+}

@@ -1,0 +1,84 @@
+/**
+ * Questions to the client, as answers to its own request: a handler that asks is run again, from its start, with the
+ * answers that the next request brings (MCP 2026-07-28, multi round-trip requests).
+ */
+import type { Caller } from '../../identity/caller.js';
+import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
+import { type Call, InputRequired, type Params, type Result } from '../calls/call.js';
+import { RefusedRequest } from '../../refusal.js';
+import { type AskRequest, MissingCapability } from '../definitions/tool.js';
+import { hasAnswerShape } from './engine.js';
+import { type Answered, digest, purposeOf, type RequestStates, type Round } from './request-state.js';
+
+export interface Asking {
+  readonly caller: Caller;
+  readonly method: string;
+  /** As received: with the state and the answers. */
+  readonly params: Params;
+  /** What the client declared with this request. */
+  readonly capabilities: Params;
+}
+
+/** No other request may be answered with a question (multi round-trip requests, supported requests). */
+const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/**
+ * Runs a handler; while a question is open, whatever it made of that, the result puts the question to the client.
+ *
+ * @throws {RpcError} `-32602` for a request state that is not ours, not this caller's, not this request's, or used
+ * @throws {RefusedRequest} {MissingCapability} and, without an open question, whatever the handler throws
+ */
+export async function runAsking(
+  states: RequestStates,
+  { caller, method, params, capabilities }: Asking,
+  run: (way: Pick<Call, 'canAsk' | 'ask'>) => Promise<Result> | Result,
+): Promise<Result> {
+  const mayAsk = MAY_ASK.has(method);
+  const purpose = () => purposeOf(caller, method, params);
+  const state = mayAsk ? params['requestState'] : undefined;
+  const round = state === undefined ? undefined : await states.open(purpose(), state);
+  const answers = collectAnswers(round, params['inputResponses']);
+  const used = new Map<string, Answered>();
+  const unanswered = new Map<string, AskRequest>();
+  const canAsk = (kind: AskRequest['method']) => mayAsk && declares(capabilities, kind);
+  const ask = async (key: string, request: AskRequest) => {
+    if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
+    requireDeclared(capabilities, request.method);
+    const given = answers.get(key);
+    // A question that changed since, or an answer that does not fit, is put again.
+    if (given?.question === digest(request) && isAnswer(request, given.answer, hasAnswerShape)) {
+      used.set(key, given);
+      return given.answer;
+    }
+    unanswered.set(key, request);
+    throw new InputRequired();
+  };
+
+  // The answers may set off effects, and whoever replays them must not set them off again.
+  if (round) await states.begin(round);
+  try {
+    const result = await run({ canAsk, ask });
+    if (unanswered.size === 0) return result;
+  } catch (error) {
+    const mustRefuse = error instanceof MissingCapability || error instanceof RefusedRequest;
+    if (round && mustRefuse) await states.giveBack(round); // refused before any effect
+    if (mustRefuse || unanswered.size === 0) throw error;
+  }
+  if (round) await states.giveBack(round); // no effect precedes a question
+  const requestState = await states.seal(purpose(), {
+    asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
+    answered: Object.fromEntries(used),
+  });
+  return { resultType: 'input_required', inputRequests: Object.fromEntries(unanswered), requestState };
+}
+
+/** Answers without a valid state answer nothing that we asked, and an answer to what was not asked is not looked at. */
+function collectAnswers(round: Round | undefined, responses: unknown): ReadonlyMap<string, Answered> {
+  if (!round) return new Map();
+  const answers = new Map(Object.entries(round.answered));
+  if (typeof responses !== 'object' || responses === null) return answers;
+  for (const [key, question] of Object.entries(round.asked)) {
+    if (Object.hasOwn(responses, key)) answers.set(key, { question, answer: (responses as Params)[key] });
+  }
+  return answers;
+}

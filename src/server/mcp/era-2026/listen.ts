@@ -1,0 +1,105 @@
+/** `subscriptions/listen`: a stream of the changes its caller asked for (MCP 2026-07-28, subscriptions). */
+import type { Request, Response } from 'express';
+import { callerKey, type Caller } from '../../identity/caller.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { Change } from '../../stores/types.js';
+import { INVALID_PARAMS } from '../calls/call.js';
+import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
+import { changeNotification } from '../calls/notifications.js';
+import { mayCall } from '../definitions/scopes.js';
+import { serverInfo } from '../definitions/server-info.js';
+import { isSubscriptionFilter, type SubscriptionFilter } from './engine.js';
+import type { Era2026Options } from './index.js';
+
+/** One stream's URIs are looked up at its start and at each change. */
+const MAX_URIS = 1_000;
+
+export function createListeners(options: Era2026Options) {
+  /** The open streams, and how to end each cleanly. */
+  const streams = new Map<ResponseWriter, () => void>();
+  let draining = false;
+
+  return {
+    /** @throws {RefusedRequest} `too_many_streams`, `malformed_message` */
+    async listen(req: Request, res: Response): Promise<void> {
+      const { id = 0, message } = req.envelope;
+      const requested = message?.params?.['notifications'];
+      if (!isSubscriptionFilter(requested)) {
+        const rpcCode = INVALID_PARAMS;
+        throw new RefusedRequest('malformed_message', { rpcCode, message: 'Invalid params' });
+      }
+      const giveBack = await options.places.take(callerKey(req.caller), options.maxStreamsPerCaller);
+      if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
+      const filter = honoured(requested, req.caller, options);
+      const { audit, isStillAllowed } = req;
+      const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
+      writer.onClose(giveBack);
+      const finish = follow(options.changes, writer, id, filter, () => streams.delete(writer));
+      if (writer.closed) return;
+      streams.set(writer, finish);
+      if (draining || Object.keys(filter).length === 0) finish();
+    },
+    /** Ends every stream with its result, and from now on each new one at once. */
+    drain(): void {
+      draining = true;
+      for (const finish of streams.values()) finish();
+    },
+    size: () => streams.size,
+  };
+}
+
+/** Sends the changes that pass the filter, the acknowledgment first. Returns how to end the stream cleanly. */
+function follow(
+  changes: Era2026Options['changes'],
+  writer: ResponseWriter,
+  id: string | number,
+  notifications: SubscriptionFilter,
+  onEnd: () => void,
+): () => void {
+  const subscription = { 'io.modelcontextprotocol/subscriptionId': id };
+  const send = (method: string, params: object) => {
+    writer.send({ jsonrpc: '2.0', method, params: { ...params, _meta: subscription } });
+  };
+  send('notifications/subscriptions/acknowledged', { notifications });
+  const unsubscribe = changes.subscribe((change) => {
+    const { method, params } = changeNotification(change);
+    if (isWanted(notifications, change)) send(method, { ...params });
+  });
+  const stop = () => {
+    unsubscribe();
+    onEnd();
+  };
+  writer.onClose(stop);
+
+  return () => {
+    stop();
+    // The answer to the request that opened the stream says that the end was meant (graceful closure).
+    const _meta = { ...subscription, 'io.modelcontextprotocol/serverInfo': serverInfo };
+    writer.answer({ jsonrpc: '2.0', id, result: { resultType: 'complete', _meta } });
+  };
+}
+
+function isWanted(filter: SubscriptionFilter, change: Change): boolean | undefined {
+  if (change.kind !== 'resource') return filter[`${change.kind}ListChanged`];
+  return filter.resourceSubscriptions?.includes(change.uri);
+}
+
+/** The part of the filter that this server can and this caller may be told about. */
+function honoured(filter: SubscriptionFilter, caller: Caller, options: Era2026Options): SubscriptionFilter {
+  const { capabilities, catalog } = options;
+  const offers = (family: string, member: string) => capabilities[family]?.[member] === true;
+  const mayRead = (uri: string) => {
+    const found = catalog.findResource(uri);
+    return found !== undefined && mayCall(caller, found.resource);
+  };
+  const result: SubscriptionFilter = {};
+  for (const family of ['tools', 'prompts', 'resources'] as const) {
+    const key = `${family}ListChanged` as const;
+    if (filter[key] && offers(family, 'listChanged')) result[key] = true;
+  }
+  if (offers('resources', 'subscribe')) {
+    const uris = [...new Set(filter.resourceSubscriptions)].slice(0, MAX_URIS).filter(mayRead);
+    if (uris.length > 0) result.resourceSubscriptions = uris;
+  }
+  return result;
+}

@@ -1,0 +1,89 @@
+/**
+ * What the client carries from one round of questions to the next (MCP 2026-07-28, multi round-trip requests).
+ * Sealed, not secret: the client can read its own answers. What comes back is an attacker's until it is opened.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { callerKey, type Caller } from '../../identity/caller.js';
+import type { OnceStore } from '../../stores/types.js';
+import { INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
+import { createSeal } from './engine.js';
+
+export interface Answered {
+  /** Digest of the question: an answer is never taken for another question under the same key. */
+  readonly question: string;
+  readonly answer: unknown;
+}
+
+/** One round: what was asked with it, and what was answered before it. */
+export interface Round {
+  /** Names the round; unguessable and never repeated. */
+  readonly nonce: string;
+  /** Digest of the question by its key. */
+  readonly asked: Readonly<Record<string, string>>;
+  readonly answered: Readonly<Record<string, Answered>>;
+}
+
+interface Sealed extends Round {
+  /** Digest of the caller and the request: the state is good for no other. */
+  readonly purpose: string;
+}
+
+/** Answers are the client's to choose: a bound on what it can make us carry. */
+const MAX_STATE_LENGTH = 256 * 1024;
+
+export interface RequestStateOptions {
+  /** `STATE_KEYS`, at least 32 bytes each: the first seals, all open. */
+  readonly keys: readonly Uint8Array[];
+  /** How long the client has for its answers, in seconds. */
+  readonly ttlS: number;
+  readonly once: OnceStore;
+}
+
+export type RequestStates = ReturnType<typeof createRequestStates>;
+
+export function createRequestStates({ keys, ttlS, once }: RequestStateOptions) {
+  const seal = createSeal<Sealed>(keys, ttlS);
+  return {
+    async seal(purpose: string, round: Omit<Round, 'nonce'>): Promise<string> {
+      const nonce = randomBytes(16).toString('base64url');
+      const state = await seal.seal({ ...round, nonce, purpose });
+      if (state.length > MAX_STATE_LENGTH) throw new RpcError(INVALID_PARAMS, 'The answers are too large');
+      return state;
+    },
+    /** @throws {RpcError} `-32602`, in one wording for forged, expired and foreign state */
+    async open(purpose: string, state: unknown): Promise<Round> {
+      if (typeof state !== 'string' || state.length > MAX_STATE_LENGTH) throw invalidState();
+      const round = await seal.open(state).catch(() => undefined);
+      if (round?.purpose !== purpose) throw invalidState();
+      return round;
+    },
+    /** Begins what a round leads to, on whatever replica. @throws {RpcError} `-32602` when it has begun before */
+    async begin({ nonce }: Round): Promise<void> {
+      if (await once.take(`round:${nonce}`, ttlS * 1000)) return;
+      const message = 'This requestState was used: begin again without it';
+      throw new RpcError(INVALID_PARAMS, message, { reason: 'request_state_used' });
+    },
+    /** Nothing was done after all: the round may be answered again. */
+    giveBack: ({ nonce }: Round) => once.release(`round:${nonce}`),
+  };
+}
+
+/** The caller, the method and every parameter but those that differ from round to round. */
+export function purposeOf(caller: Caller, method: string, params: Params): string {
+  const { _meta, inputResponses: _, requestState: __, ...salient } = params;
+  return digest([callerKey(caller), method, salient]);
+}
+
+/** Of the JSON with sorted keys: a client may write its parameters in another order the second time. */
+export function digest(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value, sortKeys)).digest('base64url');
+}
+
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function invalidState(): RpcError {
+  return new RpcError(INVALID_PARAMS, 'Invalid or expired requestState', { reason: 'invalid_request_state' });
+}

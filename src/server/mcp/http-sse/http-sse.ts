@@ -1,0 +1,113 @@
+/** HTTP+SSE (MCP 2024-11-05): one GET stream brings everything to the client, whose messages come as POSTs. */
+import type { Request, Response } from 'express';
+import { callerKey } from '../../identity/caller.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { SessionStore } from '../../stores/types.js';
+import {
+  createResponseWriter,
+  type ResponseWriter,
+  type ResponseWriterOptions,
+} from '../exchange/response-writer.js';
+import type { GetStreams } from '../era-2025/get-streams.js';
+import type { LiveSessions } from '../era-2025/live-sessions.js';
+import type { Output } from '../era-2025/output.js';
+import { newSessionId } from '../era-2025/sessions.js';
+
+export interface SseOptions extends Omit<ResponseWriterOptions, 'audit'> {
+  /** Path of the endpoint that takes the client's messages. */
+  readonly sseMessagesPath: string;
+  readonly sessions: SessionStore;
+  readonly live: LiveSessions;
+  readonly streams: Pick<GetStreams, 'take'>;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The stream of one client; its session lasts no longer. */
+export interface SseConnection {
+  readonly id: string;
+  readonly owner: string;
+  readonly writer: ResponseWriter;
+  /** Whether `initialize` is under way or done. */
+  isInitialized: boolean;
+}
+
+export type Sse = ReturnType<typeof createSse>;
+
+export function createSse(options: SseOptions) {
+  const { live, sessions } = options;
+  const connections = new Map<string, SseConnection>();
+
+  return {
+    /** @throws {RefusedRequest} `too_many_streams` */
+    open: async (req: Request, res: Response): Promise<void> => {
+      const { audit, isStillAllowed } = req;
+      const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
+      const owner = callerKey(req.caller);
+      await options.streams.take(owner, writer);
+      const id = newSessionId();
+      audit.session(id);
+      connections.set(id, { id, owner, writer, isInitialized: false });
+      writer.onClose(() => connections.delete(id));
+      writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
+    },
+
+    /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
+    find: ({ envelope: { sessionId }, caller, audit }: Request): SseConnection => {
+      if (!sessionId) throw new RefusedRequest('session_required');
+      audit.session(sessionId);
+      const connection = connections.get(sessionId);
+      if (connection?.owner !== callerKey(caller)) throw new RefusedRequest('session_not_found');
+      return connection;
+    },
+
+    /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
+    begin: ({ id, writer }: SseConnection): void => {
+      const { streams } = live.findOrAdd(id);
+      streams.set(id, { send: (message) => writer.send(message), end: () => writer.end() });
+      writer.onClose(() => {
+        streams.delete(id);
+        live.release(id);
+        sessions.delete(id).catch(options.onError); // its end cancels what is in flight
+      });
+    },
+
+    /** Ends every stream. */
+    close: (): void => {
+      for (const { writer } of connections.values()) writer.end();
+    },
+  };
+}
+
+/** The answer goes to the stream; its POST is only accepted, as soon as nothing can refuse the call any more. */
+export function createSseOutput(req: Request, res: Response, writer: ResponseWriter): Output {
+  let isOver = false; // the stream goes on for other calls: this one must not
+  const accept = () => {
+    if (!res.headersSent) res.status(202).end();
+  };
+  const send = (message: object) => {
+    if (isOver) return;
+    accept();
+    writer.send(message);
+  };
+  const end = () => {
+    accept();
+    isOver = true;
+  };
+  return {
+    send,
+    answer: (message) => {
+      send(message);
+      end();
+    },
+    end,
+    get closed() {
+      return isOver || writer.closed;
+    },
+    audit: {
+      received: async () => {
+        await req.audit.received();
+        accept();
+      },
+    },
+  };
+}

@@ -1,0 +1,169 @@
+/**
+ * The shared handlers over stdio, for both eras: the SDK's own entry point speaks the 2025 handshake and revision
+ * 2026-07-28, and turns our `input_required` results into requests for clients of the former.
+ */
+import { randomUUID } from 'node:crypto';
+import { Server, type ServerContext } from '@modelcontextprotocol/server';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
+import type { Caller } from '../../identity/caller.js';
+import type { Audit } from '../../observe/audit.js';
+import type { RequestTrail } from '../../observe/audit-trail.js';
+import type { Logger } from '../../observe/logger.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { Bus, Change } from '../../stores/types.js';
+import { type Call, Cancellation, internalError, type Params, type Result, RpcError } from '../calls/call.js';
+import type { Catalog } from '../definitions/catalog.js';
+import type { Handlers, SharedMethod } from '../calls/handlers.js';
+import { changeNotification, progressTo } from '../calls/notifications.js';
+import { type Capabilities, isOffered, serverInfo } from '../definitions/server-info.js';
+import { MissingCapability } from '../definitions/tool.js';
+import { runAsking } from '../era-2026/asks.js';
+import { createRequestStates, type RequestStateOptions, type RequestStates } from '../era-2026/request-state.js';
+
+export interface StdioOptions {
+  readonly handlers: Handlers;
+  readonly catalog: Catalog;
+  readonly capabilities: Capabilities;
+  readonly changes: Bus<Change>;
+  readonly requestState: RequestStateOptions;
+  /** How long a 2025 client has for an answer, in milliseconds. */
+  readonly askTimeoutMs: number;
+  /** Whoever started the process. */
+  readonly caller: Caller;
+  readonly audit: Audit;
+  readonly logger: Logger;
+}
+
+/** Serves the one client at the other end of stdin and stdout. @returns the way to stop */
+export function serveOverStdio(options: StdioOptions): { close(): Promise<void> } {
+  const states = createRequestStates(options.requestState);
+  const jsonSchemaValidator = new AjvJsonSchemaValidator();
+  const running = new Set<Promise<Result>>();
+  const connection = serveStdio(
+    ({ era }) => {
+      const server = new Server(serverInfo, {
+        capabilities: options.capabilities,
+        jsonSchemaValidator,
+        inputRequired: { roundTimeoutMs: options.askTimeoutMs },
+      });
+      for (const method of Object.keys(options.handlers) as SharedMethod[]) {
+        // The SDK throws, and the process ends, for a method whose capability is not declared.
+        if (!isOffered(method, options.capabilities)) continue;
+        // The name only chooses the schema of the params.
+        server.setRequestHandler(
+          method as 'completion/complete',
+          async ({ params = {} }: { params?: Params }, ctx) => {
+            const answered = answer({ method, params, era, server, ctx }, options, states);
+            running.add(answered);
+            return (await answered.finally(() => running.delete(answered))) as never;
+          },
+        );
+      }
+      tellChanges(server, options);
+      return server;
+    },
+    { onerror: (err) => options.logger.warn({ err }, 'stdio') },
+  );
+  return {
+    async close() {
+      await connection.close(); // cancels what runs
+      await Promise.allSettled(running); // its end belongs in the audit
+    },
+  };
+}
+
+interface StdioRequest {
+  readonly method: SharedMethod;
+  readonly params: Params;
+  readonly era: 'legacy' | 'modern';
+  readonly server: Server;
+  readonly ctx: ServerContext;
+}
+
+async function answer(request: StdioRequest, options: StdioOptions, states: RequestStates): Promise<Result> {
+  const { method, params, ctx } = request;
+  const { caller } = options;
+  const { mcpReq } = ctx;
+  const audit = openTrail(request, options);
+  const { requestId } = audit;
+  try {
+    const notify = (name: string, body: Params) =>
+      void mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
+    const progress = progressTo(notify, mcpReq._meta);
+    const log: Call['log'] = (level, data) => void mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
+    const asking = {
+      caller,
+      method,
+      params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
+      capabilities: capabilitiesOfClient(request),
+    };
+    const cancellation = new Cancellation();
+    mcpReq.signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
+    return await runAsking(states, asking, (way) =>
+      options.handlers[method](params, { caller, requestId, audit, cancellation, progress, log, ...way }),
+    );
+  } catch (error) {
+    const shown = toRpcError(error, requestId, options.logger);
+    audit.note({ 'rpc.code': shown.code });
+    throw shown;
+  } finally {
+    audit.end();
+  }
+}
+
+/** A 2025 client declares them once, a 2026 client with every request. */
+function capabilitiesOfClient({ era, server, ctx }: StdioRequest): Params {
+  if (era === 'legacy') return { ...server.getClientCapabilities() };
+  const { envelope = {} } = ctx.mcpReq as { envelope?: Params };
+  return { ...(envelope['io.modelcontextprotocol/clientCapabilities'] as Params) };
+}
+
+function openTrail(
+  { method, params, era }: StdioRequest,
+  { audit, catalog, caller }: StdioOptions,
+): RequestTrail {
+  const trail = audit.trail(randomUUID(), {
+    'mcp.era': era === 'modern' ? '2026' : '2025',
+    'mcp.method.name': method,
+    caller: { ...caller },
+    decision: 'allow',
+  });
+  if (method !== 'tools/call') return trail;
+  const tool = catalog.tools.get(String(params['name']));
+  trail.note({ 'gen_ai.tool.name': tool?.definition.name ?? 'unknown' });
+  trail.arguments(params['arguments'], tool?.definition.auditArguments);
+  return trail;
+}
+
+function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError {
+  if (error instanceof RpcError) return error;
+  if (error instanceof RefusedRequest) {
+    return new RpcError(error.rpcCode, error.message, { code: error.code, requestId });
+  }
+  if (error instanceof MissingCapability) {
+    return new RpcError(-32021, error.message, { requiredCapabilities: { [error.capability]: {} } });
+  }
+  logger.error({ err: error, requestId }, 'stdio');
+  return internalError(requestId);
+}
+
+/** On stdio there is one client: every change goes to it, as far as it has subscribed. */
+function tellChanges(server: Server, { changes, capabilities }: StdioOptions): void {
+  const subscribed = new Set<string>();
+  if (isOffered('resources/subscribe', capabilities)) {
+    server.setRequestHandler('resources/subscribe', ({ params }) => {
+      subscribed.add(params.uri);
+      return {};
+    });
+    server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+      subscribed.delete(params.uri);
+      return {};
+    });
+  }
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a property of the SDK's `Server`, no event target
+  server.onclose = changes.subscribe((change) => {
+    if (change.kind === 'resource' && !subscribed.has(change.uri)) return;
+    server.notification(changeNotification(change)).catch(() => {}); // the client has gone
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * THE ORDER. A request walks through this list from top to bottom; what a layer refuses, no later layer sees.
+ * `docs/request-lifecycle.md` says what each answers.
+ */
+import type { RequestListener, Server } from 'node:http';
+import express from 'express';
+import { readCredential } from './identity/credential.js';
+import { auditLog } from './layers/audit-log.js';
+import { authenticate } from './layers/authenticate.js';
+import { clientAddress } from './layers/client-address.js';
+import { cors } from './layers/cors.js';
+import { deprecation } from './mcp/http-sse/deprecation.js';
+import { endpoint } from './layers/endpoint.js';
+import { errorResponse } from './layers/error-response.js';
+import { hostGuard } from './layers/host-guard.js';
+import { answerAt, inOrder } from './layers/compose-layers.js';
+import { jsonBody } from './layers/json-body.js';
+import { negotiate } from './layers/negotiate.js';
+import { originGuard } from './layers/origin-guard.js';
+import { overload } from './layers/overload.js';
+import { answerParserRefusals } from './http/parser-refusals.js';
+import { rateLimitAddress, rateLimitCaller, spendFromCaller } from './layers/rate-limit.js';
+import { requestId } from './layers/request-id.js';
+import { securityHeaders } from './layers/security-headers.js';
+import { authorize } from './mcp/calls/authorize.js';
+import { lookUpSession } from './mcp/era-2025/sessions.js';
+import { envelope } from './mcp/envelope/envelope.js';
+import { eraRouter } from './mcp/era-router.js';
+import { createMcpParts, type McpOptions } from './assemble-mcp.js';
+import { type MessageTypes, useMessageTypes } from './http/message-types.js';
+import type { Audit } from './observe/audit.js';
+import type { Tracing } from './observe/tracing.js';
+import { createEras, createIdentity, SSE_PATHS } from './assemble-http.js';
+
+export interface PipelineOptions extends McpOptions {
+  readonly audit: Audit;
+  /** Of the server that it will be attached to. */
+  readonly messageTypes: MessageTypes;
+  /** Only where traces are exported. */
+  readonly tracing?: Tracing | undefined;
+}
+
+/** @throws when a definition is wrong or the keys cannot be read */
+export async function createPipeline(options: PipelineOptions) {
+  const { config, stores, audit, logger, tracing } = options;
+  const mcp = createMcpParts(options);
+  const { catalog } = mcp;
+  const identity = await createIdentity(config, catalog, logger);
+  const { eras, bufferedBytes, close: closeEras } = createEras(config, mcp, stores);
+  const { rateLimits } = stores;
+  const addressOf = clientAddress(config.TRUSTED_PROXIES);
+
+  const { metadataPaths } = identity;
+  const routes = {
+    [config.PUBLIC_URL.pathname]: ['POST', 'GET', 'DELETE'],
+    ...Object.fromEntries(metadataPaths.map((path) => [path, ['GET', 'HEAD']])),
+    ...(config.LEGACY_SSE && { [SSE_PATHS.stream]: ['GET'], [SSE_PATHS.messages]: ['POST'] }),
+  };
+  const ssePaths = config.LEGACY_SSE ? Object.values(SSE_PATHS) : [];
+  const overloadGuard = overload({ maxInFlight: config.MAX_CONNECTIONS });
+  const callerLimit = {
+    limiter: rateLimits.limiter('caller', config.RATE_LIMIT_CALLER),
+    windowMs: config.RATE_LIMIT_CALLER.windowMs,
+  };
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
+  app.set('query parser', false);
+  useMessageTypes(app, options.messageTypes);
+
+  const group = (name: string) => (tracing ? [tracing.layers(name)] : []);
+
+  app.use(
+    inOrder([
+      requestId(),
+      auditLog({ audit, clientAddress: addressOf }),
+      ...group('admission'),
+      securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }),
+      deprecation(ssePaths, config.PUBLIC_URL.pathname),
+      hostGuard(config.ALLOWED_HOSTS),
+      originGuard(config.ALLOWED_ORIGINS),
+      cors(config.ALLOWED_ORIGINS, Object.keys(routes)),
+      overloadGuard,
+      endpoint(routes),
+      rateLimitAddress({
+        limiter: rateLimits.limiter('address', config.RATE_LIMIT_IP),
+        windowMs: config.RATE_LIMIT_IP.windowMs,
+      }),
+      answerAt(metadataPaths, identity.metadata),
+      ...group('authentication'),
+      authenticate({
+        ...identity,
+        readCredential,
+        failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
+      }),
+      rateLimitCaller(callerLimit, lookUpSession(stores.sessions)),
+      ...group('reading'),
+      negotiate(ssePaths.slice(1)),
+      jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }),
+      envelope(catalog, ssePaths),
+      ...group('authorization'),
+      authorize({
+        catalog,
+        challenge: identity.challenge,
+        spend: spendFromCaller(callerLimit),
+      }),
+      ...(tracing ? [tracing.call] : []),
+      eraRouter(eras),
+    ]),
+  );
+  app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
+
+  return {
+    /** Makes a server answer with this pipeline, what Node would refuse by itself included. */
+    attach: (server: Server) => {
+      answerParserRefusals(server, { audit, clientAddress: addressOf });
+      const serve = routed(app);
+      for (const event of ['request', 'checkContinue']) {
+        server.on(event, (req, res) => stores.serve(() => serve(req, res)));
+      }
+    },
+    /** Only where one is allowed: on loopback, outside production, without a key file. */
+    developmentKey: identity.developmentKey,
+    /** Ends the streams that only listen and waits for the calls in flight. */
+    drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
+    streams: () => eras['2025'].streams() + eras['2026'].streams(),
+    bufferedBytes,
+    close: () => {
+      closeEras();
+      overloadGuard.close();
+      for (const verifier of identity.verifiers) verifier.close();
+    },
+  };
+}
+
+/**
+ * Express itself answers a target in which it finds no path (`GET http://`), in HTML, and no layer runs.
+ * So it always gets a path; the layers read `originalUrl`, the target as it was sent.
+ */
+function routed(app: RequestListener): RequestListener {
+  return (req, res) => {
+    if (req.url?.startsWith('/') === false) Object.assign(req, { originalUrl: req.url, url: '/' });
+    app(req, res);
+  };
+}

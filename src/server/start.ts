@@ -1,0 +1,128 @@
+/**
+ * The lifecycle of one process.
+ *
+ *   start   stores → services → pipeline → listen
+ *   close   unready → wait → stop accepting → drain → stores → services → audit
+ */
+import http from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { atPort, type Config } from './config/index.js';
+import { createListener, drain, listen, originOf, silentConnections } from './http/listener.js';
+import type { Definitions } from './mcp/definitions/tool.js';
+import { createMessageTypes } from './http/message-types.js';
+import { adminListener } from './observe/admin.js';
+import { openAudit } from './observe/audit.js';
+import type { Logger } from './observe/logger.js';
+import { createMetrics } from './observe/metrics.js';
+import type { Tracing } from './observe/tracing.js';
+import { createPipeline } from './pipeline.js';
+import { openStores, type StoresOptions } from './stores/index.js';
+import { openServices } from '../services.js';
+
+export interface StartOptions {
+  readonly config: Config;
+  readonly definitions: Definitions;
+  readonly logger: Logger;
+  /** Only where traces are exported. */
+  readonly tracing?: Tracing | undefined;
+}
+
+export interface RunningServer {
+  /** The MCP endpoint, as reached on this machine. */
+  readonly url: URL;
+  readonly adminUrl: URL;
+  /** Only where the contract allows one: loopback, not production, no key file. */
+  readonly developmentKey?: string;
+  reopenAuditFiles(): Promise<void>;
+  /** Resolves when everything is drained and flushed, or the grace is over. */
+  close(): Promise<void>;
+}
+
+/** @throws when something cannot be opened; what was opened before is closed by the end of the process */
+export async function startServer({
+  config: given,
+  definitions,
+  logger,
+  tracing,
+}: StartOptions): Promise<RunningServer> {
+  const metrics = createMetrics({ toolNames: definitions.tools.map(({ name }) => name) });
+  const audit = openAudit({
+    sinks: given.AUDIT_SINKS,
+    mode: given.AUDIT_MODE,
+    hmacKey: given.AUDIT_HMAC_KEY,
+    onProblem: (message, fields) => logger.error(fields, message),
+    metrics,
+  });
+  const stores = await openStores({
+    sessionIdleMs: given.SESSION_IDLE_MS,
+    streamMaxBytes: given.STREAM_MAX_BUFFER_BYTES,
+    streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest a call can be silent
+    ...(given.REDIS_URL !== undefined && {
+      redis: { ...sharedStores(given, given.REDIS_URL, logger), onAnswer: metrics.storeAnswered },
+    }),
+  });
+  const services = await openServices(given.settings);
+
+  const messageTypes = createMessageTypes();
+  const { server, stopReload } = await createListener(given, messageTypes, logger);
+  const silent = silentConnections(server);
+  // A port that clients know opens last: what came before the pipeline would never be answered. A free one has to be known.
+  const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
+  const config = atPort(given, port);
+  const pipeline = await createPipeline({
+    config,
+    definitions,
+    services,
+    stores,
+    audit,
+    logger,
+    messageTypes,
+    tracing,
+  });
+  pipeline.attach(server);
+  if (given.PORT !== 0) await listen(server, given.HOST, port);
+
+  let accepting = true;
+  const checks = { accepting: () => accepting, audit: audit.healthy, stores: stores.healthy };
+  const admin = http.createServer(adminListener({ checks, metrics }));
+  const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT);
+  metrics.watch({
+    sessions: () => stores.sessions.count(),
+    streams: pipeline.streams,
+    streamBufferedBytes: pipeline.bufferedBytes,
+    auditQueuedBytes: audit.queuedBytes,
+    storeAvailable: () => Number(stores.healthy()),
+  });
+
+  return {
+    url: new URL(config.PUBLIC_URL.pathname, originOf(server, config.HOST, config.PORT)),
+    adminUrl: new URL(originOf(admin, given.ADMIN_HOST, adminPort)),
+    ...(pipeline.developmentKey !== undefined && { developmentKey: pipeline.developmentKey }),
+    reopenAuditFiles: audit.reopen,
+    close: async () => {
+      accepting = false;
+      await sleep(config.SHUTDOWN_DELAY_MS);
+      stopReload();
+      await drain(server, pipeline.drain, silent, config.SHUTDOWN_GRACE_MS);
+      pipeline.close();
+      await stores.close();
+      await services.close();
+      await audit.close();
+      admin.close();
+      admin.closeAllConnections();
+    },
+  };
+}
+
+function sharedStores(config: Config, url: string, logger: Logger): NonNullable<StoresOptions['redis']> {
+  return {
+    url,
+    ...(config.REDIS_CA_FILE !== undefined && { caFile: config.REDIS_CA_FILE }),
+    replicas: config.REPLICAS,
+    onFailure: config.STORE_FAILURE,
+    onChange: (available, err) => {
+      if (available) logger.info({}, 'Redis is available');
+      else logger.error({ err }, 'Redis is away');
+    },
+  };
+}

@@ -1,0 +1,199 @@
+/**
+ * What the template asks of a store. Every implementation passes the same contract suite (`test/server/stores/`).
+ * A store that cannot answer throws {@link StoreUnavailable}; it never invents an answer.
+ */
+
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
+/** Points per window, as written in `RATE_LIMIT_*`. */
+export interface RateLimit {
+  readonly points: number;
+  readonly windowMs: number;
+}
+
+export interface RateDecision {
+  readonly allowed: boolean;
+  /** Points per window. */
+  readonly limit: number;
+  readonly remaining: number;
+  /** Milliseconds until the window ends. */
+  readonly resetMs: number;
+}
+
+/** Counts points per key in fixed windows. */
+export interface RateLimiter {
+  /** Takes `points` from `key`. Refused points are not taken twice: a limited key stays limited until `resetMs`. */
+  consume(key: string, points?: number): Promise<RateDecision>;
+}
+
+export interface RateLimitStore {
+  /** @param name namespace of the keys, e.g. `ip`; one limiter per name. */
+  limiter(name: string, limit: RateLimit): RateLimiter;
+  close(): Promise<void>;
+}
+
+/** A session (revisions up to 2025-11-25) is this record and nothing else: no engine or socket belongs to it. */
+export interface SessionRecord {
+  /** 256 random bits, base64url (MCP 2025-11-25, transports, session management: visible ASCII, unguessable). */
+  readonly id: string;
+  /** `callerKey` of the one caller who may use it. */
+  readonly owner: string;
+  readonly protocolVersion: string;
+  readonly clientInfo: { readonly name: string; readonly version: string };
+  readonly clientCapabilities: Readonly<Record<string, unknown>>;
+  /** Minimum level set by `logging/setLevel`; absent means every level. */
+  readonly logLevel?: string;
+  /** URIs the client subscribed to by `resources/subscribe`. */
+  readonly subscriptions: readonly string[];
+}
+
+export interface SessionStore {
+  /** Stores the record, or answers `too_many` when the owner already has `maxPerOwner` live sessions. */
+  create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'>;
+  /** The live record, its idle time started anew; `undefined` when unknown, ended or idle for too long. */
+  get(id: string): Promise<SessionRecord | undefined>;
+  /** Changes a live record; `false` when there is none. */
+  update(id: string, change: Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>): Promise<boolean>;
+  /** Ends a session; `false` when there was none. */
+  delete(id: string): Promise<boolean>;
+  /** Calls `listener` with the id of every session that ends, by `delete` or by idling. Returns the way to stop. */
+  onEnd(listener: (id: string) => void): () => void;
+  /** Number of live sessions, for metrics. */
+  count(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Something a client may have asked to be told about (`list_changed`, `resources/updated`). */
+export type Change =
+  | { readonly kind: 'tools' | 'prompts' | 'resources' }
+  | { readonly kind: 'resource'; readonly uri: string };
+
+/** Carries messages to every replica, this one included; at once to this one, and never twice to anyone. */
+export interface Bus<T> {
+  publish(message: T): void;
+  subscribe(listener: (message: T) => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Carries changes to every open stream, and keeps the newest for sessions whose streams no replica holds. */
+export interface ChangeBus extends Omit<Bus<Change>, 'subscribe'> {
+  /** @param listener also gets the position of the change in the order of all; empty where that is not known */
+  subscribe(listener: (change: Change, position: string) => void): () => void;
+  /** Position of the newest change. */
+  end(): Promise<string>;
+  /** What came after a position and is still kept, in order. */
+  since(position: string): Promise<readonly { readonly change: Change; readonly position: string }[]>;
+}
+
+/** A message of a client that concerns a call which another replica may run: an answer, a cancellation. */
+export interface SessionMail {
+  readonly sessionId: string;
+  /** JSON-RPC. */
+  readonly message: object;
+}
+
+export interface MailBus extends Omit<Bus<SessionMail>, 'publish'> {
+  /** Settles when it is on its way. @throws {StoreUnavailable} when only this replica could have it */
+  publish(mail: SessionMail): Promise<void>;
+}
+
+/** Counts what an owner has open, on all replicas together; what a dead process had open does not count. */
+export interface PlaceStore {
+  /** Takes one of `most` places; the way to give it back, `undefined` when all are taken. */
+  take(owner: string, most: number): Promise<(() => void) | undefined>;
+  close(): Promise<void>;
+}
+
+/** Remembers what may happen once. */
+export interface OnceStore {
+  /** Takes `key` for `ttlMs`; `false` when it is taken already. */
+  take(key: string, ttlMs: number): Promise<boolean>;
+  /** Gives it back. */
+  release(key: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One message from the server, as its stream keeps it. */
+export interface LoggedEvent {
+  /** Goes to the client and comes back as `Last-Event-ID`; cannot be guessed. */
+  readonly id: string;
+  /** A JSON-RPC message; empty for the event that begins a stream. */
+  readonly data: string;
+}
+
+export interface EventReader {
+  onEvent(event: LoggedEvent): void;
+  /** Called once, when nothing more will come. An error means that the stream has not ended, only its reading. */
+  onEnd(error?: unknown): void;
+}
+
+/** `changes` are open-ended, a `call` ends with its answer. */
+export type StreamKind = 'call' | 'changes';
+
+/** A stream, in the hands of whoever began or resumed it. */
+export interface EventStream {
+  readonly id: string;
+  readonly kind: StreamKind;
+  /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
+  append(data: string): Promise<string | undefined>;
+  /** Adds the final event. What it ended can still be read for a while. */
+  end(data: string): Promise<void>;
+  /** Forgets the stream and ends its reader. */
+  drop(): Promise<void>;
+  /** Stops the reader given with this stream; events are kept on. */
+  stop(): void;
+}
+
+export type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
+
+/**
+ * Keeps the events of streams, so that a client that lost its connection can read on (MCP 2025-11-25, transports,
+ * resumability). Bounded in number, size and time. A stream has one reader: resuming it ends the one before.
+ */
+export interface EventLog {
+  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
+  readonly retainMs: number;
+  /**
+   * Begins a stream, with an empty event that primes its client, and gives `reader` all of it.
+   * @param lastWords final event of a `call` whose process dies before it has one
+   */
+  begin(
+    session: StreamOwner,
+    kind: StreamKind,
+    reader: EventReader,
+    lastWords?: string,
+  ): Promise<EventStream>;
+  /**
+   * Gives `reader` what came after the event `id`, then what comes. `undefined`, alike, when `id` is unknown, of
+   * another session or owner, or of events no longer kept without a gap.
+   */
+  resume(session: StreamOwner, id: string, reader: EventReader): Promise<EventStream | undefined>;
+  /**
+   * Adds an event to the newest stream of changes of a session, sooner to one with a reader; not if the session was
+   * told of this position or a later one, since several replicas may hold its streams.
+   */
+  tell(sessionId: string, position: string, data: string): Promise<void>;
+  /** Up to which position a session was told; `end` when it only begins to listen. */
+  toldUpTo(sessionId: string, end: string): Promise<string>;
+  /** Forgets every stream of a session. */
+  forget(sessionId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Everything the server keeps between requests. */
+export interface Stores {
+  readonly rateLimits: RateLimitStore;
+  readonly sessions: SessionStore;
+  readonly changes: ChangeBus;
+  readonly mail: MailBus;
+  readonly once: OnceStore;
+  readonly places: PlaceStore;
+  readonly events: EventLog;
+  /** Whether the backing store answers now; shown by `/readyz`. */
+  healthy(): boolean;
+  /** Runs what serves one request: a bound on all that it waits for these stores. */
+  serve(request: () => void): void;
+  close(): Promise<void>;
+}

@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { expect, test } from '@jest/globals';
+import { configurationPage, envExample } from '../../scripts/config-docs.js';
+import { readConfig } from '../../src/server/config/index.js';
+import { SECTIONS, Variables } from '../../src/server/config/schema.js';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+test('.env.example is what `npm run docs:config` writes', () => {
+  expect(read('.env.example')).toBe(envExample());
+});
+
+test('docs/configuration.md is what `npm run docs:config` writes', () => {
+  expect(read('docs/configuration.md')).toBe(configurationPage());
+});
+
+test('every variable is in a section, and every one is explained', () => {
+  const shown = Object.assign({}, ...Object.values(SECTIONS)) as object;
+  expect(Object.keys(shown)).toEqual(expect.arrayContaining(Object.keys(Variables.shape)));
+  expect(envExample()).not.toMatch(/^# \.$/m);
+});
+
+test('.env.example changes nothing when every line of it is taken', () => {
+  const { problems } = readConfig(parseEnv(envExample().replaceAll(/^#(?=[A-Z_]+=)/gm, '')));
+  expect(problems.filter(({ variable }) => !variable.startsWith('JWT_'))).toEqual([]);
+});

@@ -1,0 +1,107 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The command as a process, in an environment that holds nothing but `env`. */
+function doctor(env: Record<string, string>, ...args: string[]) {
+  const command = ['--import', 'tsx', 'scripts/doctor.ts', ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+describe('npm run doctor', () => {
+  test('shows the posture layer by layer and exits 0 when nothing is wrong', () => {
+    const { status, stdout, stderr } = doctor({});
+    expect(status).toBe(0);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('No problem found.');
+    for (const layer of [
+      'host guard',
+      'origin guard',
+      'authenticate',
+      'address limit',
+      'body',
+      'sessions',
+      'audit',
+      'shutdown',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^ +${layer}`, 'm'));
+    }
+  });
+
+  test('names every problem, keeps showing the rest, and exits 78', () => {
+    const { status, stdout } = doctor({
+      HOST: '0.0.0.0',
+      AUTH: 'none',
+      ALLOWED_ORIGIN: 'https://a.example',
+      PORT: '80x',
+    });
+    expect(status).toBe(78);
+    for (const name of ['ALLOWED_HOSTS', 'AUTH', 'ALLOWED_ORIGIN', 'PORT']) {
+      expect(stdout).toMatch(new RegExp(`^  ${name}: `, 'm'));
+    }
+    expect(stdout).toMatch(/^ +authenticate +see the problems$/m);
+    expect(stdout).toMatch(/^ +body +1048576 bytes/m);
+  });
+
+  test('says where the state is kept', () => {
+    const shared = doctor({
+      REDIS_URL: 'redis://redis.example',
+      REPLICAS: '3',
+      STATE_KEYS: Buffer.alloc(32, 7).toString('base64url'),
+    });
+    expect(shared.stdout).toMatch(/^ +state +in Redis, 3 processes; while it is away: local$/m);
+    expect(doctor({}).stdout).toMatch(/^ +state +in memory, one process$/m);
+  });
+
+  test('shows no secret, right or wrong', () => {
+    const key = Buffer.alloc(32, 7).toString('base64url');
+    const secrets = {
+      AUDIT_HMAC_KEY: `hmac-${key}`,
+      STATE_KEYS: key,
+      REDIS_URL: 'redis://user:hunter2@redis.example',
+    };
+    const right = doctor(secrets);
+    const wrong = doctor({
+      AUDIT_HMAC_KEY: 'hunter2',
+      STATE_KEYS: 'hunter2',
+      REDIS_URL: 'hunter2',
+      PORT: 'hunter2',
+    });
+    for (const { stdout, stderr } of [right, wrong]) {
+      expect(stdout + stderr).not.toMatch(/hunter2|hmac-/);
+      expect(stdout + stderr).not.toContain(key);
+    }
+    expect(right.stdout).toContain('audit digests by your key');
+  });
+
+  test('--help explains itself and checks nothing', () => {
+    const { status, stdout } = doctor({ PORT: 'x' }, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Exit code');
+    expect(stdout).not.toContain('Effective posture');
+  });
+
+  test('--json says the same to a machine', () => {
+    const { status, stdout } = doctor({ AUDIT_SINKS: 'file:/nonexistent/audit.log', PORT: '80x' }, '--json');
+    expect(status).toBe(78);
+    const { posture, problems, findings } = JSON.parse(stdout) as Record<string, unknown>;
+    expect(posture).toMatchObject({
+      'host guard': 'see the problems',
+      body: expect.stringContaining('bytes'),
+    });
+    expect(problems).toEqual([{ variable: 'PORT', message: expect.any(String) }]);
+    const audit = { check: 'audit', level: 'problem', fix: expect.stringContaining('/nonexistent writable') };
+    expect(findings).toContainEqual(expect.objectContaining(audit));
+  });
+
+  test('a wrong argument is an error of its own', () => {
+    expect(doctor({}, '--jsno')).toMatchObject({ status: 64, stdout: '' });
+  });
+});

@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import http from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from '@jest/globals';
+import { cutUnreadAnswers } from '../../../src/server/http/stalled-readers.js';
+
+const STALLED_MS = 150;
+const LARGE = 'x'.repeat(16 * 1024 * 1024); // more than the buffers of both kernels take
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+
+let server: http.Server;
+let client: Socket;
+
+afterEach(() => {
+  client.destroy();
+  server.close();
+});
+
+async function serve(listener: http.RequestListener): Promise<void> {
+  server = http.createServer(listener);
+  cutUnreadAnswers(server, STALLED_MS);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
+}
+
+test('a client that does not read its answers is cut off, and those that wait behind them are let go', async () => {
+  const closed: Promise<unknown>[] = [];
+  const bothAsked: Promise<void> = new Promise((resolve) => {
+    void serve((_req, res) => {
+      if (closed.push(once(res.req.socket, 'close')) === 2) resolve();
+      void bothAsked.then(() => res.end(LARGE));
+    }).then(() => client.pause().write(GET + GET));
+  });
+  await bothAsked;
+
+  await Promise.all(closed);
+});
+
+test('also when it has taken an earlier answer on the connection', async () => {
+  const gone = new Promise((resolve) => {
+    let first: http.ServerResponse | undefined;
+    void serve((_req, res) => {
+      if (first === undefined) return void (first = res);
+      res.end(LARGE); // waits for its turn
+      first.end('first');
+      res.req.socket.once('close', resolve);
+    }).then(() => client.pause().write(GET + GET));
+  });
+
+  await gone;
+});
+
+test('a client that reads slowly is not cut off while it reads', async () => {
+  await serve((_req, res) => void res.end(LARGE));
+  client.write(GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+  let bytes = 0;
+  client.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    client.pause();
+    setTimeout(() => client.resume(), 5);
+  });
+
+  await once(client, 'end');
+
+  expect(bytes).toBeGreaterThan(LARGE.length);
+});
+
+test('an answer that takes long to make is not cut off, not even behind another on its connection', async () => {
+  let calls = 0;
+  await serve((_req, res) => {
+    calls += 1;
+    if (calls === 1) res.end('first');
+    else void sleep(STALLED_MS * 3).then(() => res.end('second'));
+  });
+  client.write(GET + GET);
+  let received = '';
+  client.on('data', (chunk: Buffer) => (received += chunk.toString()));
+
+  while (!received.includes('second')) await once(client, 'data');
+
+  expect(received).toContain('first');
+});

@@ -1,0 +1,108 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { type AddressInfo, connect as connectTcp } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { readTls, reloadTls } from '../../../src/server/http/tls.js';
+import { selfSignedCertificate } from '../../helpers/certificate.js';
+import { until } from '../observe/records.js';
+import { closeAll, start } from '../process/start.js';
+
+let folder: string;
+let files: { certFile: string; keyFile: string };
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tls-'));
+  files = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+});
+
+afterEach(async () => {
+  await closeAll();
+  await rm(folder, { recursive: true });
+});
+
+async function install({ cert, key }: { cert: string; key: string }): Promise<void> {
+  await Promise.all([writeFile(files.certFile, cert), writeFile(files.keyFile, key)]);
+}
+
+/** Trusts this certificate alone. @returns the protocol agreed on */
+async function handshake(port: number, ca: string, maxVersion?: 'TLSv1.1'): Promise<string | null> {
+  const minVersion = maxVersion && 'TLSv1';
+  const socket = connect({ port, host: '127.0.0.1', ca, ...(maxVersion && { minVersion, maxVersion }) });
+  await once(socket, 'secureConnect');
+  const protocol = socket.getProtocol();
+  socket.destroy();
+  return protocol;
+}
+
+async function trusts(port: number, { cert }: { cert: string }): Promise<boolean> {
+  return handshake(port, cert).then(
+    () => true,
+    () => false,
+  );
+}
+
+test('a connection that never finishes its handshake does not hold up the shutdown', async () => {
+  await install(selfSignedCertificate());
+  const server = await start({ TLS_CERT_FILE: files.certFile, TLS_KEY_FILE: files.keyFile });
+  const silent = connectTcp(Number(server.url.port), '127.0.0.1');
+  await once(silent, 'connect');
+  const cut = once(silent, 'close');
+  await server.close();
+  await cut;
+});
+
+test('with a certificate the public listener speaks HTTPS, no older than TLS 1.2, and only that', async () => {
+  const pair = selfSignedCertificate();
+  await install(pair);
+  const server = await start({ TLS_CERT_FILE: files.certFile, TLS_KEY_FILE: files.keyFile });
+  const port = Number(server.url.port);
+
+  expect(server.url.protocol).toBe('https:');
+  const req = https.request(server.url, { ca: pair.cert, method: 'DELETE', agent: false }).end();
+  const [res] = (await once(req, 'response')) as [IncomingMessage];
+  res.resume();
+  expect(res.headers['strict-transport-security']).toMatch(/max-age=\d+/);
+  expect(await handshake(port, pair.cert)).toBe('TLSv1.3');
+  await expect(handshake(port, pair.cert, 'TLSv1.1')).rejects.toThrow();
+  await expect(fetch(`http://127.0.0.1:${port}/mcp`)).rejects.toThrow();
+  expect((await fetch(new URL('/livez', server.adminUrl))).status).toBe(200);
+});
+
+test('a replaced certificate is used without a restart; one that is broken leaves the old in place, and is logged', async () => {
+  const [first, second, other] = [selfSignedCertificate(), selfSignedCertificate(), selfSignedCertificate()];
+  await install(first);
+  const material = await readTls(files);
+  const server = https.createServer(material).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const logged: string[] = [];
+  const log = (_fields: object, message: string) => void logged.push(message);
+  const stop = reloadTls(
+    server,
+    files,
+    material,
+    { debug: log, info: log, warn: log, error: log, fatal: log },
+    20,
+  );
+  try {
+    expect(await trusts(port, first)).toBe(true);
+
+    await install({ cert: other.cert, key: 'no key at all' });
+    await until(() => logged.some((message) => message.includes('the old one stays')));
+    expect(await trusts(port, first)).toBe(true);
+
+    await install(second);
+    await until(() => logged.includes('certificate read again'));
+    expect(await trusts(port, second)).toBe(true);
+    expect(await trusts(port, first)).toBe(false);
+  } finally {
+    stop();
+    server.close();
+    server.closeAllConnections();
+  }
+});

@@ -1,0 +1,119 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { parseJson, scanJson } from '../../../src/server/layers/parse-json.js';
+import { RefusedRequest } from '../../../src/server/refusal.js';
+
+const parse = (text: string | Buffer) => parseJson(Buffer.from(text as string), 64);
+
+/** The reason of a refusal, or `undefined` when the text was parsed. */
+function reasonFor(text: string | Buffer): unknown {
+  try {
+    parse(text);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RefusedRequest) || error.code !== 'malformed_json') throw error;
+    return error.detail?.['reason'];
+  }
+}
+
+describe('parsing', () => {
+  test('agrees with JSON.parse on every JSON text', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 10 }), (text) => {
+        fc.pre(!text.includes('"__proto__"'));
+        expect(parse(text)).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  test('refuses whatever JSON.parse refuses', () => {
+    const near = fc.tuple(fc.json(), fc.string(), fc.nat(40)).map(([json, insert, at]) => {
+      return json.slice(0, at) + insert + json.slice(at);
+    });
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), near), (text) => {
+        let valid = true;
+        try {
+          JSON.parse(text);
+        } catch {
+          valid = false;
+        }
+        if (!valid) expect(reasonFor(text)).toBeDefined();
+      }),
+    );
+  });
+
+  test('refuses every object in which one key is written twice, however it is spelt', () => {
+    const escaped = (key: string) =>
+      `"${Array.from(key, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}"`;
+    const bmp = fc.string({ unit: 'grapheme-ascii' });
+    fc.assert(
+      fc.property(
+        fc.dictionary(bmp, fc.jsonValue()),
+        bmp,
+        fc.boolean(),
+        fc.nat(5),
+        (object, key, disguise, depth) => {
+          fc.pre(key !== '__proto__' && !JSON.stringify(object).includes('__proto__'));
+          const members = Object.entries({ ...object, [key]: 1 }).map(
+            ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
+          );
+          const again = `${disguise ? escaped(key) : JSON.stringify(key)}:2`;
+          const text = `${'{"in":['.repeat(depth)}{${[...members, again].join(',')}}${']}'.repeat(depth)}`;
+          expect(reasonFor(text)).toBe('duplicate_key');
+        },
+      ),
+    );
+  });
+
+  test.each([
+    ['', 'syntax'],
+    [' ', 'syntax'],
+    ['{', 'syntax'],
+    ['{"a":1}{"a":1}', 'syntax'],
+    ['{"a":"\u0000"}', 'syntax'],
+    ['\uFEFF{}', 'syntax'],
+    [Buffer.from([0x22, 0xff, 0x22]), 'not_utf8'],
+    [Buffer.from([0x22, 0xc0, 0xaf, 0x22]), 'not_utf8'], // overlong "/"
+    [Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22]), 'not_utf8'], // a lone surrogate
+    [Buffer.from('{}', 'utf16le'), 'syntax'],
+    ['{"a":1,"a":1}', 'duplicate_key'],
+    ['{"a":{"b":1,"\\u0062":2}}', 'duplicate_key'],
+    ['[{"a":{"b":[{"c":1,"c":1}]}}]', 'duplicate_key'],
+    ['{"__proto__":{"admin":true}}', 'prototype_key'],
+    ['{"a":[{"__proto__":1}]}', 'prototype_key'],
+    ['{"\\u005f_proto__":1}', 'prototype_key'],
+    ['{"constructor":{"prototype":{}}}', 'prototype_key'],
+  ])('%p is refused: %s', (text, reason) => {
+    expect(reasonFor(text)).toBe(reason);
+    expect(({} as Record<string, unknown>)['admin']).toBeUndefined();
+  });
+
+  test.each([
+    'null',
+    '0',
+    '"a:b{[\\"\\\\"',
+    '{"constructor":1}',
+    '{"":{"":{}}}',
+    '[{"a":1},{"a":1}]',
+    '{"a":":"}',
+  ])('%s is parsed', (text) => {
+    expect(parse(text)).toEqual(JSON.parse(text));
+  });
+
+  test.each([
+    ['[', ']'],
+    ['{"a":', '}'],
+  ])('nesting by %s passes at 64 levels and is refused at 65', (open, close) => {
+    const nested = (depth: number) => open.repeat(depth) + (open === '[' ? '' : '1') + close.repeat(depth);
+
+    expect(reasonFor(nested(64))).toBeUndefined();
+    expect(reasonFor(nested(65))).toBe('too_deep');
+    expect(reasonFor(open.repeat(500_000))).toBe('too_deep');
+  });
+});
+
+test('the scan sees depth and members, and nothing inside strings', () => {
+  expect(scanJson(Buffer.from('{"a:{[":"\\":{[","b":[[1,{"c":"é:"}]]}'))).toEqual({ depth: 4, members: 3 });
+  expect(scanJson(Buffer.from('"unfinished \\'))).toEqual({ depth: 0, members: 0 });
+});

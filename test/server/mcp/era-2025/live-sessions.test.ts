@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { Cancellation } from '../../../../src/server/mcp/calls/call.js';
+import { createLiveSessions } from '../../../../src/server/mcp/era-2025/live-sessions.js';
+
+test('a session is known while a call or a stream of it is open, and forgotten at once after', () => {
+  const sessions = createLiveSessions();
+  const stream = { send: () => {}, end: () => {} };
+  for (let i = 0; i < 100; i++) {
+    const live = sessions.findOrAdd(`session ${i}`);
+    live.calls.set(1, new Cancellation());
+    live.streams.set('s', stream);
+    live.calls.delete(1);
+    sessions.release(`session ${i}`);
+    expect(sessions.find(`session ${i}`)).toBe(live);
+    live.streams.delete('s');
+    sessions.release(`session ${i}`);
+  }
+
+  expect(sessions.ids()).toEqual([]);
+});
+
+test('the end of a session aborts its calls and ends its streams, and those of no other', () => {
+  const sessions = createLiveSessions();
+  const ended: string[] = [];
+  const calls = ['mine', 'other'].map((id) => {
+    const live = sessions.findOrAdd(id);
+    const call = new Cancellation();
+    live.calls.set(1, call);
+    live.streams.set('s', { send: () => {}, end: () => void ended.push(id) });
+    return call;
+  });
+  sessions.end('mine');
+  sessions.end('unknown');
+
+  expect(calls.map(({ isCancelled }) => isCancelled)).toEqual([true, false]);
+  expect(ended).toEqual(['mine']);
+});

@@ -1,0 +1,175 @@
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  ResourceUpdatedNotificationSchema,
+  ToolListChangedNotificationSchema,
+} from '@modelcontextprotocol/sdk/types.js';
+import { body, messages, next } from '../../../helpers/raw-messages.js';
+import { rawClient } from './raw-client.js';
+import { seen, startTestServer } from './test-server.js';
+
+let server: Awaited<ReturnType<typeof startTestServer>>;
+let raw: ReturnType<typeof rawClient>;
+beforeEach(async () => {
+  server = await startTestServer();
+  raw = rawClient(server.url);
+});
+afterEach(() => server.close());
+
+const subscribe = (uri: string, id: string | number = 1) => ({
+  id,
+  method: 'resources/subscribe',
+  params: { uri },
+});
+const updated = (uri: string) => ({
+  jsonrpc: '2.0',
+  method: 'notifications/resources/updated',
+  params: { uri },
+});
+const listChanged = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' };
+
+describe('a GET stream', () => {
+  test('tells the SDK client of changes', async () => {
+    const { client } = await server.connect();
+    await client.subscribeResource({ uri: 'test://doc/1' });
+    const told = new Promise<string>((resolve) => {
+      client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => resolve(params.uri));
+    });
+    const listed = new Promise<void>((resolve) => {
+      client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve());
+    });
+    while (server.era.streams() === 0) await new Promise((done) => setImmediate(done));
+    server.changes.publish({ kind: 'resource', uri: 'test://doc/1' });
+    server.changes.publish({ kind: 'tools' });
+
+    expect(await told).toBe('test://doc/1');
+    await listed;
+  });
+
+  test('tells of what its own session subscribed to, until it unsubscribes', async () => {
+    const [session, other] = [await raw.initialize(), await raw.initialize()];
+    await Promise.all(['a', 'b'].map((id) => raw.post(subscribe(`test://doc/${id}`, id), { session })));
+    await raw.post(subscribe('test://doc/c'), { session: other });
+    const stream = messages(await raw.get({ session }));
+    for (const id of ['c', 'a', 'b']) server.changes.publish({ kind: 'resource', uri: `test://doc/${id}` });
+
+    expect(await next(stream)).toEqual(updated('test://doc/a'));
+    expect(await next(stream)).toEqual(updated('test://doc/b'));
+    await raw.post({ ...subscribe('test://doc/a'), method: 'resources/unsubscribe' }, { session });
+    for (const id of ['a', 'b']) server.changes.publish({ kind: 'resource', uri: `test://doc/${id}` });
+    expect(await next(stream)).toEqual(updated('test://doc/b'));
+  });
+
+  test('shares its session with others: each change goes to one of them', async () => {
+    const session = await raw.initialize();
+    const [older, newer] = [messages(await raw.get({ session })), messages(await raw.get({ session }))];
+    server.changes.publish({ kind: 'tools' });
+    server.changes.publish({ kind: 'prompts' });
+
+    expect(await next(newer)).toEqual(listChanged);
+    expect(await next(newer)).toMatchObject({ method: 'notifications/prompts/list_changed' });
+    await raw.end({ session });
+    expect(await next(older)).toBeUndefined();
+  });
+
+  test('is refused beyond the cap of its caller, and its place is free again once it ends', async () => {
+    const [session, second] = [await raw.initialize(), await raw.initialize()];
+    const abort = new AbortController();
+    await raw.get({ session, signal: abort.signal });
+    await raw.get({ session: second });
+    const refused = await raw.get({ session });
+
+    expect(refused.status).toBe(429);
+    expect(await body(refused)).toMatchObject({ error: { data: { code: 'too_many_streams' } } });
+    const other = await raw.get({ session: await raw.initialize({}, 'bob'), caller: 'bob' });
+    expect(other.status).toBe(200);
+    abort.abort();
+    while (server.era.streams() > 2) await new Promise((done) => setImmediate(done));
+    expect((await raw.get({ session })).status).toBe(200);
+  });
+
+  test('ends with its session', async () => {
+    const session = await raw.initialize();
+    const stream = messages(await raw.get({ session }));
+    await raw.end({ session });
+
+    expect(await next(stream)).toBeUndefined();
+    expect(server.era.streams()).toBe(0);
+  });
+});
+
+describe('idling', () => {
+  test('ends what is open of a session', async () => {
+    const idle = await startTestServer({ idleMs: 1_500 }); // enough to begin a call on a busy machine
+    const client = rawClient(idle.url);
+    const session = await client.initialize();
+    const [started, cancelled] = [once(seen, 'started idle'), once(seen, 'cancelled idle')];
+    const params = { name: 'wait', arguments: { name: 'idle' } };
+    const answer = client.post({ id: 1, method: 'tools/call', params }, { session }).then(messages);
+    const stream = messages(await client.get({ session }));
+    await started;
+    await cancelled;
+
+    expect(await next(stream)).toBeUndefined();
+    expect(await next(await answer)).toMatchObject({ method: 'notifications/message' });
+    expect(await next(await answer)).toBeUndefined();
+    await idle.close();
+  });
+
+  test('does not begin while a stream is open', async () => {
+    const idle = await startTestServer({ idleMs: 300, keepAliveMs: 20 });
+    const client = rawClient(idle.url);
+    const session = await client.initialize();
+    const reader = (await client.get({ session })).body?.getReader();
+    const openUntil = performance.now() + 600;
+    while (performance.now() < openUntil) expect((await reader?.read())?.done).toBe(false);
+
+    expect((await client.post({ id: 1, method: 'ping' }, { session })).status).toBe(200);
+    await idle.close();
+  });
+});
+
+test('subscriptions made at the same time are all kept', async () => {
+  const get = server.sessions.get.bind(server.sessions);
+  server.sessions.get = async (id) => {
+    const record = await get(id);
+    await new Promise((done) => setTimeout(done, 20)); // a store across the network
+    return record;
+  };
+  const session = await raw.initialize();
+  await Promise.all([1, 2, 3].map((n) => raw.post(subscribe(`test://doc/${n}`, n), { session })));
+
+  expect((await get(session))?.subscriptions).toHaveLength(3);
+});
+
+test('subscriptions are bounded in number and length', async () => {
+  const session = await raw.initialize();
+  const answers = [];
+  for (let i = 0; i <= 100; i++)
+    answers.push(await body(await raw.post(subscribe(`test://doc/${i}`), { session })));
+  const long = await body(await raw.post(subscribe(`test://doc/${'x'.repeat(3_000)}`), { session }));
+
+  expect(answers.slice(0, 100).every(({ result }) => result)).toBe(true);
+  expect(answers.at(-1)?.error?.message).toBe('Too many subscriptions');
+  expect(long.error?.message).toBe('Resource not found');
+  expect((await server.sessions.get(session))?.subscriptions).toHaveLength(100);
+});
+
+test('draining ends the streams at once, waits for the calls, and leaves nothing listening', async () => {
+  const session = await raw.initialize();
+  const stream = messages(await raw.get({ session }));
+  const started = once(seen, 'started last');
+  const params = { name: 'wait', arguments: { name: 'last', quiet: true } };
+  const answer = raw.post({ id: 1, method: 'tools/call', params }, { session });
+  await started;
+  let drained = false;
+  const drain = server.era.drain().then(() => (drained = true));
+
+  expect(await next(stream)).toBeUndefined();
+  expect((await raw.get({ session })).status).toBe(503);
+  expect(drained).toBe(false);
+  seen.emit('release last');
+  expect((await answer).status).toBe(200);
+  await drain;
+  expect(server.keepAlive.size()).toBe(0);
+});

@@ -1,0 +1,70 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { createEra2026, type Era2026Options } from '../../../../src/server/mcp/era-2026/index.js';
+import { createKeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
+import type { Definitions } from '../../../../src/server/mcp/definitions/tool.js';
+import type { Change } from '../../../../src/server/stores/types.js';
+import { memoryOnce } from '../../../../src/server/stores/memory/once.js';
+import { memoryPlaces } from '../../../../src/server/stores/memory/places.js';
+import { memoryBus } from '../../../../src/server/stores/memory/bus.js';
+import { eraParts, serveEra } from '../serve-era.js';
+
+export const KEY = Buffer.alloc(32, 1);
+
+export type TestServer = Awaited<ReturnType<typeof startTestServer>>;
+
+export async function startTestServer(
+  definitions: Partial<Definitions>,
+  change: Partial<Era2026Options> = {},
+) {
+  const changes = memoryBus<Change>();
+  const { catalog, handlers, logger, logged } = eraParts(definitions, changes);
+  const keepAlive = createKeepAlive(60_000);
+  const era = createEra2026({
+    handlers,
+    catalog,
+    changes,
+    capabilities: {
+      tools: { listChanged: true },
+      prompts: { listChanged: true },
+      resources: { listChanged: true, subscribe: true },
+      logging: {},
+      completions: {},
+    },
+    places: memoryPlaces(),
+    requestState: { keys: [KEY], ttlS: 600, once: memoryOnce() },
+    maxStreamsPerCaller: 2,
+    keepAlive,
+    maxBufferBytes: 1_000_000,
+    logger,
+    ...change,
+  });
+  const served = await serveEra({ era, catalog, logger });
+  const { url } = served;
+  const clients: Client[] = [];
+
+  return {
+    ...served,
+    era,
+    changes,
+    logged,
+    keepAlive,
+    /** The 2.x SDK's own client, pinned to this revision. */
+    connect: async (capabilities: object = {}, caller = 'alice', name = 'test client') => {
+      const client = new Client(
+        { name, version: '1' },
+        { capabilities, versionNegotiation: { mode: { pin: '2026-07-28' } } },
+      );
+      clients.push(client);
+      const requestInit = { headers: { 'x-test-caller': caller } };
+      await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit }));
+      return client;
+    },
+    close: async () => {
+      await Promise.all(clients.map((client) => client.close()));
+      served.cut();
+      await era.drain();
+      keepAlive.close();
+      await served.close();
+    },
+  };
+}

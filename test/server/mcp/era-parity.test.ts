@@ -1,0 +1,275 @@
+import { EventEmitter, once } from 'node:events';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { definePrompt, defineResource, defineTool, ToolError, type Definitions } from '../../../src/server/mcp/definitions/tool.js';
+import { serve, type Served } from '../../helpers/serve.js';
+import {
+  callIn2026,
+  compare,
+  inEveryResult,
+  type Permitted,
+  permittedIn,
+  type SameCall,
+  toolCall,
+} from '../../helpers/two-eras.js';
+
+const seen = new EventEmitter();
+const tool = (name: string, run: Parameters<typeof defineTool>[0]['run'], more: object = {}) =>
+  defineTool({ name, description: `Tool ${name}`, scopes: [], input: z.object({}), run, ...more });
+const form = {
+  method: 'elicitation/create',
+  params: {
+    message: 'Sure?',
+    requestedSchema: { type: 'object', properties: { sure: { type: 'boolean' } }, required: ['sure'] },
+  },
+} as const;
+
+const definitions: Definitions = {
+  tools: [
+    tool('text', () => 'plain text', { title: 'Text', annotations: { readOnlyHint: true } }),
+    tool('structured', () => ({ structuredContent: { n: 1 } }), { output: z.object({ n: z.int() }) }),
+    tool('wrong_output', () => ({ structuredContent: { n: 'x' } }), { output: z.object({ n: z.int() }) }),
+    tool('mixed', () => ({
+      content: [
+        { type: 'text', text: 'a', annotations: { audience: ['user'], priority: 1 } },
+        { type: 'image', data: 'AAAA', mimeType: 'image/png' },
+        { type: 'audio', data: 'AAAA', mimeType: 'audio/wav' },
+        { type: 'resource', resource: { uri: 'test://one', text: 'one' } },
+        { type: 'resource_link', uri: 'test://one', name: 'one' },
+      ],
+    })),
+    tool('chatty', (_input, context) => {
+      for (const level of ['debug', 'info', 'error'] as const) context.log(level, { at: level });
+      for (const done of [1, 1, 2]) context.progress(done, 2, `at ${done}`);
+      return 'done';
+    }),
+    tool('picky', () => 'done', { input: z.object({ n: z.int().max(3) }) }),
+    tool('guarded', () => 'done', { scopes: ['special'] }),
+    tool('throws', () => {
+      throw new Error('secret detail');
+    }),
+    tool('fails', () => {
+      throw new ToolError('The disk is full');
+    }),
+    tool('sleeps', (_input, { signal }) => once(signal, 'abort').then(() => 'late')),
+    tool('huge', () => 'x'.repeat(5000)),
+    tool('waits', async (_input, { signal, log }) => {
+      log('error', 'waiting'); // now the client cancels
+      const aborted = once(signal, 'abort');
+      await aborted;
+      seen.emit('aborted');
+      return 'aborted';
+    }),
+    tool('asks', async (_input, context) => JSON.stringify(await context.ask('sure', form))),
+  ],
+  resources: [
+    defineResource({
+      name: 'one',
+      description: 'The one',
+      uri: 'test://one',
+      mimeType: 'text/plain',
+      scopes: [],
+      read: async (uri) => ({ uri, text: 'one' }),
+    }),
+    defineResource({
+      name: 'items',
+      description: 'Items',
+      uri: 'test://items/{id}',
+      scopes: [],
+      list: async () => [{ uri: 'test://items/1', name: '1' }],
+      complete: { id: async () => ['1', '12', '2'] },
+      read: async (uri, { id }) => {
+        if (id === 'broken') throw new Error('secret detail');
+        return id === '1' ? { uri, blob: 'AAAA' } : undefined;
+      },
+    }),
+  ],
+  prompts: [
+    definePrompt({
+      name: 'greet',
+      title: 'Greet',
+      description: 'Greets',
+      scopes: [],
+      arguments: [{ name: 'who', description: 'Whom', required: true, complete: async () => ['Ada', 'Bo'] }],
+      render: ({ who }) => [{ role: 'user', content: { type: 'text', text: `Greet ${who}` } }],
+    }),
+  ],
+};
+
+const complete = (ref: object, name: string, value: string): SameCall => ({
+  method: 'completion/complete',
+  params: { ref, argument: { name, value } },
+});
+
+type Cases = Readonly<Record<string, SameCall>>;
+
+const LISTS: Cases = {
+  'list of tools': { method: 'tools/list' },
+  'list of templates': { method: 'resources/templates/list' },
+  'list of prompts': { method: 'prompts/list' },
+};
+const DOCUMENTS: Cases = {
+  'list of resources': { method: 'resources/list' },
+  'resource read': { method: 'resources/read', params: { uri: 'test://one' } },
+  'binary resource read': { method: 'resources/read', params: { uri: 'test://items/1' } },
+};
+const ANSWERS: Cases = {
+  'prompt get': { method: 'prompts/get', params: { name: 'greet', arguments: { who: 'Ada' } } },
+  'completion of a prompt': complete({ type: 'ref/prompt', name: 'greet' }, 'who', 'a'),
+  'completion of a template': complete({ type: 'ref/resource', uri: 'test://items/{id}' }, 'id', '1'),
+  'plain text': toolCall('text'),
+  'structured result': toolCall('structured'),
+  'wrong output': toolCall('wrong_output'),
+  'every kind of content': toolCall('mixed'),
+  'logs and progress': toolCall('chatty', {}, { logLevel: 'info', progressToken: 'p' }),
+  'errors only, no progress': toolCall('chatty', {}, { logLevel: 'error' }),
+  'invalid arguments': toolCall('picky', { n: 4 }),
+  'tool that throws': toolCall('throws'),
+  'tool that fails with a reason': toolCall('fails'),
+  'time-out': toolCall('sleeps'),
+  'oversized result': toolCall('huge'),
+  'question accepted': toolCall('asks', {}, { answers: [{ action: 'accept', content: { sure: true } }] }),
+  'question declined': toolCall('asks', {}, { answers: [{ action: 'decline' }] }),
+};
+const ERRORS: Cases = {
+  'list with a cursor': { method: 'tools/list', params: { cursor: 'x' } },
+  'resource that is not there': { method: 'resources/read', params: { uri: 'test://items/2' } },
+  'resource that breaks': { method: 'resources/read', params: { uri: 'test://items/broken' } },
+  'prompt without its argument': { method: 'prompts/get', params: { name: 'greet', arguments: {} } },
+  'unknown prompt': { method: 'prompts/get', params: { name: 'nothing' } },
+  'completion of nothing': complete({ type: 'ref/prompt', name: 'nothing' }, 'x', ''),
+  'unknown tool': toolCall('nothing'),
+  'unknown method': { method: 'tools/frobnicate' },
+  'invalid params': { method: 'completion/complete', params: { ref: 7 } },
+  'missing scope': toolCall('guarded'),
+  'question to a client that cannot be asked': toolCall('asks'),
+  cancellation: toolCall('waits', {}, { cancel: true, logLevel: 'error' }),
+};
+const CASES = { ...LISTS, ...DOCUMENTS, ...ANSWERS, ...ERRORS };
+const namesOf = (...groups: readonly Cases[]) => groups.flatMap((group) => Object.keys(group));
+
+/** Every difference there is, and no other. */
+const PERMITTED: readonly Permitted[] = [
+  ...inEveryResult(namesOf(LISTS, DOCUMENTS, ANSWERS)),
+  {
+    cases: namesOf(LISTS),
+    at: 'answer.result.ttlMs',
+    in2025: undefined,
+    in2026: 60_000,
+    why: '2026-07-28, caching: how long a list may be kept',
+  },
+  {
+    cases: namesOf(DOCUMENTS),
+    at: 'answer.result.ttlMs',
+    in2025: undefined,
+    in2026: 0,
+    why: '2026-07-28, caching: nothing tells when a document changes',
+  },
+  {
+    cases: namesOf(LISTS, DOCUMENTS),
+    at: 'answer.result.cacheScope',
+    in2025: undefined,
+    in2026: 'private',
+    why: '2026-07-28, caching: what differs per caller is kept for that caller alone',
+  },
+  {
+    cases: ['question accepted', 'question declined'],
+    at: 'contentType',
+    in2025: 'text/event-stream',
+    in2026: 'application/json',
+    why: 'up to 2025-11-25 the server asks on the stream of the call; 2026-07-28 answers with the question',
+  },
+  {
+    cases: ['unknown method'],
+    at: 'status',
+    in2025: 200,
+    in2026: 404,
+    why: '2026-07-28, streamable HTTP: -32601 MUST come with 404',
+  },
+  {
+    cases: ['unknown method'],
+    at: 'answer.error.data',
+    in2025: undefined,
+    in2026: { code: 'not_found', requestId: '<id>' },
+    why: 'an HTTP refusal carries its code',
+  },
+  {
+    cases: ['question to a client that cannot be asked'],
+    at: 'status',
+    in2025: 200,
+    in2026: 400,
+    why: '2026-07-28, streamable HTTP: -32021 comes with 400',
+  },
+  {
+    cases: ['question to a client that cannot be asked'],
+    at: 'answer.result',
+    in2025: { content: [{ type: 'text', text: 'The client does not support elicitation' }], isError: true },
+    in2026: undefined,
+    why: 'up to 2025-11-25 there is no error for it',
+  },
+  {
+    cases: ['question to a client that cannot be asked'],
+    at: 'answer.error',
+    in2025: undefined,
+    in2026: {
+      code: -32021,
+      message: 'Missing required client capability',
+      data: {
+        requiredCapabilities: { elicitation: {} },
+        code: 'missing_capability',
+        requestId: '<id>',
+      },
+    },
+    why: '2026-07-28: -32021 names what the client must declare',
+  },
+];
+
+let server: Served;
+beforeAll(async () => {
+  server = await serve(definitions, [], { TOOL_TIMEOUT_MS: '1000', MAX_RESULT_BYTES: '4000' });
+});
+afterAll(() => server.close());
+
+test.each(Object.entries(CASES))('%s: the eras differ as permitted, and no more', async (name, call) => {
+  const { found } = await compare(server, call);
+
+  expect(found).toEqual(permittedIn(name, PERMITTED));
+});
+
+test('every row of the table is about cases that exist', () => {
+  const named = PERMITTED.flatMap(({ cases }) => cases);
+
+  expect(named.filter((name) => !Object.hasOwn(CASES, name))).toEqual([]);
+  expect(PERMITTED.filter(({ cases }) => cases.length === 0)).toEqual([]);
+});
+
+test('the cases are what their names say, so that two wrong answers cannot agree', async () => {
+  const answerOf = async (name: keyof typeof CASES) => {
+    const { status, notifications, questions, answer } = await callIn2026(server, CASES[name] as SameCall);
+    return { status, notifications, questions, result: answer?.result, error: answer?.error };
+  };
+
+  expect((await answerOf('logs and progress')).notifications).toEqual([
+    { method: 'notifications/message', params: { level: 'info', data: { at: 'info' } } },
+    { method: 'notifications/message', params: { level: 'error', data: { at: 'error' } } },
+    {
+      method: 'notifications/progress',
+      params: { progressToken: 'p', progress: 1, total: 2, message: 'at 1' },
+    },
+    {
+      method: 'notifications/progress',
+      params: { progressToken: 'p', progress: 2, total: 2, message: 'at 2' },
+    },
+  ]);
+  expect(await answerOf('question accepted')).toMatchObject({
+    questions: [{ method: 'elicitation/create', params: form.params }],
+    result: { content: [{ text: '{"action":"accept","content":{"sure":true}}' }] },
+  });
+  expect(await answerOf('missing scope')).toMatchObject({ status: 403, error: { code: 403 } });
+  expect(await answerOf('time-out')).toMatchObject({ result: { isError: true } });
+  expect(JSON.stringify(await answerOf('tool that throws'))).not.toContain('secret');
+  expect(await answerOf('unknown tool')).toMatchObject({ error: { code: -32602 } });
+  const aborted = once(seen, 'aborted', { signal: AbortSignal.timeout(1000) });
+  expect((await answerOf('cancellation')).result).toBeUndefined();
+  await aborted;
+});

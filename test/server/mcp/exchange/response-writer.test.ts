@@ -1,0 +1,215 @@
+import { EventEmitter, once } from 'node:events';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Response as ServerResponse } from 'express';
+import { createKeepAlive, type KeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
+import { createResponseWriter, type ResponseWriter } from '../../../../src/server/mcp/exchange/response-writer.js';
+import type { AuditFacts } from '../../../../src/server/observe/audit-record.js';
+
+const KEEP_ALIVE_MS = 30;
+const MAX_BUFFER_BYTES = 100_000;
+
+let server: http.Server;
+let keepAlive: KeepAlive;
+let audit: { opened: number; facts: AuditFacts };
+/** Emits the writer of each request. */
+let writers: EventEmitter;
+beforeEach(async () => {
+  keepAlive = createKeepAlive(KEEP_ALIVE_MS);
+  audit = { opened: 0, facts: {} };
+  writers = new EventEmitter();
+  server = http.createServer((_req, res) => {
+    const trail = {
+      streamOpen: () => void audit.opened++,
+      note: (facts: AuditFacts) => void Object.assign(audit.facts, facts),
+    };
+    const options = { audit: trail as never, keepAlive, maxBufferBytes: MAX_BUFFER_BYTES };
+    writers.emit('writer', createResponseWriter(res as ServerResponse, options));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterEach(async () => {
+  keepAlive.close();
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+});
+
+const port = () => (server.address() as AddressInfo).port;
+
+/** A request, and the writer of its response. */
+async function request(signal?: AbortSignal) {
+  const created = once(writers, 'writer') as Promise<[ResponseWriter]>;
+  const res = fetch(`http://127.0.0.1:${port()}`, signal ? { signal } : {});
+  res.catch(() => {});
+  return { writer: (await created)[0], res };
+}
+const frame = (message: object) => `event: message\ndata: ${JSON.stringify(message)}\n\n`;
+const message = { jsonrpc: '2.0', method: 'notifications/message' };
+const answer = { jsonrpc: '2.0', id: 1, result: {} };
+
+describe('an answer', () => {
+  test('that comes first is JSON with its length and status', async () => {
+    const { writer, res } = await request();
+    writer.answer(answer, 202);
+    const { status, headers } = await res;
+
+    expect(status).toBe(202);
+    expect(headers.get('content-type')).toBe('application/json');
+    expect(headers.get('content-length')).toBe(String(JSON.stringify(answer).length));
+    expect(await (await res).json()).toEqual(answer);
+    expect(audit.opened).toBe(0);
+  });
+
+  test('behind another message is the last event of a stream', async () => {
+    const { writer, res } = await request();
+    writer.send(message);
+    writer.answer(answer, 400);
+    const { status, headers } = await res;
+
+    expect(status).toBe(200);
+    expect(headers.get('content-type')).toBe('text/event-stream');
+    expect(headers.get('cache-control')).toBe('no-cache, no-transform');
+    expect(headers.get('x-accel-buffering')).toBe('no');
+    expect(await (await res).text()).toBe(`: open\n\n${frame(message)}${frame(answer)}`);
+    expect(audit.opened).toBe(1);
+  });
+
+  test.each(['JSON', 'a stream'])('as %s is the only one, and nothing follows it', async (kind) => {
+    const { writer, res } = await request();
+    if (kind === 'a stream') writer.open();
+    writer.answer(answer);
+    writer.answer({ ...answer, id: 2 });
+    writer.send(message);
+    writer.event({ id: '1', data: 'late' });
+    writer.open();
+    writer.end();
+    const text = await (await res).text();
+
+    expect(text.match(/jsonrpc/g)).toHaveLength(1);
+    expect(text).toContain('"id":1');
+    expect(writer.closed).toBe(true);
+    expect(audit.opened).toBe(kind === 'JSON' ? 0 : 1);
+  });
+});
+
+describe('a stream', () => {
+  test('reaches the client with its first byte at once, and is kept alive by comments', async () => {
+    const { writer, res } = await request();
+    writer.open();
+    const reader = (await res).body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('keep-alive')) text += (await reader?.read())?.value;
+
+    expect(text).toMatch(/^: open\n\n: keep-alive\n\n/);
+    expect(keepAlive.size()).toBe(1);
+    writer.end();
+    while (!(await reader?.read())?.done);
+    expect(keepAlive.size()).toBe(0);
+  });
+
+  test('gives an event its id and type; one without data has a time to wait instead', async () => {
+    const { writer, res } = await request();
+    writer.event({ id: 'a.1', data: '' });
+    writer.event({ id: 'a.2', data: '{}' });
+    writer.event({ type: 'endpoint', data: '/messages' });
+    writer.end();
+
+    expect(await (await res).text()).toBe(
+      ': open\n\nid: a.1\nretry: 1000\ndata: \n\nid: a.2\nevent: message\ndata: {}\n\nevent: endpoint\ndata: /messages\n\n',
+    );
+  });
+
+  test('whose client goes says so once to each that listens, and takes nothing more', async () => {
+    const abort = new AbortController();
+    const { writer, res } = await request(abort.signal);
+    const heard: string[] = [];
+    writer.onDisconnect(() => heard.push('disconnect'));
+    writer.open();
+    await res;
+    const closed = new Promise<void>((resolve) => {
+      writer.onClose(() => {
+        heard.push('close');
+        resolve();
+      });
+    });
+    abort.abort();
+    await closed;
+    await new Promise((done) => setImmediate(done));
+    writer.send(message);
+    writer.onClose(() => heard.push('late'));
+    writer.onDisconnect(() => heard.push('late'));
+
+    expect(heard.toSorted((a, b) => a.localeCompare(b))).toEqual(['close', 'disconnect', 'late', 'late']);
+    expect(writer.closed).toBe(true);
+    expect(keepAlive.size()).toBe(0);
+    expect(audit.facts).toEqual({});
+  });
+
+  test('that ends by itself closes, and its client has not gone', async () => {
+    const { writer, res } = await request();
+    const heard: string[] = [];
+    writer.onDisconnect(() => heard.push('disconnect'));
+    writer.onClose(() => heard.push('close'));
+    writer.open();
+    writer.end();
+    await (await res).text();
+
+    expect(heard).toEqual(['close']);
+  });
+});
+
+describe('a reader that does not read', () => {
+  /** Sends a request, and reads nothing of its answer. */
+  async function deafRequest() {
+    const created = once(writers, 'writer') as Promise<[ResponseWriter]>;
+    const socket = net.connect(port(), '127.0.0.1').on('error', () => {});
+    socket.pause().write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    return { writer: (await created)[0], socket };
+  }
+
+  test('is cut off and audited once it is too far behind, however much is still sent', async () => {
+    const { writer, socket } = await deafRequest();
+    let sent = 0;
+    while (!writer.closed) {
+      writer.send({ data: 'x'.repeat(10_000) });
+      sent += 10_000;
+      if (sent % 1_000_000 === 0) await new Promise((done) => setImmediate(done)); // lets the kernel take what it will
+    }
+    const before = process.memoryUsage().arrayBuffers;
+    for (let n = 0; n < 10_000; n++) writer.send({ data: 'x'.repeat(10_000) });
+
+    expect(audit.facts).toEqual({ reason: 'slow_reader', truncated: true });
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
+    expect(keepAlive.size()).toBe(0);
+    socket.destroy();
+  });
+
+  test('is no slow one for a single large message', async () => {
+    const { writer, socket } = await deafRequest();
+    writer.send({ data: 'x'.repeat(50 * MAX_BUFFER_BYTES) });
+
+    expect(writer.closed).toBe(false);
+    socket.destroy();
+  });
+
+  test('does not slow down another', async () => {
+    const deaf = await deafRequest();
+    const { writer, res } = await request();
+    while (!deaf.writer.closed) deaf.writer.send({ data: 'x'.repeat(100_000) });
+    writer.send(message);
+    writer.answer(answer);
+
+    expect(await (await res).text()).toContain(frame(answer));
+    deaf.socket.destroy();
+  });
+});
+
+test('one timer serves every stream', async () => {
+  const all = [await request(), await request(), await request()].map(({ writer }) => writer);
+  for (const writer of all) writer.open();
+  expect(keepAlive.size()).toBe(3);
+  for (const writer of all) writer.end();
+  expect(keepAlive.size()).toBe(0);
+});

@@ -1,0 +1,56 @@
+/** A server over stdio that has tools and nothing else. */
+import { compileCatalog } from '../../../../../src/server/mcp/definitions/catalog.js';
+import { serveOverStdio } from '../../../../../src/server/mcp/stdio/stdio.js';
+import { createHandlers } from '../../../../../src/server/mcp/calls/handlers.js';
+import { capabilitiesOf } from '../../../../../src/server/mcp/definitions/server-info.js';
+import { defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
+import { openAudit } from '../../../../../src/server/observe/audit.js';
+import { createLogger } from '../../../../../src/server/observe/logger.js';
+import { memoryOnce } from '../../../../../src/server/stores/memory/once.js';
+import { memoryBus } from '../../../../../src/server/stores/memory/bus.js';
+import type { Change } from '../../../../../src/server/stores/types.js';
+
+const ask = defineTool({
+  name: 'ask',
+  description: 'Asks for a name',
+  scopes: [],
+  input: { type: 'object' },
+  async run(_input, context) {
+    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
+    const params = { message: 'Who?', requestedSchema };
+    const { content } = await context.ask('who', { method: 'elicitation/create', params });
+    return `Hello ${String(content?.['name'])}`;
+  },
+});
+const fail = defineTool({
+  name: 'fail',
+  description: 'Fails',
+  scopes: [],
+  input: { type: 'object' },
+  run: () => {
+    throw new Error('password=hunter2');
+  },
+});
+
+const catalog = compileCatalog({ tools: [ask, fail], resources: [], prompts: [] });
+const logger = createLogger('silent');
+const changes = memoryBus<Change>();
+serveOverStdio({
+  catalog,
+  changes,
+  logger,
+  audit: openAudit({ sinks: [{ kind: 'stderr' }], mode: 'strict', hmacKey: Buffer.alloc(32, 1) }),
+  handlers: createHandlers({
+    catalog,
+    logger,
+    settings: {} as never,
+    services: {} as never,
+    publish: changes.publish,
+    timeoutMs: 5_000,
+    maxResultBytes: 100_000,
+  }),
+  capabilities: capabilitiesOf(catalog),
+  requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, once: memoryOnce() },
+  askTimeoutMs: 5_000,
+  caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },
+});

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { loadConfig } from '../../src/server/config/index.js';
+import { createLogger } from '../../src/server/observe/logger.js';
+import { startServer } from '../../src/server/start.js';
+import { freePort } from '../helpers/free-port.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'server-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function start(env: Readonly<Record<string, string>>) {
+  const config = loadConfig({ ADMIN_PORT: '0', AUDIT_SINKS: `file:${join(folder, 'audit.log')}`, ...env });
+  const definitions = { tools: [], resources: [], prompts: [] };
+  return startServer({ config, definitions, logger: createLogger('silent') });
+}
+
+test('a connection that never sent a request does not keep the server from closing', async () => {
+  const server = await start({ PORT: '0' });
+  const silent = connect(Number(server.url.port), '127.0.0.1');
+  const kept = connect(Number(server.url.port), '127.0.0.1');
+  await Promise.all([once(silent, 'connect'), once(kept, 'connect')]);
+  kept.write('GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(kept, 'data');
+  const gone = Promise.all([once(silent, 'close'), once(kept, 'close')]);
+
+  const startedAt = performance.now();
+  await server.close(); // the grace is 65 seconds
+
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  await gone;
+});
+
+test('whoever knocks while the server starts is answered as soon as the connection is taken', async () => {
+  const port = await freePort();
+  const keys = join(folder, 'keys.json');
+  await writeFile(keys, JSON.stringify({ version: 1, keys: [] })); // read between two turns of the event loop
+  const knocks: Promise<'answered' | 'refused'>[] = [];
+  const knocking = setInterval(() => knocks.push(knock(port)));
+
+  const server = await start({ PORT: String(port), API_KEYS_FILE: keys });
+  clearInterval(knocking);
+  knocks.push(knock(port));
+
+  expect(await Promise.all(knocks)).toContain('answered');
+  await server.close();
+});
+
+function knock(port: number): Promise<'answered' | 'refused'> {
+  return new Promise((resolve) => {
+    const request = http.get({ port, host: '127.0.0.1', path: '/nothing', agent: false }, (response) => {
+      response.resume();
+      resolve('answered');
+    });
+    request.on('error', () => resolve('refused'));
+  });
+}

@@ -1,0 +1,165 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { expect, test } from '@jest/globals';
+import { openStores } from '../../../src/server/stores/index.js';
+import { memoryChanges } from '../../../src/server/stores/memory/bus.js';
+import { memoryEvents } from '../../../src/server/stores/memory/events.js';
+import { memoryOnce } from '../../../src/server/stores/memory/once.js';
+import { memoryPlaces } from '../../../src/server/stores/memory/places.js';
+import { memoryRateLimits } from '../../../src/server/stores/memory/rate-limits.js';
+import { memorySessions } from '../../../src/server/stores/memory/sessions.js';
+import { StoreUnavailable } from '../../../src/server/stores/types.js';
+import { changeBusContract } from './changes.contract.js';
+import { eventLogContract } from './events.contract.js';
+import { onceContract } from './once.contract.js';
+import { placeContract } from './places.contract.js';
+import { rateLimitContract } from './rate-limits.contract.js';
+import { sessionContract } from './sessions.contract.js';
+
+rateLimitContract(async () => memoryRateLimits());
+sessionContract(async (idleMs) => memorySessions(idleMs));
+onceContract(async () => memoryOnce());
+placeContract(async () => memoryPlaces());
+changeBusContract(async () => memoryChanges());
+eventLogContract(async (options) => memoryEvents(options.maxStreamChars, options.retainMs));
+
+test('a rotation through many addresses forgets the oldest keys and keeps the newest', async () => {
+  const store = memoryRateLimits({ maxKeys: 3 });
+  const limiter = store.limiter('ip', { points: 1, windowMs: 60_000 });
+  for (let i = 0; i < 1000; i++) await limiter.consume(`2001:db8:${i}::/64`);
+
+  expect((await limiter.consume('2001:db8:0::/64')).allowed).toBe(true);
+  expect((await limiter.consume('2001:db8:999::/64')).allowed).toBe(false);
+  await store.close();
+});
+
+test('a flood of keys takes bounded memory', async () => {
+  const store = memoryRateLimits();
+  const limiter = store.limiter('ip', { points: 1, windowMs: 60_000 });
+  const flood = async (from: number): Promise<number> => {
+    for (let i = from; i < from + 60_000; i++) await limiter.consume(`2001:db8:${i}::/64`);
+    return heapInUse();
+  };
+  const first = await flood(0);
+
+  expect((await flood(60_000)) - first).toBeLessThan(5 * 1024 * 1024);
+  await store.close();
+});
+
+function heapInUse(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
+
+test('a full memory of what happened refuses; it forgets nothing early', async () => {
+  const once = memoryOnce({ maxKeys: 1 });
+  await once.take('a', 60_000);
+
+  await expect(once.take('b', 60_000)).rejects.toThrow(StoreUnavailable);
+  expect(await once.take('a', 60_000)).toBe(false);
+  await once.close();
+});
+
+test('sessions of one owner take bounded memory, in creation and in updates', async () => {
+  const store = memorySessions(60_000);
+  const big = {
+    owner: 'alice',
+    protocolVersion: '2025-11-25',
+    clientInfo: { name: 'x'.repeat(1_000_000), version: '1' },
+    clientCapabilities: {},
+    subscriptions: [],
+  };
+  const results: string[] = [];
+  for (let i = 0; i < 10; i++) results.push(await store.create({ ...big, id: `s${i}` }, 100));
+
+  expect(results.filter((result) => result === 'created')).toHaveLength(4);
+  const subscriptions = ['x'.repeat(500_000)];
+  await expect(store.update('s0', { subscriptions })).rejects.toThrow(StoreUnavailable);
+  expect(await store.create({ ...big, id: 'b', owner: 'bob' }, 100)).toBe('created');
+  await store.close();
+});
+
+test('the events of many streams, sessions and owners take bounded memory, and the newest can be read', async () => {
+  const log = memoryEvents(1024 * 1024, 600_000);
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const before = heapInUse();
+  const begun: { session: { id: string; owner: string }; seen: string }[] = [];
+  for (let n = 0; n < 400; n++) {
+    const session = { id: `s${n % 80}`, owner: `o${n % 20}` };
+    const stream = await log.begin(session, 'call', silent);
+    const seen = String(await stream.append('x'));
+    stream.stop();
+    await stream.end(Buffer.alloc(1_000_000, n).toString('latin1'));
+    begun.push({ session, seen });
+  }
+  const canRead = async ({ session, seen }: (typeof begun)[number]) =>
+    (await log.resume(session, seen, silent)) !== undefined;
+
+  expect(heapInUse() - before).toBeLessThan(140 * 1024 * 1024);
+  expect(await canRead(begun.at(-1) as (typeof begun)[number])).toBe(true);
+  expect(await canRead(begun[0] as (typeof begun)[number])).toBe(false);
+  await log.close();
+});
+
+test('one session in excess forgets its own oldest streams, not those of others', async () => {
+  const log = memoryEvents(1024 * 1024, 600_000);
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const add = async (session: { id: string; owner: string }) => {
+    const stream = await log.begin(session, 'call', silent);
+    const seen = String(await stream.append('x'));
+    stream.stop();
+    await stream.end('y'.repeat(900_000));
+    return seen;
+  };
+  const [modest, greedy] = [
+    { id: 's1', owner: 'alice' },
+    { id: 's2', owner: 'alice' },
+  ];
+  const kept = await add(modest);
+  const forgotten = await add(greedy);
+  let newest = '';
+  for (let n = 0; n < 20; n++) newest = await add(greedy);
+
+  expect(await log.resume(modest, kept, silent)).toBeDefined();
+  expect(await log.resume(greedy, forgotten, silent)).toBeUndefined();
+  expect(await log.resume(greedy, newest, silent)).toBeDefined();
+  await log.close();
+});
+
+test('an answer larger than all that a session may keep is kept, until the next stream needs the room', async () => {
+  const log = memoryEvents(1024 * 1024, 600_000);
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const session = { id: 's', owner: 'o' };
+  const stream = await log.begin(session, 'call', silent);
+  const seen = String(await stream.append('x'));
+  stream.stop();
+  await stream.end('y'.repeat(10 * 1024 * 1024));
+  const found: number[] = [];
+  await log.resume(session, seen, { ...silent, onEvent: ({ data }) => void found.push(data.length) });
+
+  expect(found).toEqual([10 * 1024 * 1024]);
+  await log.begin(session, 'call', silent);
+  expect(await log.resume(session, seen, silent)).toBeUndefined();
+  await log.close();
+});
+
+test('many small streams count as well', async () => {
+  const log = memoryEvents(1024 * 1024, 600_000);
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const before = heapInUse();
+  for (let n = 0; n < 100_000; n++) {
+    await (await log.begin({ id: 's', owner: 'o' }, 'call', silent)).end('');
+  }
+
+  expect(heapInUse() - before).toBeLessThan(20 * 1024 * 1024);
+  await log.close();
+});
+
+test('the stores of a process open healthy and close', async () => {
+  const stores = await openStores({ sessionIdleMs: 1000, streamMaxBytes: 1000, streamRetainMs: 1000 });
+
+  expect(stores.healthy()).toBe(true);
+  expect(await stores.sessions.count()).toBe(0);
+  await stores.close();
+});

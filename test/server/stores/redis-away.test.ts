@@ -1,0 +1,322 @@
+/** What the stores do while Redis is away, and after it came back. The faults are real. */
+import { randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { connect, type Connection } from '../../../src/server/stores/redis/connection.js';
+import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
+import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
+import { type EventReader, type SessionRecord, StoreUnavailable } from '../../../src/server/stores/types.js';
+import { after } from './after.js';
+import { eventsOfOneProcess, placesOfOneProcess } from './one-process.js';
+import { describeWithRedis } from '../../helpers/redis.js';
+import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
+
+const MAX_WAIT_MS = 500;
+const LIMIT = { points: 9, windowMs: 60_000 };
+
+describeWithRedis('while Redis is away', () => {
+  let server: RedisServer;
+  let connection: Connection;
+  let waiting: { now: boolean; resolve: () => void }[];
+  let answers: { seconds: number; ok: boolean }[];
+
+  beforeEach(async () => {
+    server = await startRedis();
+    waiting = [];
+    answers = [];
+    connection = open();
+    await until(true);
+  });
+  afterEach(async () => {
+    await connection.close();
+    await server.stop();
+  });
+
+  function open(): Connection {
+    return connect({
+      url: server.url,
+      onChange: (now) => {
+        for (const one of waiting) if (one.now === now) one.resolve();
+      },
+      onAnswer: (seconds, ok) => answers.push({ seconds, ok }),
+    });
+  }
+
+  function until(now: boolean): Promise<void> {
+    if (connection.healthy() === now) return Promise.resolve();
+    return new Promise((resolve) => waiting.push({ now, resolve }));
+  }
+
+  const session = (): SessionRecord => ({
+    id: randomBytes(32).toString('base64url'),
+    owner: 'alice',
+    protocolVersion: '2025-11-25',
+    clientInfo: { name: 'client', version: '1' },
+    clientCapabilities: {},
+    subscriptions: [],
+  });
+
+  test('a killed Redis makes strict limits refuse, local ones share, and sessions say so; nothing is free', async () => {
+    const strict = redisRateLimits({ connection, onFailure: 'strict', replicas: 3 }).limiter('a', LIMIT);
+    const local = redisRateLimits({ connection, onFailure: 'local', replicas: 3 }).limiter('b', LIMIT);
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await server.stop();
+    await until(false);
+
+    await expect(strict.consume('k')).rejects.toThrow(StoreUnavailable);
+    const passed = [];
+    for (let i = 0; i < 9; i++) passed.push((await local.consume('k')).allowed);
+    expect(passed.filter(Boolean)).toHaveLength(3);
+    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.delete('any')).rejects.toThrow(StoreUnavailable);
+    await sessions.close();
+  });
+
+  test('each command is timed, a limit that is used up is an answer, and one that Redis refuses is none', async () => {
+    const limiter = redisRateLimits({ connection, onFailure: 'strict', replicas: 1 }).limiter('a', LIMIT);
+    await limiter.consume('k', LIMIT.points);
+    expect((await limiter.consume('k')).allowed).toBe(false);
+    expect(answers.map(({ ok }) => ok)).toEqual([true, true]);
+    expect(answers.every(({ seconds }) => seconds > 0 && seconds < 10)).toBe(true);
+
+    await expect(connection.run((client) => client.sendCommand(['NO-SUCH-COMMAND']))).rejects.toThrow();
+    expect(answers.map(({ ok }) => ok)).toEqual([true, true, false]);
+  });
+
+  test('a killed Redis makes strict places refuse, and local ones share', async () => {
+    const strict = placesOfOneProcess({ connection, onFailure: 'strict', replicas: 3 });
+    const local = placesOfOneProcess({ connection, onFailure: 'local', replicas: 3 });
+    await server.stop();
+    await until(false);
+
+    await expect(strict.take('alice', 9)).rejects.toThrow(StoreUnavailable);
+    const taken = [];
+    for (let i = 0; i < 9; i++) taken.push(await local.take('alice', 9));
+    expect(taken.filter(Boolean)).toHaveLength(3);
+    await Promise.all([strict.close(), local.close()]);
+  });
+
+  test('a Redis that comes back is used again without a restart', async () => {
+    const limiter = redisRateLimits({ connection, onFailure: 'strict', replicas: 1 }).limiter('a', LIMIT);
+    await server.stop();
+    await until(false);
+    server = await startRedis(server.port);
+    await until(true);
+
+    expect(await limiter.consume('k')).toMatchObject({ allowed: true, remaining: 8 });
+  });
+
+  test('a Redis that is down at the start is waited for', async () => {
+    await connection.close();
+    await server.stop();
+    connection = open();
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    expect(connection.healthy()).toBe(false);
+    server = await startRedis(server.port);
+    await until(true);
+
+    expect(await sessions.get('any')).toBeUndefined();
+    await sessions.close();
+  });
+
+  test('a frozen Redis costs one deadline, then nothing, until it goes on', async () => {
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    server.process.kill('SIGSTOP');
+    const startedAt = performance.now();
+    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    expect(performance.now() - startedAt).toBeLessThan(MAX_WAIT_MS);
+    expect(connection.healthy()).toBe(false);
+    await expect(sessions.get('any')).rejects.toThrow('Redis is away');
+    server.process.kill('SIGCONT');
+    await until(true);
+
+    expect(await sessions.get('any')).toBeUndefined();
+    await sessions.close();
+  });
+
+  test.each([
+    ['out of memory', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['read-only', ['REPLICAOF', '127.0.0.1', '1']],
+  ])('a Redis that is %s refuses what must be written, and invents nothing', async (_why, command) => {
+    const limiter = redisRateLimits({ connection, onFailure: 'strict', replicas: 1 }).limiter('a', LIMIT);
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await connection.run((client) => client.sendCommand(command));
+
+    await expect(limiter.consume('k')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
+    await sessions.close();
+  });
+
+  test('in an emptied Redis a session is unknown, as if it had idled out', async () => {
+    const sessions = redisSessions({ connection, idleMs: 60_000 });
+    const record = session();
+    await sessions.create(record, 10);
+    await connection.run((client) => client.flushAll());
+
+    expect(await sessions.get(record.id)).toBeUndefined();
+    await sessions.close();
+  });
+
+  test('a subscriber that is cut off, again and again, comes back without Redis being away', async () => {
+    const changes: boolean[] = [];
+    const watched = connect({ url: server.url, onChange: (available) => void changes.push(available) });
+    watched.subscribe('mcp:any', () => {});
+    await connected(watched);
+    const until = performance.now() + 600; // it is probed twice a second
+    while (performance.now() < until) {
+      await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+      await watched.run((client) => client.get('any'));
+    }
+    await new Promise<void>((resolve) => watched.onSubscribed(resolve));
+
+    expect(changes).toEqual([true]);
+    await watched.close();
+  });
+
+  test('a reader whose messages are cut off still gets every event once, in order, and the end', async () => {
+    const [here, there] = [open(), open()];
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const [writing, reading] = [
+      eventsOfOneProcess({ connection: here, ...options }),
+      eventsOfOneProcess({ connection: there, ...options }),
+    ];
+    await connected(here, there);
+    const record = session();
+    const first: string[] = [];
+    const stream = await writing.begin(record, 'call', {
+      onEvent: ({ id }) => void first.push(id),
+      onEnd: () => {},
+    });
+    const seen: string[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
+      reading.resume(record, String(first[0]), reader).catch(reject);
+    });
+    const sent = [];
+    for (let i = 0; i < 30; i++) {
+      if (i % 10 === 5) {
+        await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+      }
+      sent.push(String(i));
+      await stream.append(String(i));
+    }
+    await stream.end('last');
+    await ended;
+
+    expect(seen).toEqual([...sent, 'last']);
+    await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
+  });
+
+  test('a stream far larger than what is kept of it is read whole where it is written', async () => {
+    const log = eventsOfOneProcess({ connection, maxStreamChars: 1000, retainMs: 300 });
+    const seen: string[] = [];
+    let finish = () => {};
+    const ended = new Promise<void>((resolve) => (finish = resolve));
+    const stream = await log.begin(session(), 'call', {
+      onEvent: ({ data }) => seen.push(data),
+      onEnd: finish,
+    });
+    const sent = Array.from({ length: 3000 }, (_, i) => `${i} ${'x'.repeat(500)}`);
+    for (let i = 0; i < sent.length; i += 50) {
+      await Promise.all(sent.slice(i, i + 50).map((data) => stream.append(data)));
+    }
+    await stream.end('last');
+    await ended;
+
+    expect(seen).toEqual(['', ...sent, 'last']);
+    await log.close();
+  });
+
+  test('a reader that missed what is no longer kept is told so, and asks no more', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 1000, retainMs: 60_000 };
+    const [writing, reading] = [
+      eventsOfOneProcess({ connection: here, ...options }),
+      eventsOfOneProcess({ connection: there, ...options }),
+    ];
+    const record = session();
+    const ids: string[] = [];
+    const stream = await writing.begin(record, 'call', {
+      onEvent: ({ id }) => void ids.push(id),
+      onEnd: () => {},
+    });
+    const ended = new Promise<unknown>((resolve, reject) => {
+      reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: resolve }).catch(reject);
+    });
+    await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+    await Promise.all(Array.from({ length: 50 }, () => stream.append('x'.repeat(500))));
+
+    expect(await ended).toBeInstanceOf(Error);
+    await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
+  });
+
+  test('a call whose process is gone ends with its last words within five seconds, a changes stream lives on', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const dying = eventsOfOneProcess({ connection: here, ...options });
+    const living = eventsOfOneProcess({ connection: there, ...options });
+    const record = session();
+    const ids: string[] = [];
+    const nobody: EventReader = { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} };
+    const call = await dying.begin(record, 'call', nobody, 'last words');
+    await call.append('one');
+    await dying.begin(record, 'changes', nobody);
+    await dying.close();
+
+    const startedAt = performance.now();
+    const seen: string[] = [];
+    let changesEnded = false;
+    await new Promise<void>((resolve) => {
+      const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
+      void living.resume(record, String(ids[0]), reader);
+      void living.resume(record, String(ids[2]), { onEvent: () => {}, onEnd: () => (changesEnded = true) });
+    });
+
+    expect(seen).toEqual(['one', 'last words']);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(changesEnded).toBe(false);
+    await Promise.all([living.close(), here.close(), there.close()]);
+  });
+
+  test('changes that waited for the newest stream of a dead process come to one that lives, once and in order', async () => {
+    const [here, there] = [open(), open()];
+    await connected(here, there);
+    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
+    const dying = eventsOfOneProcess({ connection: here, ...options });
+    const living = eventsOfOneProcess({ connection: there, ...options });
+    const record = session();
+    const nobody: EventReader = { onEvent: () => {}, onEnd: () => {} };
+    const seen: string[] = [];
+    let wake = () => {};
+    const reader: EventReader = {
+      onEvent: ({ data }) => {
+        seen.push(data);
+        if (data === 'three') wake();
+      },
+      onEnd: () => {},
+    };
+    const got = new Promise<void>((resolve) => (wake = resolve));
+    await living.begin(record, 'changes', reader);
+    await dying.begin(record, 'changes', nobody);
+    await dying.close();
+    const diedAt = performance.now();
+    await living.tell(record.id, '1-1', 'one');
+    await living.tell(record.id, '2-1', 'two');
+    expect(seen).toEqual(['']);
+    while (seen.length < 3 && performance.now() - diedAt < 8000) await after(50);
+    await living.tell(record.id, '3-1', 'three');
+    await got;
+
+    expect(seen).toEqual(['', 'one', 'two', 'three']);
+    await Promise.all([living.close(), here.close(), there.close()]);
+  });
+
+  async function connected(...connections: Connection[]): Promise<void> {
+    for (const one of connections) {
+      while (!one.healthy()) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+});

@@ -1,0 +1,135 @@
+/** What the stores leave in Redis, and that it could be a cluster. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { redisChanges } from '../../../src/server/stores/redis/logged-bus.js';
+import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
+import { redisOnce } from '../../../src/server/stores/redis/once.js';
+import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
+import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
+import { eventsOfOneProcess } from './one-process.js';
+import { freePort } from '../../helpers/free-port.js';
+import { describeWithRedis } from '../../helpers/redis.js';
+import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
+
+const LONG_MS = 60_000;
+const ODD = ['', '"\\\n\r\t\0', '\u2028 \ud83d\ude00', '\\u0000 %s {} \x7f', 'x'.repeat(100_000)];
+
+describeWithRedis('in Redis', () => {
+  let folder: string;
+  let server: RedisServer;
+  let connection: Connection;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'mcp-cluster-'));
+    server = await startRedis(
+      undefined,
+      ...`--cluster-enabled yes --cluster-port ${await freePort()} --dir ${folder}`.split(' '),
+    );
+    connection = connect({ url: server.url });
+    while (!connection.healthy()) {
+      await connection.client
+        .sendCommand(['CLUSTER', 'ADDSLOTSRANGE', '0', '16383'])
+        .catch(() => new Promise((resolve) => setTimeout(resolve, 20)));
+    }
+  });
+  afterAll(async () => {
+    await connection.close();
+    await server.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  async function keys(): Promise<Record<string, number>> {
+    const names = await connection.client.keys('*');
+    const entries = names.map(async (name) => [name, await connection.client.pTTL(name)] as const);
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  /** Uses every store in every way, on a server that refuses what touches two slots at once. */
+  async function useAll(): Promise<void> {
+    const sessions = redisSessions({ connection, idleMs: LONG_MS });
+    const events = eventsOfOneProcess({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
+    const changes = redisChanges(connection, LONG_MS);
+    const record = {
+      id: 'session',
+      owner: 'https://issuer.example|alice {}',
+      protocolVersion: '2025-11-25',
+      clientInfo: { name: ODD[2] ?? '', version: '1' },
+      clientCapabilities: {},
+      subscriptions: [],
+    };
+    await redisRateLimits({ connection, onFailure: 'strict', replicas: 1 })
+      .limiter('a', { points: 1, windowMs: 1000 })
+      .consume('k');
+    await redisOnce(connection).take('a', LONG_MS);
+    await sessions.create(record, 1);
+    await sessions.get(record.id);
+    await sessions.update(record.id, { logLevel: 'debug', subscriptions: ODD });
+    expect(await sessions.get(record.id)).toEqual({ ...record, logLevel: 'debug', subscriptions: ODD });
+
+    const reader = { onEvent: () => {}, onEnd: () => {} };
+    const ids: string[] = [];
+    const call = await events.begin(record, 'call', { ...reader, onEvent: ({ id }) => ids.push(id) }, 'lost');
+    await call.append('one');
+    call.stop();
+    await events.resume(record, String(ids[0]), reader);
+    await (await events.begin(record, 'changes', reader)).append('two');
+    await events.toldUpTo(record.id, await changes.end());
+    const heard = new Promise<string>((resolve) =>
+      changes.subscribe((_change, position) => resolve(position)),
+    );
+    changes.publish({ kind: 'tools' });
+    await events.tell(record.id, await heard, 'three');
+    await call.end('four');
+    await Promise.all([sessions.close(), events.close(), changes.close()]);
+  }
+
+  test('every key has the one prefix and expires, and no step touches two slots of a cluster', async () => {
+    await useAll();
+    const found = await keys();
+
+    expect(Object.keys(found).length).toBeGreaterThanOrEqual(12);
+    expect(Object.keys(found).filter((name) => !name.startsWith(PREFIX))).toEqual([]);
+    expect(Object.entries(found).filter(([, ttl]) => ttl <= 0)).toEqual([]);
+  });
+
+  describe('what a session leaves', () => {
+    test('is nothing, once it has ended', async () => {
+      const sessions = redisSessions({ connection, idleMs: LONG_MS });
+      const events = eventsOfOneProcess({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
+      await useAll().catch(() => {}); // the owner has the one session that he may have
+      await sessions.delete('session');
+      await events.forget('session');
+      const names = Object.keys(await keys());
+
+      expect(names.filter((name) => name.includes('{session}') || name.startsWith(`${PREFIX}owner`))).toEqual(
+        [],
+      );
+      await Promise.all([sessions.close(), events.close()]);
+    });
+  });
+
+  test.each(ODD)('an event is read as it was written: case %#', async (data) => {
+    const [writing, reading] = [0, 1].map(() =>
+      eventsOfOneProcess({ connection, maxStreamChars: 1_000_000, retainMs: LONG_MS }),
+    ) as [ReturnType<typeof eventsOfOneProcess>, ReturnType<typeof eventsOfOneProcess>];
+    const owner = { id: 'odd "} session', owner: 'odd \n owner' };
+    const ids: string[] = [];
+    const stream = await writing.begin(owner, 'call', { onEvent: ({ id }) => ids.push(id), onEnd: () => {} });
+    await stream.append(data);
+    const seen: string[] = [];
+    const ended = new Promise<void>((resolve) => {
+      void reading.resume(owner, String(ids[0]), {
+        onEvent: (event) => seen.push(event.data),
+        onEnd: resolve,
+      });
+    });
+    await stream.append(data);
+    await stream.end(data);
+    await ended;
+
+    expect(seen).toEqual([data, data, data]);
+    await Promise.all([writing.close(), reading.close()]);
+  });
+});

@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
+import { redisChanges } from '../../../src/server/stores/redis/logged-bus.js';
+import { redisOnce } from '../../../src/server/stores/redis/once.js';
+import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
+import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
+import { describeWithRedis } from '../../helpers/redis.js';
+import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
+import { after } from './after.js';
+import { changeBusContract } from './changes.contract.js';
+import { onceContract } from './once.contract.js';
+import { eventsOfOneProcess, placesOfOneProcess } from './one-process.js';
+import { placeContract } from './places.contract.js';
+import { rateLimitContract } from './rate-limits.contract.js';
+import { eventLogContract } from './events.contract.js';
+import { sessionContract } from './sessions.contract.js';
+
+describeWithRedis('on Redis', () => {
+  let server: RedisServer;
+  const open: Connection[] = [];
+
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(async () => {
+    await Promise.all(open.map((connection) => connection.close()));
+    await server.stop();
+  });
+
+  async function emptied(): Promise<Connection> {
+    const available = new Promise<void>((resolve) => {
+      const connection = connect({ url: server.url, onChange: (now) => now && resolve() });
+      open.push(connection);
+    });
+    await available;
+    const connection = open.at(-1) as Connection;
+    await connection.run((client) => client.flushAll());
+    return connection;
+  }
+
+  rateLimitContract(async () =>
+    redisRateLimits({ connection: await emptied(), onFailure: 'strict', replicas: 1 }),
+  );
+  sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
+  changeBusContract(async () => redisChanges(await emptied(), 60_000));
+  onceContract(async () => redisOnce(await emptied()));
+  const shared = { onFailure: 'strict', replicas: 1 } as const;
+  placeContract(async () => placesOfOneProcess({ connection: await emptied(), ...shared }));
+
+  describe('places of several processes', () => {
+    test('count together, and those of one that died are free within five seconds', async () => {
+      const connection = await emptied();
+      const [here, dying] = [
+        placesOfOneProcess({ connection, ...shared }),
+        placesOfOneProcess({ connection, ...shared }),
+      ];
+      const taken = [here, dying, here, dying].map((places) => places.take('alice', 3));
+      expect((await Promise.all(taken)).filter(Boolean)).toHaveLength(3);
+      const diedAt = performance.now();
+      await dying.close();
+      while (!(await here.take('alice', 3))) await after(50);
+
+      expect(performance.now() - diedAt).toBeLessThan(5000);
+      await here.close();
+    });
+
+    test('are counted again in an emptied Redis', async () => {
+      const connection = await emptied();
+      const [here, there] = [
+        placesOfOneProcess({ connection, ...shared }),
+        placesOfOneProcess({ connection, ...shared }),
+      ];
+      await Promise.all([here.take('alice', 2), there.take('alice', 2)]);
+      await connection.run((client) => client.flushAll());
+      while ((await connection.run((client) => client.keys(`${PREFIX}places:*`))).length === 0)
+        await after(50);
+      await after(600); // until the other has said so, too
+
+      expect(await here.take('alice', 2)).toBeUndefined();
+      await Promise.all([here.close(), there.close()]);
+    });
+  });
+  eventLogContract(async (options) => eventsOfOneProcess({ connection: await emptied(), ...options }));
+});

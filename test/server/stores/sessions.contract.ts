@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import type { SessionRecord, SessionStore } from '../../../src/server/stores/types.js';
+import { after } from './after.js';
+
+const LONG_MS = 60_000;
+
+function record(change: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    id: randomBytes(32).toString('base64url'),
+    owner: '["https://issuer.example","alice"]',
+    protocolVersion: '2025-11-25',
+    clientInfo: { name: 'client', version: '1' },
+    clientCapabilities: { elicitation: {} },
+    subscriptions: [],
+    ...change,
+  };
+}
+
+/** What every session store promises. */
+export function sessionContract(open: (idleMs: number) => Promise<SessionStore>): void {
+  describe('sessions', () => {
+    async function withStore(idleMs: number, use: (store: SessionStore) => Promise<void>): Promise<void> {
+      const store = await open(idleMs);
+      try {
+        await use(store);
+      } finally {
+        await store.close();
+      }
+    }
+
+    test('a stored session is found whole, an unknown one is not', () =>
+      withStore(LONG_MS, async (store) => {
+        const session = record({ logLevel: 'warning', subscriptions: ['doc://a'] });
+
+        expect(await store.create(session, 10)).toBe('created');
+        expect(await store.get(session.id)).toEqual(session);
+        expect(await store.get('unknown')).toBeUndefined();
+        expect(await store.get('__proto__')).toBeUndefined();
+        expect(await store.count()).toBe(1);
+      }));
+
+    test('what a reader does to its record changes no other', () =>
+      withStore(LONG_MS, async (store) => {
+        const session = record();
+        await store.create(session, 10);
+        Object.assign((await store.get(session.id)) ?? {}, { owner: 'mallory' });
+        Object.assign(session.clientInfo, { name: 'changed' });
+
+        expect(await store.get(session.id)).toMatchObject({
+          owner: record().owner,
+          clientInfo: { name: 'client' },
+        });
+      }));
+
+    test('an update changes what it names and nothing else', () =>
+      withStore(LONG_MS, async (store) => {
+        const session = record({ subscriptions: ['doc://a'] });
+        await store.create(session, 10);
+
+        expect(await store.update(session.id, { logLevel: 'error' })).toBe(true);
+        expect(await store.get(session.id)).toEqual({ ...session, logLevel: 'error' });
+        expect(await store.update('unknown', { logLevel: 'error' })).toBe(false);
+      }));
+
+    test('a deleted session is gone, its listeners are told once, and its place is free', () =>
+      withStore(LONG_MS, async (store) => {
+        const ended: string[] = [];
+        store.onEnd((id) => ended.push(id));
+        const session = record();
+        await store.create(session, 1);
+
+        expect(await store.delete(session.id)).toBe(true);
+        expect(await store.delete(session.id)).toBe(false);
+        expect(await store.get(session.id)).toBeUndefined();
+        expect(await store.update(session.id, { logLevel: 'debug' })).toBe(false);
+        expect(await store.create(record(), 1)).toBe('created');
+        expect(ended).toEqual([session.id]);
+      }));
+
+    test('an owner at its cap gets no more, another owner still does', () =>
+      withStore(LONG_MS, async (store) => {
+        const results = await Promise.all(Array.from({ length: 5 }, () => store.create(record(), 2)));
+
+        expect(results.filter((result) => result === 'created')).toHaveLength(2);
+        expect(await store.create(record({ owner: 'bob' }), 2)).toBe('created');
+        expect(await store.count()).toBe(3);
+      }));
+
+    test('an unused session ends by itself, with a word to the listeners, and frees its place', () =>
+      withStore(60, async (store) => {
+        const session = record();
+        const ended = new Promise<string>((resolve) => void store.onEnd(resolve));
+        await store.create(session, 1);
+        expect(await store.create(record(), 1)).toBe('too_many');
+
+        expect(await keepingAlive(ended)).toBe(session.id);
+        expect(await store.get(session.id)).toBeUndefined();
+        expect(await store.create(record(), 1)).toBe('created');
+      }));
+
+    test('a session in use outlives its idle time and keeps its place, its idle neighbour does not', () =>
+      withStore(200, async (store) => {
+        const [used, idle] = [record(), record()];
+        const ended: string[] = [];
+        store.onEnd((id) => ended.push(id));
+        await store.create(used, 10);
+        await store.create(idle, 10);
+        for (let i = 0; i < 5; i++) {
+          await after(60);
+          await store.get(used.id);
+        }
+
+        expect(ended).toEqual([idle.id]);
+        expect(await store.create(record(), 1)).toBe('too_many');
+        expect(await store.get(used.id)).toEqual(used);
+      }));
+
+    test('a listener that stopped hears nothing more', () =>
+      withStore(LONG_MS, async (store) => {
+        const ended: string[] = [];
+        const stop = store.onEnd((id) => ended.push(id));
+        const session = record();
+        await store.create(session, 10);
+        stop();
+        await store.delete(session.id);
+
+        expect(ended).toEqual([]);
+      }));
+  });
+}
+
+/** The store's own timers do not keep a process alive; this does, while a test waits for one. */
+async function keepingAlive<T>(promise: Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, 1000);
+  return promise.finally(() => clearInterval(timer));
+}
