@@ -15,7 +15,11 @@ const common = {
 };
 
 /** Their promises have deadlines, or they start many processes: nothing else runs beside them. */
-const ALONE = ['<rootDir>/test/replicas/', '<rootDir>/test/stores/redis', '<rootDir>/test/deploy/ingress'];
+const ALONE = [
+  '<rootDir>/test/replicas/',
+  '<rootDir>/test/server/stores/redis',
+  '<rootDir>/test/deploy/ingress',
+];
 
 export default {
   testTimeout: 20_000, // some tests start processes, while every core runs other tests

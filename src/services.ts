@@ -1,12 +1,12 @@
 /** Your own connections (a database, another API): opened at start, closed after the last call has ended. */
-import type { ToolSettings } from './server/mcp/definitions/tool.js';
+import type { ToolSettings } from './server/index.js';
 import { openDocuments, type Documents } from './samples/documents.js';
 
 interface Services {
   readonly documents: Documents;
 }
 
-declare module './server/mcp/definitions/tool.js' {
+declare module './server/index.js' {
   interface ToolServices extends Services {}
 }
 

@@ -11,6 +11,6 @@ export const toolSettings = z.object({
 
 type Settings = z.output<typeof toolSettings>;
 
-declare module './server/mcp/definitions/tool.js' {
+declare module './server/index.js' {
   interface ToolSettings extends Settings {}
 }

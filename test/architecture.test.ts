@@ -11,40 +11,50 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
  * `type x` allows `import type` only. The parts are folders, except for those that `partOf` names.
  */
 const MAY_IMPORT: Readonly<Record<string, string>> = {
-  main: 'arguments, config, server, observe, tools, resources, prompts, welcome',
+  // Yours: the door of the server, and each other.
+  main: 'start, config, command-line, welcome, observe, tools, resources, prompts',
   // Without layers and a pipeline it puts the same parts together itself.
-  stdio: 'arguments, config, mcp, mcp/era-2026, mcp-parts, observe, stores, tools, resources, prompts',
-  arguments: '',
-  welcome: 'type server',
+  stdio:
+    'command-line, config, mcp, mcp/stdio, assemble-mcp, observe, stores, tools, resources, prompts, services',
+  settings: 'index, zod',
+  services: 'index, samples',
+  tools: 'index, zod, samples',
+  resources: 'index, zod, samples',
+  prompts: 'index, zod, samples',
+  samples: 'index, zod',
+  // The template's.
+  index: 'mcp',
+  'command-line': '',
+  welcome: 'type start',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
-  server: 'config, listener, pipeline, stores, observe, tools/services, type mcp/tool',
-  listener: 'tls, unread-answers, type config, type pipeline, type observe',
-  tls: 'type observe',
-  'unread-answers': '',
+  start: 'config, http, pipeline, stores, observe, services, type mcp',
+  // What Node refuses before a layer runs gets the audit record and the answer that a layer would give.
+  http: 'refusal, layers, type config, type observe, type express, type identity, type stores',
   // What both ways in share.
-  'mcp-parts': 'mcp, type config, type observe, type stores',
-  config: 'zod, tools/settings',
+  'assemble-mcp': 'mcp, type config, type observe, type stores',
+  config: 'zod, settings',
   pipeline:
-    'express, layers, identity, mcp, mcp-parts, mcp/era-2025, mcp/era-2026, tools, resources, prompts, ' +
+    'express, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
     'type config, type observe, type stores',
   // Values: the class by which a store that cannot answer is told from a bug, and `callerKey`, whose limit it is.
   layers: 'refusal, express, helmet, cors, stores/types, identity/caller, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, type express, type stores',
-  tools: 'mcp/tool, zod',
-  // The samples share how a document's path is written.
-  resources: 'mcp/tool, zod, tools/document-path',
-  prompts: 'mcp/tool, zod, tools/document-path',
-  // The SDK for `era` alone: its own classifier says what belongs to which era.
+  // The SDK for `classify-era` alone: its own classifier says what belongs to which era.
   mcp:
     'zod, refusal, ajv, @modelcontextprotocol/server, ' +
     'type express, type identity, type observe, type stores',
   // `callerKey` is a value: what a session, a stream or a sealed state belongs to.
   'mcp/era-2025':
-    'mcp, refusal, @modelcontextprotocol/sdk, identity/caller, type express, type observe, type stores',
+    'mcp, mcp/http-sse, refusal, @modelcontextprotocol/sdk, identity/caller, ' +
+    'type express, type observe, type stores',
   'mcp/era-2026':
     'mcp, refusal, @modelcontextprotocol/server, identity/caller, ' +
     'type express, type observe, type stores',
+  'mcp/http-sse':
+    'mcp, mcp/era-2025, layers, refusal, identity/caller, type express, type observe, type stores',
+  'mcp/stdio':
+    'mcp, mcp/era-2026, refusal, @modelcontextprotocol/server, identity/caller, type observe, type stores',
   stores: 'rate-limiter-flexible, stores/redis, type observe',
   'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
   // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers.
@@ -59,7 +69,12 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
 /** The files of `layers` that check nothing themselves; the only ones that a layer may import. */
 const LAYER_HELPERS = ['client-address', 'parse-json', 'request-path'];
 /** The only files that know an SDK: an era can change or leave without the rest. */
-const SDK_FILES = ['mcp/era', 'mcp/era-2025/engine', 'mcp/era-2026/engine', 'mcp/era-2026/stdio'];
+const SDK_FILES = [
+  'mcp/envelope/classify-era',
+  'mcp/era-2025/engine',
+  'mcp/era-2026/engine',
+  'mcp/stdio/stdio',
+];
 const ENTRIES = ['main', 'stdio'];
 
 interface Import {
@@ -70,11 +85,14 @@ interface Import {
   readonly isType: boolean;
 }
 
+/** Files of the server are named from its folder: `layers/cors`, not `server/layers/cors`. */
+const fileOf = (path: string) => path.replace(/^server\//, '');
+const isYours = (file: string) =>
+  /^(main|stdio|settings|services|(tools|resources|prompts|samples)\/.*)$/.test(file);
+
 /** A file's part: the longest prefix in the table that names the file or a folder of it. */
 function partOf(file: string): string {
-  if (/^config(-|$)/.test(file)) return 'config';
-  // `message-types` prepares for Express what the listener makes.
-  if (/^(pipeline(-|$)|message-types$)/.test(file)) return 'pipeline';
+  if (file === 'assemble-http') return 'pipeline';
   const segments = file.split('/');
   const prefixes = segments.map((_, index) => segments.slice(0, segments.length - index).join('/'));
   return prefixes.find((prefix) => Object.hasOwn(MAY_IMPORT, prefix)) ?? file;
@@ -96,10 +114,11 @@ function resolve(from: string, specifier: string, isType: boolean): Import {
     const to = specifier.startsWith('node:') ? specifier : (/^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '');
     return { from, to, isPackage: true, isType };
   }
-  const to = new URL(specifier, `file:///src/${from}`).pathname.replace(/\.js$/, '');
+  const file = isYours(from) ? from : `server/${from}`;
+  const to = new URL(specifier, `file:///src/${file}`).pathname.replace(/\.js$/, '');
   return {
     from,
-    to: to.startsWith('/src/') ? to.slice('/src/'.length) : `..${to}`,
+    to: to.startsWith('/src/') ? fileOf(to.slice('/src/'.length)) : `..${to}`,
     isPackage: false,
     isType,
   };
@@ -109,7 +128,7 @@ const sources = new Map(
   readdirSync(SRC, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => name.replaceAll('\\', '/'))
-    .map((name) => [name.replace(/\.ts$/, ''), readFileSync(join(SRC, name), 'utf8')] as const),
+    .map((name) => [fileOf(name).replace(/\.ts$/, ''), readFileSync(join(SRC, name), 'utf8')] as const),
 );
 const imports = [...sources].flatMap(([file, source]) => importsOf(file, source));
 
@@ -191,23 +210,23 @@ test('every file is used by an entry, and nothing outside src is', () => {
 
 test('the checks see an import however it is written', () => {
   const source = `
-    import type { A } from '../mcp/tool.js';
+    import type { A } from '../mcp/definitions/tool.js';
     import {
       type B,
       c,
     } from './cors.js';
-    export { d } from '../../test/helpers/raw-http.js';
+    export { d } from '../../../test/helpers/raw-http.js';
     import 'redis/client';
     // import e from 'commented';
-    const f = await import('../config-env.js');
+    const f = await import('../config/environment.js');
   `.replaceAll(/^ {4}/gm, '');
   const seen = importsOf('layers/x', source);
   expect(seen.map(written)).toEqual([
-    'layers/x → type mcp/tool',
+    'layers/x → type mcp/definitions/tool',
     'layers/x → layers/cors',
     'layers/x → ../test/helpers/raw-http',
     'layers/x → redis',
-    'layers/x → config-env',
+    'layers/x → config/environment',
   ]);
   expect(seen.filter((one) => !isAllowed(one))).toHaveLength(4); // all but the layer, which has its own test
 });

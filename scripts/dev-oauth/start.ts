@@ -1,6 +1,6 @@
 /** This server and an authorization server beside it, as they would be deployed apart. */
 import { loadConfig } from '../../src/server/config/index.js';
-import type { Definitions } from '../../src/server/mcp/definitions/tool.js';
+import type { Definitions } from '../../src/server/index.js';
 import { createLogger } from '../../src/server/observe/logger.js';
 import { startServer } from '../../src/server/start.js';
 import { SERVICE_CLIENT, startAuthorizationServer } from '../../test/helpers/authorization-server.js';

@@ -3,33 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const SOURCES = [
-  ...[
-    'delete-document',
-    'document-path',
-    'document-stats',
-    'documents',
-    'log-levels',
-    'process-files',
-    'whoami',
-  ].map((name) => `src/tools/${name}.ts`),
-  'src/samples/documents-resource.ts',
-  'src/samples/summarize-document.ts',
-  'scripts/demo.ts',
-  'scripts/interop.ts',
-  'scripts/new/remove-samples.ts',
-];
+const SOURCES = ['src/samples', 'scripts/demo.ts', 'scripts/interop.ts', 'scripts/new/remove-samples.ts'];
 const TESTS = [
-  ...[
-    'context',
-    'documents.test',
-    'documents-swap.test',
-    'era-parity.test',
-    'sample-tools.test',
-    'stdio.test',
-  ].map((name) => `test/samples/${name}.ts`),
-  'test/samples/documents-resource.test.ts',
-  'test/samples/summarize-document.test.ts',
+  'test/samples',
   'test/scripts/demo.test.ts',
   'test/interop',
   'test/scripts/remove-samples.test.ts',
@@ -39,18 +15,14 @@ const REMOVED = [...SOURCES, ...TESTS, 'examples/documents'];
 
 /** What is left of these files does without the samples; each text must be there, or nothing is changed at all. */
 const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[] = [
-  [
-    'src/tools/index.ts',
-    /^(?:import .*'\.\/(?:delete-document|log-levels|process-files|whoami)\.js';\n)+/m,
-    '',
-  ],
+  ['src/tools/index.ts', /^(?:import .*'\.\.\/samples\/.*\n)+/m, ''],
   ['src/tools/index.ts', /^(?: {2}(?:processFiles|deleteDocument|whoami|logLevels),\n)+/m, ''],
-  ['src/resources/index.ts', /^import .*'\.\/documents\.js';\n/m, ''],
+  ['src/resources/index.ts', /^import .*'\.\.\/samples\/.*\n/m, ''],
   ['src/resources/index.ts', /^ {2}documents,\n/m, ''],
-  ['src/prompts/index.ts', /^import .*'\.\/summarize-document\.js';\n/m, ''],
+  ['src/prompts/index.ts', /^import .*'\.\.\/samples\/.*\n/m, ''],
   ['src/prompts/index.ts', /^ {2}summarizeDocument,\n/m, ''],
   ['src/settings.ts', /z\.object\(\{\n {2}FILES_ROOT: z\n(?: {4}.*\n)+/, 'z.object({\n'],
-  ['src/services.ts', /^import .*'\.\/documents\.js';\n/m, ''],
+  ['src/services.ts', /^import .*'\.\/samples\/.*\n/m, ''],
   ['src/services.ts', /^ {2}readonly documents: Documents;\n/m, ''],
   ['src/services.ts', /^ {2}const documents = .*\n/m, ''],
   ['src/services.ts', /\{ documents, /, '{ '],

@@ -10,7 +10,7 @@ export interface Texts {
 
 export function toolFiles({ constant, name, title, file }: Names, scopes: string): Texts {
   const source = `import { z } from 'zod';
-import { defineTool } from '../mcp/tool.js';
+import { defineTool } from '../server/index.js';
 
 export const ${constant} = defineTool({
   name: '${name}',
@@ -36,7 +36,7 @@ export const ${constant} = defineTool({
 }
 
 export function resourceFiles({ constant, name, title, file }: Names, scopes: string): Texts {
-  const source = `import { defineResource } from '../mcp/tool.js';
+  const source = `import { defineResource } from '../server/index.js';
 
 export const ${constant} = defineResource({
   name: '${name}',
@@ -55,7 +55,7 @@ export const ${constant} = defineResource({
 }
 
 export function promptFiles({ constant, name, title, file }: Names, scopes: string): Texts {
-  const source = `import { definePrompt } from '../mcp/tool.js';
+  const source = `import { definePrompt } from '../server/index.js';
 
 export const ${constant} = definePrompt({
   name: '${name}',

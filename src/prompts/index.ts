@@ -1,5 +1,5 @@
 /** The prompts this server offers. */
-import type { PromptDefinition } from '../server/mcp/definitions/tool.js';
+import type { PromptDefinition } from '../server/index.js';
 import { summarizeDocument } from '../samples/summarize-document.js';
 
 export const prompts: readonly PromptDefinition[] = [

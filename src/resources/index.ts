@@ -1,5 +1,5 @@
 /** The resources this server offers. */
-import type { ResourceDefinition } from '../server/mcp/definitions/tool.js';
+import type { ResourceDefinition } from '../server/index.js';
 import { documents } from '../samples/documents-resource.js';
 
 export const resources: readonly ResourceDefinition[] = [

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool } from '../server/mcp/definitions/tool.js';
+import { defineTool } from '../server/index.js';
 import { cleanPath, documentUri } from './document-path.js';
 
 /** Shows a question to the user before an effect. Only reading may come before it: the call may be run again. */

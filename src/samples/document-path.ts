@@ -1,5 +1,5 @@
 /** How callers name a document: relative to `FILES_ROOT`, with `/`, and only in ways that cannot leave it. */
-import { ToolError } from '../server/mcp/definitions/tool.js';
+import { ToolError } from '../server/index.js';
 
 const MAX_LENGTH = 1024;
 

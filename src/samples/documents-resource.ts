@@ -1,4 +1,4 @@
-import { defineResource, ToolError } from '../server/mcp/definitions/tool.js';
+import { defineResource, ToolError } from '../server/index.js';
 import { documentUri, mimeType } from './document-path.js';
 
 /** Every document as a resource of its own, by one template. */

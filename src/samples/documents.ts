@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink, realpath, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { basename, dirname } from 'node:path/posix';
-import { ToolError } from '../server/mcp/definitions/tool.js';
+import { ToolError } from '../server/index.js';
 import { cleanPath } from './document-path.js';
 import { type DocumentStats, measure } from './document-stats.js';
 

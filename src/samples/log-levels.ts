@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool, LOG_LEVELS } from '../server/mcp/definitions/tool.js';
+import { defineTool, LOG_LEVELS } from '../server/index.js';
 
 /** Shows what a client's minimum level lets through. */
 export const logLevels = defineTool({

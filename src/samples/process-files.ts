@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool } from '../server/mcp/definitions/tool.js';
+import { defineTool } from '../server/index.js';
 
 const counts = { bytes: z.int(), lines: z.int(), words: z.int() };
 

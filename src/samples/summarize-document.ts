@@ -1,4 +1,4 @@
-import { definePrompt } from '../server/mcp/definitions/tool.js';
+import { definePrompt } from '../server/index.js';
 import { cleanPath, documentUri, mimeType } from './document-path.js';
 
 const DEFAULT_SENTENCES = '3';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineTool } from '../server/mcp/definitions/tool.js';
+import { defineTool } from '../server/index.js';
 
 /** What the server knows of its caller, and nothing of the credential. */
 export const whoami = defineTool({

@@ -1,5 +1,5 @@
 /** The tools this server offers. */
-import type { ToolDefinition } from '../server/mcp/definitions/tool.js';
+import type { ToolDefinition } from '../server/index.js';
 import { deleteDocument } from '../samples/delete-document.js';
 import { logLevels } from '../samples/log-levels.js';
 import { processFiles } from '../samples/process-files.js';

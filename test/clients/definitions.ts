@@ -1,7 +1,12 @@
 /** What the clients of these tests call: one tool for each way in which a tool can talk to its client. */
 import { EventEmitter, once } from 'node:events';
 import { z } from 'zod';
-import { definePrompt, defineResource, defineTool, type Definitions } from '../../src/server/mcp/definitions/tool.js';
+import {
+  definePrompt,
+  defineResource,
+  defineTool,
+  type Definitions,
+} from '../../src/server/mcp/definitions/tool.js';
 
 /** What a tool saw, as it sees it: `waiting` and `aborted` of `wait`, `changed` of `write_note`. */
 export const seen = new EventEmitter();

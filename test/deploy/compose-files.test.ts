@@ -66,7 +66,9 @@ describeWithPrograms(['openssl'], 'the script of compose', () => {
   });
 
   test('gives the servers the documented rights in the store, and nobody else any', () => {
-    const documented = /^user mcp on >SECRET (.*)$/m.exec(readFileSync('src/server/stores/README.md', 'utf8'))?.[1];
+    const documented = /^user mcp on >SECRET (.*)$/m.exec(
+      readFileSync('src/server/stores/README.md', 'utf8'),
+    )?.[1];
     const acl = secrets.read('users.acl');
 
     expect(acl).toMatch(/^user default off\nuser mcp-server on #[0-9a-f]{64} [^\n]*\n$/);

@@ -19,7 +19,7 @@ const COMMANDS: typeof BLOCKS = [
   ['docs/audit-queries', /^jq /],
   ['docs/requests', /^curl |^npm run (?:-s )?client /],
   ['examples/classic-streaming', /^npx tsx /],
-  ['server/process', /\bkill -HUP /],
+  ['server/process/process', /\bkill -HUP /],
   ['docs/commands', /./],
 ];
 export const TESTS = [...BLOCKS, ...COMMANDS].map(([test]) => test);

@@ -4,7 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../../src/server/config/index.js';
 import { compileCatalog } from '../../src/server/mcp/definitions/catalog.js';
-import { LOG_LEVELS, type ToolContext, ToolError, type ToolResult } from '../../src/server/mcp/definitions/tool.js';
+import {
+  LOG_LEVELS,
+  type ToolContext,
+  ToolError,
+  type ToolResult,
+} from '../../src/server/mcp/definitions/tool.js';
 import { prompts } from '../../src/prompts/index.js';
 import { resources } from '../../src/resources/index.js';
 import { tools } from '../../src/tools/index.js';

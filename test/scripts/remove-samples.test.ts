@@ -32,7 +32,13 @@ test('without its samples the template compiles, passes the tests of what they t
   expect(read('README.md')).not.toMatch(/npm run demo|--remove-samples/);
   expect(read('.env.example')).not.toContain('FILES_ROOT');
   node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json');
-  node(...JEST, 'test/server/config/index.test.ts', 'test/scripts/config-docs.test.ts', 'test/docs/blocks', 'test/docs/commands');
+  node(
+    ...JEST,
+    'test/server/config/index.test.ts',
+    'test/scripts/config-docs.test.ts',
+    'test/docs/blocks',
+    'test/docs/commands',
+  );
 
   const { PATH = '', SystemRoot = '' } = process.env;
   const env = { PATH, SystemRoot, PORT: '0', ADMIN_PORT: '0', AUTH: 'none' };

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { z } from 'zod';
 import { prompts } from '../../../src/prompts/index.js';
 import { resources } from '../../../src/resources/index.js';
-import { type Definitions, defineTool } from '../../../src/server/mcp/definitions/tool.js';
+import { type Definitions, defineTool } from '../../../src/server/index.js';
 import { tools } from '../../../src/tools/index.js';
 
 /** `go` lets the tool that waits take its next step. */

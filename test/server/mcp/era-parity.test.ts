@@ -1,7 +1,13 @@
 import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { definePrompt, defineResource, defineTool, ToolError, type Definitions } from '../../../src/server/mcp/definitions/tool.js';
+import {
+  definePrompt,
+  defineResource,
+  defineTool,
+  ToolError,
+  type Definitions,
+} from '../../../src/server/mcp/definitions/tool.js';
 import { serve, type Served } from '../../helpers/serve.js';
 import {
   callIn2026,

@@ -19,7 +19,11 @@ import { changeNotification, progressTo } from '../calls/notifications.js';
 import { type Capabilities, isOffered, serverInfo } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { runAsking } from '../era-2026/asks.js';
-import { createRequestStates, type RequestStateOptions, type RequestStates } from '../era-2026/request-state.js';
+import {
+  createRequestStates,
+  type RequestStateOptions,
+  type RequestStates,
+} from '../era-2026/request-state.js';
 
 export interface StdioOptions {
   readonly handlers: Handlers;

@@ -1,6 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { definePrompt, defineResource, defineTool, ToolError } from '../../../../src/server/mcp/definitions/tool.js';
+import {
+  definePrompt,
+  defineResource,
+  defineTool,
+  ToolError,
+} from '../../../../src/server/mcp/definitions/tool.js';
 import { RefusedRequest } from '../../../../src/server/refusal.js';
 import { Cancellation } from '../../../../src/server/mcp/calls/call.js';
 import { callBy, startHandlers } from '../call.js';

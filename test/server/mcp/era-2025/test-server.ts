@@ -5,7 +5,12 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { z } from 'zod';
 import { createEra2025, type Era2025Options } from '../../../../src/server/mcp/era-2025/index.js';
 import { createKeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
-import { type AskRequest, defineResource, defineTool, ToolError } from '../../../../src/server/mcp/definitions/tool.js';
+import {
+  type AskRequest,
+  defineResource,
+  defineTool,
+  ToolError,
+} from '../../../../src/server/mcp/definitions/tool.js';
 import { memoryChanges, memoryMail } from '../../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../../src/server/stores/memory/events.js';
 import { memoryPlaces } from '../../../../src/server/stores/memory/places.js';

@@ -1,6 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { z } from 'zod';
-import { type AskRequest, definePrompt, defineResource, defineTool } from '../../../../src/server/mcp/definitions/tool.js';
+import {
+  type AskRequest,
+  definePrompt,
+  defineResource,
+  defineTool,
+} from '../../../../src/server/mcp/definitions/tool.js';
 import { memoryOnce } from '../../../../src/server/stores/memory/once.js';
 import { answerOf, type Message } from '../../../helpers/raw-messages.js';
 import { type Params, post, type RawOptions } from './raw-client.js';

@@ -1,7 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { definePrompt, defineResource, defineTool, LOG_LEVELS } from '../../../../src/server/mcp/definitions/tool.js';
+import {
+  definePrompt,
+  defineResource,
+  defineTool,
+  LOG_LEVELS,
+} from '../../../../src/server/mcp/definitions/tool.js';
 import { answerOf, type Message, messages, next } from '../../../helpers/raw-messages.js';
 import { type Params, post, type RawOptions } from './raw-client.js';
 import { startTestServer, type TestServer } from './test-server.js';

@@ -4,7 +4,10 @@ import net, { type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Response as ServerResponse } from 'express';
 import { createKeepAlive, type KeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
-import { createResponseWriter, type ResponseWriter } from '../../../../src/server/mcp/exchange/response-writer.js';
+import {
+  createResponseWriter,
+  type ResponseWriter,
+} from '../../../../src/server/mcp/exchange/response-writer.js';
 import type { AuditFacts } from '../../../../src/server/observe/audit-record.js';
 
 const KEEP_ALIVE_MS = 30;

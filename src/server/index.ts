@@ -1,0 +1,2 @@
+/** THE DOOR: all that the clone's own files may import of the server. */
+export * from './mcp/definitions/tool.js';
