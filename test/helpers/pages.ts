@@ -84,9 +84,9 @@ export function anchors(page: string): readonly string[] {
 
 const EMPTY_LISTS = {
   'src/resources/index.ts':
-    "import type { ResourceDefinition } from '../mcp/tool.js';\nexport const resources: readonly ResourceDefinition[] = [];\n",
+    "import type { ResourceDefinition } from '../server/index.js';\nexport const resources: readonly ResourceDefinition[] = [];\n",
   'src/prompts/index.ts':
-    "import type { PromptDefinition } from '../mcp/tool.js';\nexport const prompts: readonly PromptDefinition[] = [];\n",
+    "import type { PromptDefinition } from '../server/index.js';\nexport const prompts: readonly PromptDefinition[] = [];\n",
 };
 
 export interface Clones {
@@ -117,7 +117,7 @@ function cloneWith(folder: string, code: readonly Block[]): void {
   const hasOwnTools = code.some(({ path }) => path === 'src/settings.ts');
   const isKept = (source: string) => {
     const path = relative(ROOT, source);
-    return !hasOwnTools || !/^src[\\/](tools|resources|prompts)$/.test(path);
+    return !hasOwnTools || !/^src[\\/](samples|tools|resources|prompts)$/.test(path);
   };
   cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: isKept });
   for (const file of ['package.json', 'jest.config.js', 'test/serial-runner.js'])

@@ -38,12 +38,10 @@ test('a new tool, resource and prompt pass format, lint, types and their own tes
 }, 240_000);
 
 test('nothing is written over, and a list that is none stops it before anything is written', () => {
-  const before = clone.read('src/samples/whoami.ts');
-  expect(make('tool', 'whoami')).toMatchObject({
-    status: 1,
-    stderr: 'src/samples/whoami.ts is there already\n',
-  });
-  expect(clone.read('src/samples/whoami.ts')).toBe(before);
+  const file = 'src/tools/written-before.ts';
+  writeFileSync(join(clone.folder, file), '// mine');
+  expect(make('tool', 'written-before')).toMatchObject({ status: 1, stderr: `${file} is there already\n` });
+  expect(clone.read(file)).toBe('// mine');
 
   writeFileSync(join(clone.folder, 'src/tools/index.ts'), 'export const tools = makeTools();\n');
   expect(make('tool', 'day-count')).toMatchObject({ status: 1, stderr: expect.stringContaining('no list') });

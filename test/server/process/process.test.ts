@@ -15,7 +15,7 @@ import { discover, openStream } from './requests.js';
 jest.setTimeout(60_000); // each test starts a process, the first one builds it
 
 /** The command of the page on a full disk. */
-const [rotation] = shownFor('server/process');
+const [rotation] = shownFor('server/process/process');
 const testWithCurl = spawnSync('curl', ['--version']).status === 0 ? test : test.skip;
 const SERVING = /^Serving MCP on (\S+)$/m;
 const KEY = /^ {2}(mcp_\S+)$/m;
