@@ -30,7 +30,6 @@ const RESULTS = new URL('../test/interop/results.json', import.meta.url);
 function problem({ tools, total, progress, logs }: Seen, { shows }: InteropClient): string | undefined {
   if (!tools.includes('process_files')) return `tools: ${tools.join(', ')}`;
   if (total === undefined || total.documents < 2) return 'no result';
-  // Not counted: the 1.x client forgets a call with its result, and progress that came in the same piece with it.
   if (shows && (progress === 0 || logs === 0)) return `${progress} progress and ${logs} log notifications`;
 }
 
