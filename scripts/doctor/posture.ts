@@ -85,8 +85,9 @@ export const POSTURE: readonly Line[] = [
   line('caller limit', ['RATE_LIMIT_CALLER'], (c) => rate(c.RATE_LIMIT_CALLER)),
   line(
     'body',
-    ['MAX_BODY_BYTES', 'MAX_JSON_DEPTH'],
-    (c) => `${c.MAX_BODY_BYTES} bytes, ${c.MAX_JSON_DEPTH} levels deep`,
+    ['MAX_BODY_BYTES', 'MAX_JSON_DEPTH', 'MAX_JSON_MEMBERS'],
+    (c) =>
+      `${c.MAX_BODY_BYTES} bytes, ${c.MAX_JSON_DEPTH} levels deep, ${c.MAX_JSON_MEMBERS} members and elements`,
   ),
   line(
     'authorize',

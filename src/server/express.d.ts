@@ -14,6 +14,7 @@ declare global {
       isStillAllowed: () => Promise<boolean>; // authenticate
       session?: Promise<SessionRecord | undefined>; // rateLimitCaller, where a session is named
       body: unknown; // jsonBody
+      argumentBytes?: Buffer; // jsonBody (`params.arguments`, as received)
       envelope: Envelope; // envelope
     }
   }

@@ -96,7 +96,11 @@ export async function createPipeline(options: PipelineOptions) {
       rateLimitCaller(callerLimit, lookUpSession(stores.sessions)),
       ...group('reading'),
       negotiate(ssePaths.slice(1)),
-      jsonBody({ maxBytes: config.MAX_BODY_BYTES, maxDepth: config.MAX_JSON_DEPTH }),
+      jsonBody({
+        maxBytes: config.MAX_BODY_BYTES,
+        maxDepth: config.MAX_JSON_DEPTH,
+        maxMembers: config.MAX_JSON_MEMBERS,
+      }),
       envelope(catalog, ssePaths),
       ...group('authorization'),
       authorize({

@@ -335,6 +335,8 @@ refuses('malformed_json', 400, 'jsonBody', {
   'no JSON': withBody('evil'),
   'cut off': withBody('{"evil":'),
   'too deep': withBody('['.repeat(9) + ']'.repeat(9)),
+  'too many members': withBody(`{"evil":{${Array.from({ length: 100 }, (_, i) => `"${i}":1`).join()}}}`),
+  'too many elements': withBody(`{"evil":[${'1,'.repeat(100)}1]}`),
   'a repeated key': withBody('{"jsonrpc":"2.0","method":"evil","method":"ping"}'),
   'a repeated key in other letters': withBody('{"evil":1,"\\u0065vil":2}'),
   'a key that reaches the prototype': withBody('{"__proto__":{"evil":1}}'),

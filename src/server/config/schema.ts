@@ -95,6 +95,11 @@ const limits = {
   RATE_LIMIT_AUTH_FAILURES: variable('Failed authentications per window and address', rateLimit, '20/60s'),
   MAX_BODY_BYTES: variable('Request body', integer(1), '1048576'),
   MAX_JSON_DEPTH: variable('Nesting of a request body', integer(1, 1000), '64'),
+  MAX_JSON_MEMBERS: variable(
+    'Members of all objects of a request body together, and elements of all its arrays likewise',
+    integer(1),
+    '10000',
+  ),
   MAX_SESSIONS_PER_CALLER: variable('Live sessions (revisions up to 2025-11-25)', integer(1), '100'),
   MAX_STREAMS_PER_CALLER: variable('Open streams', integer(1), '20'),
   SESSION_IDLE_MS: variable('A session unused for so long ends', milliseconds(), '1800000'),

@@ -1,19 +1,24 @@
 import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
-import { parseJson } from './parse-json.js';
+import { type JsonLimits, parseJson } from './parse-json.js';
 
 /** Each piece costs an object and an event, some 200 bytes and microseconds: a million of one byte would end the process. */
 const MAX_TINY_PIECES = 10_000;
 const TINY_BYTES = 64;
 
+interface JsonBodyOptions extends JsonLimits {
+  readonly maxBytes: number;
+}
+
 /** Reads the body of a POST, never more of it than is allowed. GET and DELETE have none. */
-export function jsonBody({ maxBytes, maxDepth }: Record<'maxBytes' | 'maxDepth', number>): RequestHandler {
+export function jsonBody({ maxBytes, ...limits }: JsonBodyOptions): RequestHandler {
   return async function jsonBody(req, res, next) {
     if (req.method !== 'POST') return next();
     if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
     // Only now is the client invited to send: it has shown who it is, and that its body is of the right kind and size.
     if (req.headers.expect !== undefined) res.writeContinue();
-    req.body = parseJson(await readBody(req, maxBytes), maxDepth);
+    const { value, argumentBytes } = parseJson(await readBody(req, maxBytes), limits);
+    Object.assign(req, { body: value, argumentBytes });
     next();
   };
 }

@@ -67,8 +67,8 @@ export interface AuditTrail {
   note(facts: AuditFacts): void;
   /** Notes the session by its HMAC, never by its id. */
   session(id: string): void;
-  /** Notes the arguments of a call by HMAC digest and size, and those values that the tool declares safe. */
-  arguments(args: unknown, safe?: readonly string[]): void;
+  /** Notes the arguments of a call by HMAC digest and size as received, and those values that the tool declares safe. */
+  arguments(received: Uint8Array | string, args: unknown, safe?: readonly string[]): void;
   /**
    * Writes the `received` record before a tool runs. In `strict` mode the promise settles when a sink has it;
    * rejects with `RefusedRequest('audit_unavailable')` when none does within a second.

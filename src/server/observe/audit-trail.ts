@@ -28,12 +28,11 @@ export function createTrail(requestId: string, given: AuditFacts, recorder: Reco
     facts,
     note: (more) => void Object.assign(facts, more),
     session: (id) => void (facts['mcp.session'] = recorder.sessionDigest(id)),
-    arguments(args, safe = []) {
-      const json = canonicalJson(args);
+    arguments(received, args, safe = []) {
       const values = safeValues(args, safe);
       facts.arguments = {
-        digest: digest(recorder.hmacKey, 'arguments', json),
-        bytes: Buffer.byteLength(json),
+        digest: digest(recorder.hmacKey, 'arguments', received),
+        bytes: Buffer.byteLength(received),
         ...(values && { values }),
       };
     },
@@ -73,24 +72,8 @@ export function sessionDigests(key: KeyObject): (id: string) => string {
  * before the text, so that no argument can have the digest of a session. 132 bits are enough to compare by, and too
  * few to be taken for a key.
  */
-function digest(key: KeyObject, kind: 'session' | 'arguments', text: string): string {
-  return createHmac('sha256', key).update(`${kind}\0${text}`).digest('base64url').slice(0, 22);
-}
-
-/** Equal for equal JSON, whatever the order of its keys. */
-function canonicalJson(value: unknown): string {
-  try {
-    return sortedJson(value);
-  } catch {
-    return ''; // a cycle, or nested too deep: nothing that came as JSON
-  }
-}
-
-function sortedJson(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? '';
-  if (Array.isArray(value)) return `[${value.map(sortedJson).join()}]`;
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${sortedJson(member)}`).join()}}`;
+function digest(key: KeyObject, kind: 'session' | 'arguments', text: Uint8Array | string): string {
+  return createHmac('sha256', key).update(`${kind}\0`).update(text).digest('base64url').slice(0, 22);
 }
 
 /** Own members only: a name such as `constructor` must not find what the client did not send. */

@@ -74,7 +74,7 @@ describe('what Node refuses before any layer', () => {
 });
 
 test('a body that never ends is answered 408 under the id of its request', async () => {
-  const { port, audit } = await serve([jsonBody({ maxBytes: 100, maxDepth: 8 })], {
+  const { port, audit } = await serve([jsonBody({ maxBytes: 100, maxDepth: 8, maxMembers: 100 })], {
     server: { headersTimeout: 200, requestTimeout: 200, connectionsCheckingInterval: 50 },
   });
 
@@ -93,7 +93,7 @@ test('a body that never ends is answered 408 under the id of its request', async
 });
 
 test('a body whose chunks are broken is answered 400 under the id of its request', async () => {
-  const { port, passed, audit } = await serve([jsonBody({ maxBytes: 100, maxDepth: 8 })]);
+  const { port, passed, audit } = await serve([jsonBody({ maxBytes: 100, maxDepth: 8, maxMembers: 100 })]);
 
   const answer = parseRaw(
     await rawRequest(

@@ -7,7 +7,7 @@ import { RefusedRequest } from '../../../src/server/refusal.js';
 import { parseRaw, rawRequest } from '../../helpers/raw-http.js';
 import { codeOf, serve } from './serve.js';
 
-const layer = () => jsonBody({ maxBytes: 1000, maxDepth: 8 });
+const layer = () => jsonBody({ maxBytes: 1000, maxDepth: 8, maxMembers: 100 });
 const ofSize = (bytes: number) => JSON.stringify('x'.repeat(bytes - 2));
 
 test('a body is parsed, and its size is in the audit', async () => {
@@ -61,7 +61,9 @@ test('a body of undeclared length is refused as soon as it is too long, not at i
 });
 
 test('a body in very many tiny pieces is refused long before they fill the memory', async () => {
-  const { port, audit, passed } = await serve([jsonBody({ maxBytes: 1_000_000, maxDepth: 8 })]);
+  const { port, audit, passed } = await serve([
+    jsonBody({ maxBytes: 1_000_000, maxDepth: 8, maxMembers: 100 }),
+  ]);
   const socket = net.connect(port, '127.0.0.1').on('error', () => {});
   socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
   socket.write('1\r\nx\r\n'.repeat(30_000));

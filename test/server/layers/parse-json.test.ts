@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { parseJson, scanJson } from '../../../src/server/layers/parse-json.js';
 import { RefusedRequest } from '../../../src/server/refusal.js';
 
-const parse = (text: string | Buffer) => parseJson(Buffer.from(text as string), 64);
+const LIMITS = { maxDepth: 64, maxMembers: 10_000 };
+const parse = (text: string | Buffer) => parseJson(Buffer.from(text as string), LIMITS).value;
 
 /** The reason of a refusal, or `undefined` when the text was parsed. */
 function reasonFor(text: string | Buffer): unknown {
@@ -111,9 +112,54 @@ describe('parsing', () => {
     expect(reasonFor(nested(65))).toBe('too_deep');
     expect(reasonFor(open.repeat(500_000))).toBe('too_deep');
   });
+
+  test.each([
+    ['members of one object', (count: number) => `{${times(count, (i) => `"${i}":1`)}}`],
+    [
+      'members of many objects',
+      (count: number) => `[${times(count / 4, (i) => `{"a":${i},"b":{"c":1,"d":[]}}`)}]`,
+    ],
+    ['elements of one array', (count: number) => `[${times(count, String)}]`],
+    ['elements of many arrays', (count: number) => `{${times(count / 4, (i) => `"${i}":[1,2,[{}]]`)}}`],
+  ])('10,000 %s pass, and more are refused before anything is built', (_name, text) => {
+    expect(reasonFor(text(10_000))).toBeUndefined();
+    expect(reasonFor(text(10_004))).toBe('too_many_members');
+    expect(reasonFor(`${text(10_004)} no JSON`)).toBe('too_many_members');
+  });
 });
 
-test('the scan sees depth and members, and nothing inside strings', () => {
-  expect(scanJson(Buffer.from('{"a:{[":"\\":{[","b":[[1,{"c":"é:"}]]}'))).toEqual({ depth: 4, members: 3 });
-  expect(scanJson(Buffer.from('"unfinished \\'))).toEqual({ depth: 0, members: 0 });
+const times = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => text(index)).join();
+
+test.each([
+  ['long keys', `{${times(9_900, (i) => `"${String(i).padStart(95, 'k')}":1`)}}`],
+  ['long elements', `[${times(9_900, (i) => `"${String(i).padStart(95, 'k')}"`)}]`],
+  ['one string', JSON.stringify('é'.repeat(500_000))],
+  ['escapes', `"${'\\u0001'.repeat(170_000)}"`],
+  ['far too many short keys', `{${times(70_000, (i) => `"k${i}":1`)}}`],
+])('a body of the allowed size costs less than 20 ms: %s', (_name, text) => {
+  const bytes = Buffer.from(text);
+  const durations = Array.from({ length: 10 }, () => {
+    const start = performance.now();
+    reasonFor(bytes);
+    return performance.now() - start;
+  });
+
+  expect(Math.min(...durations)).toBeLessThan(20); // the best of ten: others use the machine too
+});
+
+test('the scan sees members, and nothing inside strings', () => {
+  const scan = (text: string) => scanJson(Buffer.from(text), LIMITS).members;
+
+  expect(scan('{"a:{[":"\\":{[","b":[[1,{"c":"é:"}]]}')).toBe(3);
+  expect(scan('"unfinished \\')).toBe(0);
+});
+
+test.each([
+  ['{"params":{"name":"é","arguments": {"a":[1, 2]} },"id":1}', '{"a":[1, 2]}'],
+  ['{"params":{"\\u0061rguments":{"arguments":{}}}}', '{"arguments":{}}'],
+  ['{"arguments":{"a":1},"params":{"_meta":{"arguments":{"b":1}},"arguments":{}}}', '{}'],
+  ['{"arguments":{"a":1},"x":{"arguments":{"b":1}},"params":{"arguments":1},"y":[[2]]}', undefined],
+])('of %s the arguments came as %s', (text, expected) => {
+  expect(parseJson(Buffer.from(text), LIMITS).argumentBytes?.toString()).toBe(expected);
 });

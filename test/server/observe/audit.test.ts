@@ -80,21 +80,17 @@ describe('the records of a request', () => {
 
   test('sessions and arguments stand there as digests, and only the values declared safe in clear', async () => {
     const audit = open(file);
-    const digests = [
-      '{"b":{"y":1,"x":"hunter2"},"a":"ok"}',
-      '{"a":"ok","b":{"x":"hunter2","y":1}}',
-      '{"a":"no"}',
-    ];
-    for (const json of digests) {
+    const received = ['{"a":"ok","b":{"x":"hunter2"}}', '{"a":"ok","b":{"x":"hunter2"}}', '{"a":"no"}'];
+    for (const json of received) {
       const trail = audit.trail('r', {});
       trail.session('session-id');
-      trail.arguments(JSON.parse(json), ['a', 'constructor', 'absent']);
+      trail.arguments(Buffer.from(json), JSON.parse(json), ['a', 'constructor', 'absent']);
       trail.end();
     }
     await audit.flush();
     const [first, second, third] = await readRecords(file);
 
-    expect(first?.['arguments']).toEqual({ digest: expect.any(String), bytes: 36, values: { a: 'ok' } });
+    expect(first?.['arguments']).toEqual({ digest: expect.any(String), bytes: 30, values: { a: 'ok' } });
     expect(second?.['arguments']).toEqual(first?.['arguments']);
     expect(third).toHaveProperty('arguments.digest');
     expect(third).not.toHaveProperty('arguments.digest', digestOf(first));
@@ -118,13 +114,13 @@ describe('the records of a request', () => {
     expect(a?.['mcp.session']).not.toBe(b?.['mcp.session']);
   });
 
-  test('arguments that are not JSON do not break the audit', async () => {
+  test('arguments that are no object do not break the audit', async () => {
     const audit = open(file);
     const cycle: Record<string, unknown> = {};
     cycle['self'] = cycle;
     for (const args of [undefined, null, 'text', cycle, () => {}]) {
       const trail = audit.trail('r', {});
-      trail.arguments(args, ['self']);
+      trail.arguments('', args, ['self']);
       trail.end();
     }
     await audit.flush();

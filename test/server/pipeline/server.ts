@@ -99,6 +99,7 @@ export async function served<T>(
     AUDIT_SINKS: `file:${file}`,
     MAX_BODY_BYTES: '2000',
     MAX_JSON_DEPTH: '8',
+    MAX_JSON_MEMBERS: '100',
     ...env,
   });
   const { logger, logged, errors } = recordingLog();

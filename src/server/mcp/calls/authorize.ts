@@ -53,7 +53,8 @@ function noteCall(req: Request, catalog: Catalog): void {
   if (method === 'tools/call') {
     const tool = toolOf(catalog, req.envelope);
     req.audit.note({ 'gen_ai.tool.name': tool ? target : 'unknown' });
-    req.audit.arguments(message?.params?.['arguments'], tool?.definition.auditArguments);
+    const args = message?.params?.['arguments'];
+    req.audit.arguments(req.argumentBytes ?? '', args, tool?.definition.auditArguments);
   } else if (method?.startsWith('resources/')) {
     req.audit.note({ 'mcp.resource.uri': target });
   }

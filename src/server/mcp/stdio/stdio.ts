@@ -136,7 +136,8 @@ function openTrail(
   if (method !== 'tools/call') return trail;
   const tool = catalog.tools.get(String(params['name']));
   trail.note({ 'gen_ai.tool.name': tool?.definition.name ?? 'unknown' });
-  trail.arguments(params['arguments'], tool?.definition.auditArguments);
+  const args = params['arguments'];
+  trail.arguments(JSON.stringify(args) ?? '', args, tool?.definition.auditArguments);
   return trail;
 }
 
