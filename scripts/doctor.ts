@@ -1,6 +1,7 @@
 /** `npm run doctor`: what the configuration amounts to, what is wrong with it, and what does not work when tried. */
 import { parseArgs } from 'node:util';
 import { readConfig } from '../src/server/config/index.js';
+import { settings } from '../src/settings.js';
 import { tryAll } from './doctor/checks.js';
 import type { Finding } from './doctor/finding.js';
 import { POSTURE } from './doctor/posture.js';
@@ -28,7 +29,7 @@ interface Report {
 }
 
 async function examine(): Promise<Report> {
-  const { config, problems } = readConfig(process.env);
+  const { config, problems } = readConfig(process.env, settings);
   const atFault = new Set(problems.map(({ variable }) => variable));
   const posture = POSTURE.map(({ label, uses, text }) => {
     const isKnown = !uses.some((name) => atFault.has(name));

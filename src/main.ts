@@ -1,87 +1,10 @@
-/** START HERE. Reads the configuration, starts the server, and turns signals and failures into exit codes. */
-import { takeNoArguments } from './server/command-line.js';
-import { type Config, ConfigError, loadConfig } from './server/config/index.js';
-import { createLogger, type Logger } from './server/observe/logger.js';
-import type { Tracing } from './server/observe/tracing.js';
+/** START HERE: hands all that is yours to the server. `server/README.md` shows what becomes of a request. */
+import { about } from './about.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
-import { type RunningServer, startServer } from './server/start.js';
+import { startServer } from './server/index.js';
+import { openServices } from './services.js';
+import { settings } from './settings.js';
 import { tools } from './tools/index.js';
-import { welcome } from './server/welcome.js';
 
-const USAGE = `Usage: npm start, or node dist/main.js after npm run build
-
-Serves MCP over HTTP until SIGTERM or SIGINT, which drain. Everything is set by environment variables: .env.example and
-docs/configuration.md have them all, npm run doctor says what they amount to. SIGHUP opens the audit files again.
-
-Exit code: 0 after a clean drain, 78 for a bad configuration, else 1.
-`;
-const EXIT_FAILURE = 1;
-const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
-
-async function main(): Promise<void> {
-  const config = readConfig();
-  const tracing = config.tracing ? await openTracing() : undefined;
-  const logger = createLogger(config.LOG_LEVEL, tracing?.logFields);
-  tracing?.reportTo(logger);
-  exitOnBug(logger);
-  const definitions = { tools: tracing ? tools.map(tracing.tool) : tools, resources, prompts };
-  const server = await startServer({ config, definitions, logger, tracing });
-  process.on('SIGHUP', () => void server.reopenAuditFiles());
-  exitOnSignal(server, logger, tracing);
-  process.stderr.write(welcome(server));
-}
-
-function readConfig(): Config {
-  try {
-    return loadConfig(process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CONFIG);
-  }
-}
-
-/** Loaded only where it is used. */
-async function openTracing(): Promise<Tracing> {
-  const { startTracing } = await import('./server/observe/tracing.js');
-  return startTracing();
-}
-
-/** The first signal drains; a second one is somebody who does not want to wait. */
-function exitOnSignal(server: RunningServer, logger: Logger, tracing: Tracing | undefined): void {
-  let closing = false;
-  const onSignal = async (signal: NodeJS.Signals) => {
-    if (closing) process.exit(EXIT_FAILURE);
-    closing = true;
-    logger.info({ signal }, 'draining');
-    try {
-      await server.close();
-      await tracing?.close();
-      process.exit(0);
-    } catch (error) {
-      logger.fatal({ err: error }, 'shutdown failed');
-      process.exit(EXIT_FAILURE);
-    }
-  };
-  process.on('SIGTERM', (signal) => void onSignal(signal));
-  process.on('SIGINT', (signal) => void onSignal(signal));
-}
-
-/** After an unforeseen error nothing is known about the state; the platform starts a clean process. */
-function exitOnBug(logger: Logger): void {
-  const exit = (error: unknown) => {
-    logger.fatal({ err: error }, 'unexpected error');
-    process.exit(EXIT_FAILURE);
-  };
-  process.on('uncaughtException', exit);
-  process.on('unhandledRejection', exit);
-}
-
-takeNoArguments(USAGE);
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`The server did not start: ${(error as Error).message}\n`);
-  process.exit(EXIT_FAILURE);
-}
+await startServer({ about, settings, openServices, tools, resources, prompts });

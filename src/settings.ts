@@ -1,7 +1,7 @@
 /** Your own settings: a zod object merged into the configuration. Same errors, doctor, `.env.example` and `_FILE` form. */
 import { z } from 'zod';
 
-export const toolSettings = z.object({
+export const settings = z.object({
   FILES_ROOT: z
     .string()
     .min(1)
@@ -9,8 +9,8 @@ export const toolSettings = z.object({
     .describe('Folder of documents that the sample tools may read'),
 });
 
-type Settings = z.output<typeof toolSettings>;
+type Values = z.output<typeof settings>;
 
 declare module './server/index.js' {
-  interface ToolSettings extends Settings {}
+  interface Settings extends Values {}
 }

@@ -1,61 +1,10 @@
-/** The same tools over stdio: whoever starts the process is the caller, and nothing but the protocol is on stdout. */
-import { takeNoArguments } from './server/command-line.js';
-import { ConfigError, loadConfig } from './server/config/index.js';
-import { serveOverStdio } from './server/mcp/stdio/stdio.js';
-import { createMcpParts } from './server/assemble-mcp.js';
-import { openAudit } from './server/observe/audit.js';
-import { createLogger } from './server/observe/logger.js';
+/** The same over stdio: whoever starts the process is the caller. */
+import { about } from './about.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
-import { openStores } from './server/stores/index.js';
+import { startStdio } from './server/index.js';
 import { openServices } from './services.js';
+import { settings } from './settings.js';
 import { tools } from './tools/index.js';
 
-const USAGE = `Usage: npm run -s stdio, or node dist/stdio.js after npm run build
-
-Serves MCP on stdin and stdout until stdin ends, for a client that starts it. Everything is set by environment
-variables: docs/configuration.md. Logs and what the audit would write to stdout go to stderr.
-
-Exit code: 0 when stdin ended or after a signal, 78 for a bad configuration, else 1.
-`;
-
-async function main(): Promise<void> {
-  const config = loadConfig(process.env);
-  const logger = createLogger(config.LOG_LEVEL);
-  const audit = openAudit({
-    // stdout is the protocol's: what would go there goes to stderr.
-    sinks: config.AUDIT_SINKS.map((sink) => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink)),
-    mode: config.AUDIT_MODE,
-    hmacKey: config.AUDIT_HMAC_KEY,
-    onProblem: (message, fields) => logger.error(fields, message),
-  });
-  const stores = await openStores({ sessionIdleMs: config.SESSION_IDLE_MS });
-  const services = await openServices(config.settings);
-  const definitions = { tools, resources, prompts };
-  const mcp = createMcpParts({ config, definitions, services, stores, logger });
-
-  const connection = serveOverStdio({
-    ...mcp,
-    audit,
-    caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: mcp.catalog.scopes },
-  });
-
-  const stop = async () => {
-    await connection.close();
-    await stores.close();
-    await services.close();
-    await audit.close();
-    process.exit(0);
-  };
-  process.stdin.once('end', () => void stop());
-  process.once('SIGTERM', () => void stop());
-  process.once('SIGINT', () => void stop());
-}
-
-takeNoArguments(USAGE);
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exit(error instanceof ConfigError ? 78 : 1);
-}
+await startStdio({ about, settings, openServices, tools, resources, prompts });

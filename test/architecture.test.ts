@@ -11,11 +11,10 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
  * `type x` allows `import type` only. The parts are folders, except for those that `partOf` names.
  */
 const MAY_IMPORT: Readonly<Record<string, string>> = {
-  // Yours: the door of the server, and each other.
-  main: 'start, config, command-line, welcome, observe, tools, resources, prompts',
-  // Without layers and a pipeline it puts the same parts together itself.
-  stdio:
-    'command-line, config, mcp, mcp/stdio, assemble-mcp, observe, stores, tools, resources, prompts, services',
+  // Yours: the door of the server, and each other. The server imports nothing of yours.
+  main: 'index, about, settings, services, tools, resources, prompts',
+  stdio: 'index, about, settings, services, tools, resources, prompts',
+  about: 'type index',
   settings: 'index, zod',
   services: 'index, samples',
   tools: 'index, zod, samples',
@@ -23,16 +22,20 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   prompts: 'index, zod, samples',
   samples: 'index, zod',
   // The template's.
-  index: 'mcp',
+  index: 'process, process-stdio, mcp',
+  process: 'command-line, config, start, welcome, observe, type mcp',
+  // Without layers and a pipeline it puts the same parts together itself.
+  'process-stdio': 'command-line, config, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   'command-line': '',
   welcome: 'type start',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
-  start: 'config, http, pipeline, stores, observe, services, type mcp',
+  start: 'config, http, pipeline, stores, observe, type mcp',
   // What Node refuses before a layer runs gets the audit record and the answer that a layer would give.
   http: 'refusal, layers, type config, type observe, type express, type identity, type stores',
   // What both ways in share.
   'assemble-mcp': 'mcp, type config, type observe, type stores',
-  config: 'zod, settings',
+  // The type of a clone's settings, which `settings.ts` fills in.
+  config: 'zod, type mcp',
   pipeline:
     'express, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
     'type config, type observe, type stores',
@@ -88,7 +91,7 @@ interface Import {
 /** Files of the server are named from its folder: `layers/cors`, not `server/layers/cors`. */
 const fileOf = (path: string) => path.replace(/^server\//, '');
 const isYours = (file: string) =>
-  /^(main|stdio|settings|services|(tools|resources|prompts|samples)\/.*)$/.test(file);
+  /^(main|stdio|about|settings|services|(tools|resources|prompts|samples)\/.*)$/.test(file);
 
 /** A file's part: the longest prefix in the table that names the file or a folder of it. */
 function partOf(file: string): string {
@@ -154,6 +157,13 @@ test('every file belongs to a part of the table, and every part but the Redis on
   expect(Object.keys(MAY_IMPORT).filter(isEmpty)).toEqual([]);
 });
 
+test('yours imports the door of the server and nothing else of it, and the server nothing of yours', () => {
+  const own = imports.filter(({ isPackage }) => !isPackage);
+  const crossing = own.filter(({ from, to }) => isYours(from) !== isYours(to));
+  expect(crossing.filter(({ to }) => to !== 'index').map(written)).toEqual([]);
+  expect(crossing.length).toBeGreaterThan(10);
+});
+
 test('no layer knows another layer', () => {
   const between = imports.filter(({ from, to }) => partOf(from) === 'layers' && to.startsWith('layers/'));
   const helpers = new Set(LAYER_HELPERS.map((name) => `layers/${name}`));
@@ -170,11 +180,11 @@ test('an SDK is known to one small file of each era, to stdio and to the classif
 
 test('the environment reaches the configuration and nobody else', () => {
   const readers = [...sources].filter(([, source]) =>
-    /process\.env|\benv\b.*'node:process'/.test(source.replaceAll('loadConfig(process.env)', '')),
+    /process\.env|\benv\b.*'node:process'/.test(source.replaceAll('loadConfig(process.env, settings)', '')),
   );
   expect(readers.map(([file]) => file)).toEqual([]);
-  const callers = [...sources].filter(([, source]) => source.includes('loadConfig(process.env)'));
-  expect(callers.map(([file]) => file).sort()).toEqual(ENTRIES);
+  const callers = [...sources].filter(([, source]) => source.includes('loadConfig(process.env, settings)'));
+  expect(callers.map(([file]) => file).sort()).toEqual(['process', 'process-stdio']);
 });
 
 test('only the pipeline mounts a layer', () => {
@@ -182,13 +192,13 @@ test('only the pipeline mounts a layer', () => {
   expect(mounting.map(([file]) => file)).toEqual(['pipeline']);
 });
 
-test('no file imports itself, by whatever detour', () => {
+test('no file imports itself, by whatever detour, types included', () => {
   const cycles: string[] = [];
   const done = new Set<string>();
   const walk = (file: string, path: readonly string[]): void => {
     if (path.includes(file)) return void cycles.push([...path.slice(path.indexOf(file)), file].join(' → '));
     if (done.has(file)) return;
-    for (const { to } of imports.filter((one) => one.from === file && !one.isPackage && !one.isType))
+    for (const { to } of imports.filter((one) => one.from === file && !one.isPackage))
       walk(to, [...path, file]);
     done.add(file);
   };

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe as group, expect, test } from '@jest/globals';
-import { SECTIONS } from '../src/server/config/schema.js';
+import { SECTIONS } from '../scripts/config-docs.js';
 import { describe } from '../src/server/config/values.js';
 import { REFUSAL_CODES, RefusedRequest, type RefusalCode } from '../src/server/refusal.js';
 import { anchors, blocks, folders, links, pages, read, ROOT } from './helpers/pages.js';

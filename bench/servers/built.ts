@@ -9,16 +9,16 @@ import type * as Server from '../../src/server/start.js';
 import type * as Stores from '../../src/server/stores/index.js';
 
 interface Modules {
-  readonly config: typeof Config;
-  readonly 'mcp/envelope': typeof Envelope;
+  readonly 'config/index': typeof Config;
+  readonly 'mcp/envelope/envelope': typeof Envelope;
   readonly 'mcp/era-router': typeof EraRouter;
-  readonly 'mcp-parts': typeof McpParts;
+  readonly 'assemble-mcp': typeof McpParts;
   readonly 'observe/logger': typeof Logger;
-  readonly 'pipeline-parts': typeof PipelineParts;
-  readonly server: typeof Server;
+  readonly 'assemble-http': typeof PipelineParts;
+  readonly start: typeof Server;
   readonly 'stores/index': typeof Stores;
 }
 
 export async function built<Path extends keyof Modules>(path: Path): Promise<Modules[Path]> {
-  return (await import(new URL(`../../dist/${path}.js`, import.meta.url).href)) as Modules[Path];
+  return (await import(new URL(`../../dist/server/${path}.js`, import.meta.url).href)) as Modules[Path];
 }

@@ -8,9 +8,9 @@ import { definitions, loadConfig } from './ours.js';
 export async function startEngine(options: ServerOptions): Promise<BenchServer> {
   const [{ createEras }, { createMcpParts }, { envelope }, { eraRouter }, { openStores }] = await Promise.all(
     [
-      built('pipeline-parts'),
-      built('mcp-parts'),
-      built('mcp/envelope'),
+      built('assemble-http'),
+      built('assemble-mcp'),
+      built('mcp/envelope/envelope'),
       built('mcp/era-router'),
       built('stores/index'),
     ],

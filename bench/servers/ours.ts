@@ -11,9 +11,9 @@ import type { BenchServer, ServerOptions } from './options.js';
 const PLENTY = '100000000/60s';
 
 export async function startOurs(options: ServerOptions): Promise<BenchServer> {
-  const [{ startServer }, { createLogger }] = await Promise.all([built('server'), built('observe/logger')]);
+  const [{ openServer }, { createLogger }] = await Promise.all([built('start'), built('observe/logger')]);
   const config = await loadConfig(options);
-  const server = await startServer({
+  const server = await openServer({
     config,
     definitions: definitions(options),
     logger: createLogger('warn'),
@@ -22,7 +22,7 @@ export async function startOurs(options: ServerOptions): Promise<BenchServer> {
 }
 
 export async function loadConfig({ issuer, folder, redisUrl }: ServerOptions) {
-  const { loadConfig } = await built('config');
+  const { loadConfig } = await built('config/index');
   return loadConfig({
     PORT: '0',
     ADMIN_PORT: '0',

@@ -2,9 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig, redacted } from '../../src/server/config/index.js';
+import type { z } from 'zod';
+import { ConfigError, loadConfig } from '../../src/server/config/index.js';
 import { Variables } from '../../src/server/config/schema.js';
-import { toolSettings } from '../../src/settings.js';
+import { describe } from '../../src/server/config/values.js';
+import { settings } from '../../src/settings.js';
 import { mebibytes } from './lint-pods.js';
 import {
   type Container,
@@ -21,9 +23,9 @@ import {
 
 type Environment = Readonly<Record<string, string>>;
 
-const VARIABLES = Object.keys({ ...Variables.shape, ...toolSettings.shape });
-const SECRETS = VARIABLES.filter((name) => redacted({ [name]: '' })[name] !== '');
-const KNOWN = new Set([...VARIABLES, ...SECRETS.map((name) => `${name}_FILE`), 'NODE_OPTIONS']);
+const VARIABLES: Readonly<Record<string, z.ZodType>> = { ...Variables.shape, ...settings.shape };
+const SECRETS = Object.entries(VARIABLES).flatMap(([name, form]) => (describe(form).secret ? [name] : []));
+const KNOWN = new Set([...Object.keys(VARIABLES), ...SECRETS.map((name) => `${name}_FILE`), 'NODE_OPTIONS']);
 /** Something valid, where the real one is a secret that no manifest holds. */
 const SAMPLES: Environment = {
   REDIS_URL_FILE: 'rediss://user:password@redis:6379',
@@ -75,7 +77,7 @@ export function configurationProblems(env: Environment): readonly string[] {
       writeFileSync(join(folder, name), SAMPLES[name] ?? 'x'.repeat(44));
       return [name, join(folder, name)];
     });
-    loadConfig(Object.fromEntries(local) as Environment);
+    loadConfig(Object.fromEntries(local) as Environment, settings);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -1,8 +1,11 @@
 /** This server and an authorization server beside it, as they would be deployed apart. */
+import { about } from '../../src/about.js';
 import { loadConfig } from '../../src/server/config/index.js';
 import type { Definitions } from '../../src/server/index.js';
 import { createLogger } from '../../src/server/observe/logger.js';
-import { startServer } from '../../src/server/start.js';
+import { openServer } from '../../src/server/start.js';
+import { openServices } from '../../src/services.js';
+import { settings } from '../../src/settings.js';
 import { SERVICE_CLIENT, startAuthorizationServer } from '../../test/helpers/authorization-server.js';
 
 export interface DevOauth {
@@ -34,7 +37,7 @@ export async function startDevOauth(options: DevOauthOptions): Promise<DevOauth>
     interactive: true,
   });
   try {
-    const config = loadConfig({
+    const variables = {
       PORT: String(port),
       ADMIN_PORT: '0',
       AUTH: 'jwt',
@@ -42,8 +45,15 @@ export async function startDevOauth(options: DevOauthOptions): Promise<DevOauth>
       REQUIRED_SCOPES: scope, // the others are a step up
       AUDIT_SINKS: auditSink,
       LOG_LEVEL: 'warn',
+    };
+    const config = loadConfig(variables, settings);
+    const server = await openServer({
+      config,
+      about,
+      definitions,
+      openServices,
+      logger: createLogger(config.LOG_LEVEL),
     });
-    const server = await startServer({ config, definitions, logger: createLogger(config.LOG_LEVEL) });
     return {
       url: server.url,
       issuer: authorizationServer.issuer,

@@ -1,5 +1,5 @@
 /** What the configuration amounts to, layer by layer. */
-import { type Config, isLoopback, redacted } from '../../src/server/config/index.js';
+import { type Config, isLoopback } from '../../src/server/config/index.js';
 
 type Name = keyof Config;
 
@@ -114,7 +114,9 @@ export const POSTURE: readonly Line[] = [
   ),
   line('tool settings', ['settings'], (c) =>
     orNone(
-      Object.entries(redacted(c.settings)).map(([name, value]) => `${name}=${String(value)}`),
+      Object.entries(JSON.parse(JSON.stringify(c.settings)) as object).map(
+        ([name, value]) => `${name}=${String(value)}`,
+      ),
       'none',
     ),
   ),

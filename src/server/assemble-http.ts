@@ -5,11 +5,9 @@ import { developmentKey } from './identity/api-key-entry.js';
 import { challenge, resourceMetadata } from './identity/challenge.js';
 import { jwtVerifier } from './identity/jwt.js';
 import type { Verifier } from './identity/verifier.js';
-import type { Catalog } from './mcp/definitions/catalog.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
 import { createKeepAlive } from './mcp/exchange/keep-alive.js';
-import { serverInfo } from './mcp/definitions/server-info.js';
 import type { McpParts } from './assemble-mcp.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
@@ -22,7 +20,7 @@ export const SSE_PATHS = { stream: '/sse', messages: '/messages' } as const;
 const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as const;
 
 /** @throws when the key file cannot be read */
-export async function createIdentity(config: Config, catalog: Catalog, logger: Logger) {
+export async function createIdentity(config: Config, { catalog, serverInfo }: McpParts, logger: Logger) {
   const { AUTH, PUBLIC_URL, REQUIRED_SCOPES } = config;
   const takesTokens = AUTH.includes('jwt');
   const { scopes } = catalog;

@@ -2,15 +2,17 @@
 import type { Config } from './config/index.js';
 import { compileCatalog } from './mcp/definitions/catalog.js';
 import { createHandlers } from './mcp/calls/handlers.js';
-import { capabilitiesOf } from './mcp/definitions/server-info.js';
-import type { Definitions, ToolServices } from './mcp/definitions/tool.js';
+import { introduction } from './mcp/definitions/server-info.js';
+import type { About, Definitions, Services } from './mcp/definitions/tool.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
 
 export interface McpOptions {
   readonly config: Config;
+  readonly about?: About | undefined;
   readonly definitions: Definitions;
-  readonly services: ToolServices;
+  /** None where a clone opens none: its tools then read none. */
+  readonly services?: Services | undefined;
   readonly stores: Stores;
   readonly logger: Logger;
 }
@@ -18,7 +20,14 @@ export interface McpOptions {
 export type McpParts = ReturnType<typeof createMcpParts>;
 
 /** @throws {TypeError} when a definition is wrong */
-export function createMcpParts({ config, definitions, services, stores, logger }: McpOptions) {
+export function createMcpParts({
+  config,
+  about = {},
+  definitions,
+  services = {} as Services,
+  stores,
+  logger,
+}: McpOptions) {
   const { ASK_TIMEOUT_MS, STATE_KEYS } = config;
   const { changes, once } = stores;
   const catalog = compileCatalog(definitions, config.REQUIRED_SCOPES);
@@ -26,7 +35,7 @@ export function createMcpParts({ config, definitions, services, stores, logger }
     catalog,
     changes,
     logger,
-    capabilities: capabilitiesOf(catalog),
+    ...introduction(about, catalog),
     handlers: createHandlers({
       catalog,
       services,

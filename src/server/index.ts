@@ -1,2 +1,4 @@
 /** THE DOOR: all that the clone's own files may import of the server. */
 export * from './mcp/definitions/tool.js';
+export { startServer } from './process.js';
+export { startStdio } from './process-stdio.js';

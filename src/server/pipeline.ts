@@ -45,7 +45,7 @@ export async function createPipeline(options: PipelineOptions) {
   const { config, stores, audit, logger, tracing } = options;
   const mcp = createMcpParts(options);
   const { catalog } = mcp;
-  const identity = await createIdentity(config, catalog, logger);
+  const identity = await createIdentity(config, mcp, logger);
   const { eras, bufferedBytes, close: closeEras } = createEras(config, mcp, stores);
   const { rateLimits } = stores;
   const addressOf = clientAddress(config.TRUSTED_PROXIES);

@@ -8,7 +8,7 @@ import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atPort, type Config } from './config/index.js';
 import { createListener, drain, listen, originOf, silentConnections } from './http/listener.js';
-import type { Definitions } from './mcp/definitions/tool.js';
+import type { About, Definitions, OpenServices } from './mcp/definitions/tool.js';
 import { createMessageTypes } from './http/message-types.js';
 import { adminListener } from './observe/admin.js';
 import { openAudit } from './observe/audit.js';
@@ -17,11 +17,12 @@ import { createMetrics } from './observe/metrics.js';
 import type { Tracing } from './observe/tracing.js';
 import { createPipeline } from './pipeline.js';
 import { openStores, type StoresOptions } from './stores/index.js';
-import { openServices } from '../services.js';
 
 export interface StartOptions {
   readonly config: Config;
+  readonly about?: About | undefined;
   readonly definitions: Definitions;
+  readonly openServices?: OpenServices | undefined;
   readonly logger: Logger;
   /** Only where traces are exported. */
   readonly tracing?: Tracing | undefined;
@@ -39,9 +40,11 @@ export interface RunningServer {
 }
 
 /** @throws when something cannot be opened; what was opened before is closed by the end of the process */
-export async function startServer({
+export async function openServer({
   config: given,
+  about,
   definitions,
+  openServices,
   logger,
   tracing,
 }: StartOptions): Promise<RunningServer> {
@@ -61,7 +64,7 @@ export async function startServer({
       redis: { ...sharedStores(given, given.REDIS_URL, logger), onAnswer: metrics.storeAnswered },
     }),
   });
-  const services = await openServices(given.settings);
+  const services = await openServices?.(given.settings);
 
   const messageTypes = createMessageTypes();
   const { server, stopReload } = await createListener(given, messageTypes, logger);
@@ -71,6 +74,7 @@ export async function startServer({
   const config = atPort(given, port);
   const pipeline = await createPipeline({
     config,
+    about,
     definitions,
     services,
     stores,
@@ -106,7 +110,7 @@ export async function startServer({
       await drain(server, pipeline.drain, silent, config.SHUTDOWN_GRACE_MS);
       pipeline.close();
       await stores.close();
-      await services.close();
+      await services?.close();
       await audit.close();
       admin.close();
       admin.closeAllConnections();

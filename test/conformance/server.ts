@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { loadConfig } from '../../src/server/config/index.js';
 import { createLogger } from '../../src/server/observe/logger.js';
-import { startServer } from '../../src/server/start.js';
+import { openServer } from '../../src/server/start.js';
 import { startAuthorizationServer } from '../helpers/authorization-server.js';
 import { SCOPES } from './fixtures/content.js';
 import { definitions } from './fixtures/index.js';
@@ -33,7 +33,7 @@ export async function startFixtureServer(origin: string, folder: string): Promis
     RATE_LIMIT_AUTH_FAILURES: PLENTY,
     AUDIT_SINKS: `file:${join(folder, 'audit.log')}`,
   });
-  const server = await startServer({ config, definitions, logger: createLogger(config.LOG_LEVEL) });
+  const server = await openServer({ config, definitions, logger: createLogger(config.LOG_LEVEL) });
   if (server.developmentKey === undefined) throw new Error('the server made no development key');
   return {
     url: server.url,

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { loadConfig } from '../../src/server/config/index.js';
 import { defineTool } from '../../src/server/mcp/definitions/tool.js';
 import { createLogger } from '../../src/server/observe/logger.js';
-import { type RunningServer, startServer } from '../../src/server/start.js';
+import { type RunningServer, openServer } from '../../src/server/start.js';
 import { freePort } from '../helpers/free-port.js';
 import { blocks, read, ROOT } from '../helpers/pages.js';
 
@@ -31,7 +31,7 @@ const greet = defineTool({
 let folder: string;
 let servers: RunningServer[];
 const start = async (env: Record<string, string>) => {
-  const server = await startServer({
+  const server = await openServer({
     config: loadConfig({
       PORT: '0',
       ADMIN_PORT: '0',

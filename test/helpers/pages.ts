@@ -120,8 +120,8 @@ function cloneWith(folder: string, code: readonly Block[]): void {
     return !hasOwnTools || !/^src[\\/](samples|tools|resources|prompts)$/.test(path);
   };
   cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: isKept });
-  for (const file of ['package.json', 'jest.config.js', 'test/serial-runner.js'])
-    cpSync(join(ROOT, file), join(folder, file));
+  for (const file of ['package.json', 'jest.config.js', 'test/serial-runner.js', 'test/helpers'])
+    cpSync(join(ROOT, file), join(folder, file), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   const files = new Map(hasOwnTools ? Object.entries(EMPTY_LISTS) : []);
   for (const { path, text } of code) files.set(path, text);

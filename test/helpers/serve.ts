@@ -6,7 +6,9 @@ import { pino } from 'pino';
 import { loadConfig } from '../../src/server/config/index.js';
 import { newApiKey } from '../../src/server/identity/api-key-format.js';
 import type { Definitions } from '../../src/server/mcp/definitions/tool.js';
-import { startServer } from '../../src/server/start.js';
+import { openServer } from '../../src/server/start.js';
+import { openServices } from '../../src/services.js';
+import { settings } from '../../src/settings.js';
 
 export type AuditLine = Readonly<Record<string, unknown>>;
 
@@ -31,7 +33,7 @@ export async function serve(
   const { id, key, hash } = newApiKey('dev');
   const entry = { id, name: 'test', scopes, createdAt: new Date().toISOString(), secrets: [{ hash }] };
   await writeFile(keysFile, JSON.stringify({ version: 1, keys: [entry] }), { mode: 0o600 });
-  const config = loadConfig({
+  const variables = {
     PORT: '0',
     ADMIN_PORT: '0',
     API_KEYS_FILE: keysFile,
@@ -39,8 +41,13 @@ export async function serve(
     SHUTDOWN_GRACE_MS: '5000',
     TOOL_TIMEOUT_MS: '5000',
     ...env,
+  };
+  const server = await openServer({
+    config: loadConfig(variables, settings),
+    definitions,
+    openServices,
+    logger: pino({ level: 'silent' }),
   });
-  const server = await startServer({ config, definitions, logger: pino({ level: 'silent' }) });
   const audited = async () => {
     const lines = (await readFile(auditFile, 'utf8')).split('\n').slice(0, -1); // the last one is empty, or torn
     return lines.map((line) => JSON.parse(line) as AuditLine);

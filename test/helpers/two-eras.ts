@@ -1,6 +1,11 @@
 /** One call made by hand in each protocol era, and what differs between the two answers. */
-import { serverInfo } from '../../src/server/mcp/definitions/server-info.js';
+import { readFileSync } from 'node:fs';
 import { messages } from './raw-messages.js';
+
+const PACKAGE = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  name: string;
+  version: string;
+};
 
 type Json = Readonly<Record<string, unknown>>;
 interface Message {
@@ -218,7 +223,7 @@ export const inEveryResult = (cases: readonly string[]): readonly Permitted[] =>
     cases,
     at: 'answer.result._meta',
     in2025: undefined,
-    in2026: { [`${META}/serverInfo`]: serverInfo },
+    in2026: { [`${META}/serverInfo`]: { name: PACKAGE.name, version: PACKAGE.version } },
     why: '2026-07-28: without `initialize` each answer names its server',
   },
 ];

@@ -12,6 +12,7 @@ import {
 } from '../../src/server/mcp/definitions/tool.js';
 import { prompts } from '../../src/prompts/index.js';
 import { resources } from '../../src/resources/index.js';
+import { settings } from '../../src/settings.js';
 import { tools } from '../../src/tools/index.js';
 import { documentFolder, recordedContext, Unanswered } from './context.js';
 
@@ -207,7 +208,7 @@ test('the read-only tools and the destructive one say so to clients, and name th
 });
 
 test('a misspelt FILES_ROOT stops the start', () => {
-  const { problems } = readConfig({ FILE_ROOT: 'none' });
+  const { problems } = readConfig({ FILE_ROOT: 'none' }, settings);
 
   expect(problems).toEqual([{ variable: 'FILE_ROOT', message: expect.stringContaining('FILES_ROOT') }]);
 });

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { expect, test } from '@jest/globals';
-import { configurationPage, envExample } from '../../scripts/config-docs.js';
+import { configurationPage, envExample, SECTIONS } from '../../scripts/config-docs.js';
 import { readConfig } from '../../src/server/config/index.js';
-import { SECTIONS, Variables } from '../../src/server/config/schema.js';
+import { Variables } from '../../src/server/config/schema.js';
+import { settings } from '../../src/settings.js';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -22,6 +23,6 @@ test('every variable is in a section, and every one is explained', () => {
 });
 
 test('.env.example changes nothing when every line of it is taken', () => {
-  const { problems } = readConfig(parseEnv(envExample().replaceAll(/^#(?=[A-Z_]+=)/gm, '')));
+  const { problems } = readConfig(parseEnv(envExample().replaceAll(/^#(?=[A-Z_]+=)/gm, '')), settings);
   expect(problems.filter(({ variable }) => !variable.startsWith('JWT_'))).toEqual([]);
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/server/config/index.js';
 import { createLogger } from '../../src/server/observe/logger.js';
-import { startServer } from '../../src/server/start.js';
+import { openServer } from '../../src/server/start.js';
 import { freePort } from '../helpers/free-port.js';
 
 let folder: string;
@@ -19,7 +19,7 @@ afterEach(() => rm(folder, { recursive: true }));
 function start(env: Readonly<Record<string, string>>) {
   const config = loadConfig({ ADMIN_PORT: '0', AUDIT_SINKS: `file:${join(folder, 'audit.log')}`, ...env });
   const definitions = { tools: [], resources: [], prompts: [] };
-  return startServer({ config, definitions, logger: createLogger('silent') });
+  return openServer({ config, definitions, logger: createLogger('silent') });
 }
 
 test('a connection that never sent a request does not keep the server from closing', async () => {

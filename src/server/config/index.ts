@@ -1,15 +1,14 @@
 /**
  * The configuration, read once and only here. Whatever is contradictory or unsafe stops the start, all of it at once:
- * `config-schema.ts` has the variables, `config-rules.ts` what they mean to each other.
+ * `schema.ts` has the variables, `rules.ts` what they mean to each other.
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { misspelled, type Problem, readTexts } from './environment.js';
 import { readTracing } from './tracing.js';
 import { brokenRules, defaultHosts, defaultPublicUrl } from './rules.js';
-import { type Config, type Parsed, type Settings, Variables } from './schema.js';
+import { type Config, type Parsed, Variables } from './schema.js';
 import { describe } from './values.js';
-import { toolSettings } from '../../settings.js';
 
 export { isLoopback } from './network.js';
 export type { Problem } from './environment.js';
@@ -23,27 +22,39 @@ export class ConfigError extends Error {
   }
 }
 
-const FORMS = { ...Variables.shape, ...toolSettings.shape };
-const NAMES = Object.keys(FORMS) as (keyof typeof FORMS)[];
-const SECRETS: ReadonlySet<string> = new Set(NAMES.filter((name) => describe(FORMS[name]).secret));
-const KNOWN = new Set([...NAMES, ...[...SECRETS].map((name) => `${name}_FILE`)]);
+type Forms = Readonly<Record<string, z.ZodType>>;
 
-/** @throws {ConfigError} naming every variable at fault and the fix. */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  const { config, problems } = readConfig(env);
+const SECRETS = secretsOf(Variables.shape);
+const NO_SETTINGS = z.object({});
+
+function secretsOf(forms: Forms): ReadonlySet<string> {
+  return new Set(Object.keys(forms).filter((name) => describe(forms[name] as z.ZodType).secret));
+}
+
+/**
+ * @param settings environment variables of the clone's own
+ * @throws {ConfigError} naming every variable at fault and the fix
+ */
+export function loadConfig(env: NodeJS.ProcessEnv, settings?: z.ZodObject): Config {
+  const { config, problems } = readConfig(env, settings);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
 
 /** For the doctor, which shows the rest beside what is wrong: an invalid variable has its default here. */
-export function readConfig(env: NodeJS.ProcessEnv): { config: Config; problems: readonly Problem[] } {
-  const { texts, problems: unread } = readTexts(env, NAMES, SECRETS);
+export function readConfig(
+  env: NodeJS.ProcessEnv,
+  settingsForm: z.ZodObject = NO_SETTINGS,
+): { config: Config; problems: readonly Problem[] } {
+  const forms: Forms = { ...Variables.shape, ...settingsForm.shape };
+  const [names, secrets] = [Object.keys(forms), secretsOf(forms)];
+  const { texts, problems: unread } = readTexts(env, names, secrets);
   const ours = parseAll(Variables, texts);
-  const settings = parseAll(toolSettings, texts);
+  const settings = parseAll(settingsForm, texts);
   const { tracing, problems: untraceable } = readTracing(env);
   const config = complete({
     ...(ours.values as Parsed),
-    settings: unprintable(settings.values as Settings),
+    settings: unprintable(settings.values as Config['settings'], secrets),
     tracing,
   });
 
@@ -51,7 +62,7 @@ export function readConfig(env: NodeJS.ProcessEnv): { config: Config; problems: 
   const isInvalid = (name: string) => invalid.has(name) || invalid.has(`${name}_FILE`);
   const broken = brokenRules(config, (name) => texts[name] !== undefined, isInvalid);
   const problems = [
-    ...misspelled(env, KNOWN),
+    ...misspelled(env, new Set([...names, ...[...secrets].map((name) => `${name}_FILE`)])),
     ...unread,
     ...ours.problems,
     ...settings.problems,
@@ -77,12 +88,13 @@ function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string
 
 function complete(given: Parsed & Pick<Config, 'settings' | 'tracing'>): Config {
   const withUrl = { ...given, PUBLIC_URL: given.PUBLIC_URL ?? defaultPublicUrl(given) };
-  return unprintable({
+  const config = {
     ...withUrl,
     ALLOWED_HOSTS: given.ALLOWED_HOSTS ?? defaultHosts(withUrl),
     JWT_AUDIENCE: given.JWT_AUDIENCE ?? [withUrl.PUBLIC_URL.href],
     SHUTDOWN_DELAY_MS: given.SHUTDOWN_DELAY_MS ?? (given.NODE_ENV === 'production' ? 5000 : 0),
-  });
+  };
+  return unprintable(config, SECRETS);
 }
 
 /** The configuration once `PORT=0` has become a real port: what was derived from the port follows it. */
@@ -98,14 +110,9 @@ export function atPort(config: Config, port: number): Config {
   });
 }
 
-/** What may be shown of the configuration, or of the tools' settings. */
-export function redacted(values: object): Record<string, unknown> {
-  const show = ([name, value]: [string, unknown]) => [name, SECRETS.has(name) ? '[redacted]' : value];
-  return Object.fromEntries(Object.entries(values).map(show));
-}
-
-/** Secrets stay out of JSON and `inspect`, should someone log the configuration. */
-function unprintable<T extends object>(values: T): T {
-  const shown = { value: () => redacted(values) };
+/** Secrets stay out of JSON and `inspect`, should someone log the configuration or the settings. */
+function unprintable<T extends object>(values: T, secrets: ReadonlySet<string>): T {
+  const show = ([name, value]: [string, unknown]) => [name, secrets.has(name) ? '[redacted]' : value];
+  const shown = { value: () => Object.fromEntries(Object.entries(values).map(show)) as object };
   return Object.defineProperties(values, { toJSON: shown, [inspect.custom]: shown });
 }

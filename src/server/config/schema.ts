@@ -1,7 +1,7 @@
 /** Every environment variable of the template: form, default and meaning, in the order of `.env.example`. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { toolSettings } from '../../settings.js';
+import type { Settings } from '../mcp/definitions/tool.js';
 import * as network from './network.js';
 import * as value from './values.js';
 
@@ -184,7 +184,6 @@ export const SECTIONS: Readonly<Record<string, Readonly<Record<string, z.ZodType
   Limits: limits,
   'State and replicas': state,
   'Audit, log and shutdown': operation,
-  'Tools: your own': toolSettings.shape,
 };
 
 export const Variables = z.object({
@@ -197,7 +196,6 @@ export const Variables = z.object({
 });
 
 export type Parsed = Readonly<z.output<typeof Variables>>;
-export type Settings = z.output<typeof toolSettings>;
 type Derived = 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'JWT_AUDIENCE' | 'SHUTDOWN_DELAY_MS';
 
 /** The configuration: keys are the variables' own names; `settings` are the tools' own. */

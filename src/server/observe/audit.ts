@@ -6,14 +6,14 @@ import { auditLine } from './audit-line.js';
 import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
 import type { AuditSink } from './audit-sinks.js';
 import { createTrail, sessionDigests } from './audit-trail.js';
-import { LineWriter } from './line-writer.js';
+import { LineWriter, type LineWriterOptions } from './line-writer.js';
 import type { Metrics } from './metrics.js';
 
 /** How long a tool waits for its record in `strict` mode, and a shutdown for the last ones. */
 const WRITE_DEADLINE_MS = 1000;
 const FLUSH_DEADLINE_MS = 5000;
 
-export interface AuditOptions {
+export interface AuditOptions extends LineWriterOptions {
   /** Each takes every record; one that works is enough. */
   readonly sinks: readonly AuditSink[];
   /** `strict`: a tool waits until its record is written. `batch`: records are written behind. */
@@ -22,8 +22,6 @@ export interface AuditOptions {
   readonly hmacKey: Buffer;
   /** Default: the host's name, which in Kubernetes is the pod's. */
   readonly replica?: string;
-  /** Tells the operational log that a sink fails, drops records, or has recovered. */
-  readonly onProblem?: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten' | 'request'>;
 }
 

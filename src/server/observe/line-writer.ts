@@ -1,5 +1,5 @@
-import type { AuditOptions } from './audit.js';
 import { type AuditSink, openOutput, type Output } from './audit-sinks.js';
+import type { Metrics } from './metrics.js';
 
 /** Beyond it lines are dropped: memory stays bounded however long an output is away. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
@@ -15,6 +15,12 @@ export interface Line {
   readonly bytes: number;
   /** Called once the line is with the operating system. */
   readonly written?: (() => void) | undefined;
+}
+
+export interface LineWriterOptions {
+  /** Tells the operational log that a sink fails, drops records, or has recovered. */
+  readonly onProblem?: (message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten'>;
 }
 
 /** Writes lines in groups: one write for all that came in a turn of the event loop, or during the write before. */
@@ -36,7 +42,7 @@ export class LineWriter {
 
   constructor(
     private readonly sink: AuditSink,
-    private readonly options: Pick<AuditOptions, 'onProblem' | 'metrics'>,
+    private readonly options: LineWriterOptions,
   ) {
     this.#schedule(); // opens at once: a wrong path shows at start-up, not with the first request
   }

@@ -1,9 +1,10 @@
 import { type Call, Cancellation } from '../../../src/server/mcp/calls/call.js';
 import { compileCatalog } from '../../../src/server/mcp/definitions/catalog.js';
-import { createHandlers, type HandlerOptions } from '../../../src/server/mcp/calls/handlers.js';
+import { createHandlers } from '../../../src/server/mcp/calls/handlers.js';
+import type { ListOptions } from '../../../src/server/mcp/definitions/lists.js';
 import type { Definitions } from '../../../src/server/mcp/definitions/tool.js';
 
-export type Change = Partial<HandlerOptions> & { readonly requiredScopes?: readonly string[] };
+export type Change = Partial<ListOptions> & { readonly requiredScopes?: readonly string[] };
 
 export function startHandlers(definitions: Partial<Definitions>, { requiredScopes, ...change }: Change = {}) {
   const logged: object[] = [];

@@ -15,10 +15,9 @@ import type { AuditRecord } from '../../../src/server/observe/audit-record.js';
 import type { Logger } from '../../../src/server/observe/logger.js';
 import { createMessageTypes } from '../../../src/server/http/message-types.js';
 import { createPipeline } from '../../../src/server/pipeline.js';
-import { startServer } from '../../../src/server/start.js';
+import { openServer } from '../../../src/server/start.js';
 import { openStores } from '../../../src/server/stores/index.js';
 import type { Stores } from '../../../src/server/stores/types.js';
-import { openServices } from '../../../src/services.js';
 
 export const ALLOWED_ORIGIN = 'https://console.example';
 
@@ -106,7 +105,7 @@ export async function served<T>(
   const ran: string[] = [];
   const events = new EventEmitter();
   const options = { config, logger, definitions: definitionsInto(ran, events) };
-  const server = stores ? await startOnStores(options, stores) : await startServer(options);
+  const server = stores ? await startOnStores(options, stores) : await openServer(options);
   const port = Number(server.url.port);
   let result: T;
   try {
@@ -123,9 +122,9 @@ function parseLines(text: string): readonly AuditRecord[] {
   return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as AuditRecord]));
 }
 
-/** As `startServer` does it, with other stores. */
+/** As `openServer` does it, with other stores. */
 async function startOnStores(
-  { config: given, ...options }: Parameters<typeof startServer>[0],
+  { config: given, ...options }: Parameters<typeof openServer>[0],
   change: (stores: Stores) => Stores,
 ) {
   const stores = await openStores({ sessionIdleMs: given.SESSION_IDLE_MS });
@@ -134,11 +133,9 @@ async function startOnStores(
   const server = http.createServer({ requireHostHeader: false, ...messageTypes }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const config = atPort(given, (server.address() as AddressInfo).port);
-  const services = await openServices(given.settings);
   const pipeline = await createPipeline({
     ...options,
     config,
-    services,
     audit,
     stores: change(stores),
     messageTypes,

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { loadConfig } from '../../../src/server/config/index.js';
 import { type Definitions, defineTool } from '../../../src/server/mcp/definitions/tool.js';
 import type { Logger } from '../../../src/server/observe/logger.js';
-import { type RunningServer, startServer } from '../../../src/server/start.js';
+import { type RunningServer, openServer } from '../../../src/server/start.js';
 
 export interface Started extends RunningServer {
   readonly folder: string;
@@ -27,7 +27,7 @@ export async function start(env: Readonly<Record<string, string>> = {}): Promise
   const logged: string[] = [];
   const log = (_fields: object, message: string) => void logged.push(message);
   const logger: Logger = { debug: log, info: log, warn: log, error: log, fatal: log };
-  const server = await startServer({ config: loadConfig(given), definitions: definitions(events), logger });
+  const server = await openServer({ config: loadConfig(given), definitions: definitions(events), logger });
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= server.close());
   opened.push(async () => {

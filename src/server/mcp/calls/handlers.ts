@@ -1,20 +1,15 @@
 /** What each MCP method answers, in terms that both eras share. An era only translates in and out. */
 import { type Call, INVALID_PARAMS, type Params, RpcError } from './call.js';
 import { callTool } from './call-tool.js';
-import type { Catalog } from '../definitions/catalog.js';
-import { complete, createLists } from '../definitions/lists.js';
-import { capped, runDefinition, type RunOptions } from './run-definition.js';
+import { complete, createLists, type ListOptions } from '../definitions/lists.js';
+import { capped, runDefinition } from './run-definition.js';
 import { type Guarded, mayCall } from '../definitions/scopes.js';
-
-export interface HandlerOptions extends RunOptions {
-  readonly catalog: Catalog;
-}
 
 export type Handlers = ReturnType<typeof createHandlers>;
 export type SharedMethod = keyof Handlers;
 
 /** The methods that both eras answer alike; the key is the MCP method name. */
-export function createHandlers(options: HandlerOptions) {
+export function createHandlers(options: ListOptions) {
   const { catalog } = options;
   return {
     ...createLists(options),

@@ -14,13 +14,13 @@ import {
   MissingCapability,
   type ToolContext,
   ToolError,
-  type ToolServices,
-  type ToolSettings,
+  type Services,
+  type Settings,
 } from '../definitions/tool.js';
 
 export interface RunOptions {
-  readonly settings: ToolSettings;
-  readonly services: ToolServices;
+  readonly settings: Settings;
+  readonly services: Services;
   readonly publish: (change: Change) => void;
   readonly logger: Logger;
   /** How long a handler may run, not counting the time an `ask` waits. */

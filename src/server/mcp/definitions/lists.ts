@@ -1,13 +1,17 @@
 /** The list methods, one page each of what the caller may see, and `completion/complete`. */
 import type { Caller } from '../../identity/caller.js';
 import { type Call, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
-import type { HandlerOptions } from '../calls/handlers.js';
-import { runDefinition } from '../calls/run-definition.js';
+import { runDefinition, type RunOptions } from '../calls/run-definition.js';
+import type { Catalog } from './catalog.js';
 import { type Guarded, mayCall, mayList } from './scopes.js';
+
+export interface ListOptions extends RunOptions {
+  readonly catalog: Catalog;
+}
 
 type Listed = Guarded & { readonly entry: object };
 
-export function createLists(options: HandlerOptions) {
+export function createLists(options: ListOptions) {
   const { catalog } = options;
   const templates = catalog.resources.filter(({ template }) => template.isTemplate);
   const fixed = catalog.resources.filter(({ template }) => !template.isTemplate);
@@ -49,7 +53,7 @@ function refuseCursor(params: Params): void {
 const MAX_VALUES = 100; // MCP, completion, response
 
 /** Candidate values for prompt arguments and template variables. */
-export async function complete(params: Params, call: Call, options: HandlerOptions) {
+export async function complete(params: Params, call: Call, options: ListOptions) {
   const { name, value } = params['argument'] as { name: string; value: string };
   const { guarded, completer } = findCompleter(params['ref'] as Reference, name, options);
   if (!completer || !mayCall(call.caller, guarded))
@@ -65,7 +69,7 @@ type Reference =
   | { readonly type: 'ref/prompt'; readonly name: string }
   | { readonly type: 'ref/resource'; readonly uri: string };
 
-function findCompleter(ref: Reference, argument: string, { catalog }: HandlerOptions) {
+function findCompleter(ref: Reference, argument: string, { catalog }: ListOptions) {
   if (ref.type === 'ref/prompt') {
     const guarded = catalog.prompts.get(ref.name);
     if (!guarded) throw new RpcError(INVALID_PARAMS, 'Unknown prompt');

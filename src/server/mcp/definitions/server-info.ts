@@ -1,19 +1,35 @@
 /** How this server introduces itself in both eras. */
 import { readFileSync } from 'node:fs';
 import type { Catalog } from './catalog.js';
+import type { About } from './tool.js';
 
 const manifest = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as {
   name: string;
   version: string;
 };
 
-export const serverInfo = { name: manifest.name, version: manifest.version } as const;
-
 /** MCP `ServerCapabilities`. */
 export type Capabilities = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** What `initialize` and `server/discover` answer. */
+export interface Introduction {
+  /** MCP `Implementation`. */
+  readonly serverInfo: Omit<About, 'instructions'> & { readonly name: string; readonly version: string };
+  readonly capabilities: Capabilities;
+  readonly instructions?: string;
+}
+
+/** By both eras. */
+export function introduction({ instructions, ...about }: About, catalog: Catalog): Introduction {
+  return {
+    serverInfo: { name: manifest.name, version: manifest.version, ...about },
+    capabilities: capabilitiesOf(catalog),
+    ...(instructions !== undefined && { instructions }),
+  };
+}
+
 /** What is not offered is not advertised (MCP, lifecycle, capability negotiation). */
-export function capabilitiesOf({ prompts, resources }: Catalog): Capabilities {
+function capabilitiesOf({ prompts, resources }: Catalog): Capabilities {
   return {
     tools: { listChanged: true },
     ...(resources.length > 0 && { resources: { listChanged: true, subscribe: true } }),

@@ -11,10 +11,10 @@ export type * from './content.js';
 
 /** The cloner's settings; `tools/settings.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
-export interface ToolSettings {}
+export interface Settings {}
 /** The cloner's connections; `tools/services.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
-export interface ToolServices {}
+export interface Services {}
 
 /** RFC 5424 severities, least severe first, as MCP names them. */
 export const LOG_LEVELS = [
@@ -32,8 +32,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** All that a tool, resource or prompt sees of the call it answers. */
 export interface ToolContext {
   readonly caller: Caller;
-  readonly settings: ToolSettings;
-  readonly services: ToolServices;
+  readonly settings: Settings;
+  readonly services: Services;
   readonly requestId: string;
   /** Aborts when the call is cancelled, times out, or (2026 era) its client hangs up. */
   readonly signal: AbortSignal;
@@ -160,6 +160,35 @@ export interface Definitions {
   readonly tools: readonly ToolDefinition[];
   readonly resources: readonly ResourceDefinition[];
   readonly prompts: readonly PromptDefinition[];
+}
+
+/** How a server introduces itself (MCP `Implementation`, and the instructions for the model). */
+export interface About {
+  readonly title?: string;
+  readonly description?: string;
+  readonly websiteUrl?: string;
+  readonly icons?: readonly Icon[];
+  /** Hints for the model on how to use the server as a whole. */
+  readonly instructions?: string;
+}
+
+/** An image that clients may show (MCP `Icon`): an https or `data:` URI. */
+export interface Icon {
+  readonly src: string;
+  readonly mimeType?: string;
+  readonly sizes?: readonly string[];
+  readonly theme?: 'light' | 'dark';
+}
+
+/** Opens the clone's connections at start. @throws when one cannot be opened: the server then does not start */
+export type OpenServices = (settings: Settings) => Promise<Services & { close(): Promise<void> }>;
+
+/** All that a clone hands to the server. */
+export interface ServerDefinition extends Definitions {
+  readonly about?: About;
+  /** Environment variables of the clone's own. */
+  readonly settings?: z.ZodObject;
+  readonly openServices?: OpenServices;
 }
 
 /** Types a tool's input and output from its schemas. */

@@ -5,7 +5,7 @@ import * as sdk from '@modelcontextprotocol/sdk/types.js';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { type Cancellation, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
-import { type Capabilities, serverInfo } from '../definitions/server-info.js';
+import type { Introduction } from '../definitions/server-info.js';
 import type { AskRequest } from '../definitions/tool.js';
 
 /** Answers with the result, or throws an {@link RpcError}. */
@@ -28,11 +28,13 @@ const REQUESTS = {
   'logging/setLevel': sdk.SetLevelRequestSchema,
 } as const;
 
-export function createEngine(capabilities: Capabilities) {
+export function createEngine({ serverInfo, capabilities, instructions }: Introduction) {
+  const implementation = serverInfo as sdk.Implementation; // whose lists are not readonly
   // A Server would otherwise make an Ajv of its own: most of what a fresh one costs.
   const options = {
     capabilities: capabilities as sdk.ServerCapabilities,
     jsonSchemaValidator: new AjvJsonSchemaValidator(),
+    ...(instructions !== undefined && { instructions }),
   };
   return {
     /**
@@ -40,7 +42,7 @@ export function createEngine(capabilities: Capabilities) {
      * `-32601` for the rest. `undefined` once it is cancelled: such a cancelled request gets no answer.
      */
     answer: (request: JsonRpcMessage, handle: Handle | undefined, cancellation: Cancellation) => {
-      const server = new Server(serverInfo, options);
+      const server = new Server(implementation, options);
       // The built-in handlers would answer malformed parameters with zod's own words and -32603.
       const own = hasValidParams(request) ? handle : refuseParams;
       if (own) {

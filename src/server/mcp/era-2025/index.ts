@@ -39,7 +39,7 @@ export function createEra2025(options: Era2025Options): Era {
   const streams = createGetStreams({ ...options, live, onError });
   const sse = createSse({ ...options, live, streams, onError });
   const methods = createMethods(options);
-  const engine = createEngine(options.capabilities);
+  const engine = createEngine(options);
   const lists = createPreparedLists();
   const context: Context = { ...options, live, streams, sse, methods, engine, lists, onError };
 

@@ -4,7 +4,7 @@ import type { SessionRecord, SessionStore } from '../../stores/types.js';
 import { type Call, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers } from '../calls/handlers.js';
-import { type Capabilities, isOffered } from '../definitions/server-info.js';
+import { type Introduction, isOffered } from '../definitions/server-info.js';
 import type { LiveSession } from './live-sessions.js';
 
 /** Whose request it is. */
@@ -15,9 +15,8 @@ export interface Within {
 
 export type Method = (params: Params, call: Call, within: Within) => unknown;
 
-export interface MethodsOptions {
+export interface MethodsOptions extends Introduction {
   readonly handlers: Handlers;
-  readonly capabilities: Capabilities;
   readonly catalog: Pick<Catalog, 'findResource'>;
   readonly sessions: SessionStore;
 }

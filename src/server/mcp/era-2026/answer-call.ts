@@ -11,7 +11,7 @@ import { isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { runAsking } from './asks.js';
 import type { Engine, EngineAnswer, Handle } from './engine.js';
-import type { Era2026Options } from './index.js';
+import type { Era2026Options } from './options.js';
 import type { RequestStates } from './request-state.js';
 
 export interface AnswerCallOptions extends Era2026Options {

@@ -4,6 +4,7 @@
  */
 import {
   createRequestStateCodec,
+  type Implementation,
   isSpecType,
   type JSONRPCMessage,
   type JSONRPCRequest,
@@ -16,7 +17,7 @@ import {
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import type { Cancellation, Params, Result } from '../calls/call.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
-import { type Capabilities, serverInfo } from '../definitions/server-info.js';
+import type { Introduction } from '../definitions/server-info.js';
 import type { AskRequest } from '../definitions/tool.js';
 /**
  * How long clients may keep an answer, and for whom (MCP 2026-07-28, caching).
@@ -54,13 +55,17 @@ export interface EngineAnswer {
 
 export type Engine = ReturnType<typeof createEngine>;
 
-export function createEngine(capabilities: Capabilities, versions: readonly string[]) {
+export function createEngine(
+  { serverInfo, capabilities, instructions }: Introduction,
+  versions: readonly string[],
+) {
   preloadSchemas(); // else the first request would pay for it
   const options = {
     capabilities: capabilities as ServerCapabilities,
     supportedProtocolVersions: [...versions],
     jsonSchemaValidator: new AjvJsonSchemaValidator(), // one for all: its own would cost each `Server` an Ajv
     cacheHints: CACHE_HINTS,
+    ...(instructions !== undefined && { instructions }),
   };
 
   return {
@@ -68,7 +73,7 @@ export function createEngine(capabilities: Capabilities, versions: readonly stri
      * Answers one request; `undefined` when it was cancelled first. The server is never closed: it holds nothing, is
      * used once, and to close it would make errors that nobody sees.
      */
-    answer: (request: EngineRequest) => exchange(new Server(serverInfo, options), request),
+    answer: (request: EngineRequest) => exchange(new Server(serverInfo as Implementation, options), request),
   };
 }
 

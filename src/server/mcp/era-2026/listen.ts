@@ -7,9 +7,8 @@ import { INVALID_PARAMS } from '../calls/call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import { changeNotification } from '../calls/notifications.js';
 import { mayCall } from '../definitions/scopes.js';
-import { serverInfo } from '../definitions/server-info.js';
 import { isSubscriptionFilter, type SubscriptionFilter } from './engine.js';
-import type { Era2026Options } from './index.js';
+import type { Era2026Options } from './options.js';
 
 /** One stream's URIs are looked up at its start and at each change. */
 const MAX_URIS = 1_000;
@@ -34,7 +33,7 @@ export function createListeners(options: Era2026Options) {
       const { audit, isStillAllowed } = req;
       const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
       writer.onClose(giveBack);
-      const finish = follow(options.changes, writer, id, filter, () => streams.delete(writer));
+      const finish = follow(options, writer, id, filter, () => streams.delete(writer));
       if (writer.closed) return;
       streams.set(writer, finish);
       if (draining || Object.keys(filter).length === 0) finish();
@@ -50,7 +49,7 @@ export function createListeners(options: Era2026Options) {
 
 /** Sends the changes that pass the filter, the acknowledgment first. Returns how to end the stream cleanly. */
 function follow(
-  changes: Era2026Options['changes'],
+  { changes, serverInfo }: Era2026Options,
   writer: ResponseWriter,
   id: string | number,
   notifications: SubscriptionFilter,

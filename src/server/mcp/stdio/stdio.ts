@@ -3,7 +3,7 @@
  * 2026-07-28, and turns our `input_required` results into requests for clients of the former.
  */
 import { randomUUID } from 'node:crypto';
-import { Server, type ServerContext } from '@modelcontextprotocol/server';
+import { type Implementation, Server, type ServerContext } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import type { Caller } from '../../identity/caller.js';
@@ -16,7 +16,7 @@ import { type Call, Cancellation, internalError, type Params, type Result, RpcEr
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
 import { changeNotification, progressTo } from '../calls/notifications.js';
-import { type Capabilities, isOffered, serverInfo } from '../definitions/server-info.js';
+import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { runAsking } from '../era-2026/asks.js';
 import {
@@ -25,10 +25,9 @@ import {
   type RequestStates,
 } from '../era-2026/request-state.js';
 
-export interface StdioOptions {
+export interface StdioOptions extends Introduction {
   readonly handlers: Handlers;
   readonly catalog: Catalog;
-  readonly capabilities: Capabilities;
   readonly changes: Bus<Change>;
   readonly requestState: RequestStateOptions;
   /** How long a 2025 client has for an answer, in milliseconds. */
@@ -46,7 +45,8 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
   const running = new Set<Promise<Result>>();
   const connection = serveStdio(
     ({ era }) => {
-      const server = new Server(serverInfo, {
+      const server = new Server(options.serverInfo as Implementation, {
+        ...(options.instructions !== undefined && { instructions: options.instructions }),
         capabilities: options.capabilities,
         jsonSchemaValidator,
         inputRequired: { roundTimeoutMs: options.askTimeoutMs },

@@ -16,20 +16,22 @@ const initialize = (name: string): JsonRpcMessage => ({
   },
 });
 
+const serverInfo = { name: 'here', version: '1.2.3', title: 'Here' };
+
 describe('an engine', () => {
   test('introduces the server with the capabilities it was given', async () => {
-    const engine = createEngine({ tools: { listChanged: true } });
+    const engine = createEngine({ serverInfo, capabilities: { tools: { listChanged: true } } });
     const answer = await engine.answer(initialize('a'), undefined, never);
 
     expect(answer?.result).toMatchObject({
       protocolVersion: '2025-11-25',
       capabilities: { tools: { listChanged: true } },
-      serverInfo: { name: expect.any(String), version: expect.any(String) },
+      serverInfo,
     });
   });
 
   test('answers many requests of the same id at once, each by its own handler', async () => {
-    const engine = createEngine({ tools: {} });
+    const engine = createEngine({ serverInfo, capabilities: { tools: {} } });
     const request = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, n) => engine.answer(request, async () => ({ tools: [], n }), never)),
@@ -39,7 +41,7 @@ describe('an engine', () => {
   });
 
   test('gives a cancelled request no answer, whatever its handler still does', async () => {
-    const engine = createEngine({ tools: {} });
+    const engine = createEngine({ serverInfo, capabilities: { tools: {} } });
     const cancel = new Cancellation();
     const request = { jsonrpc: '2.0', id: 1, method: 'tools/list' } as const;
     const answer = engine.answer(request, () => new Promise(() => {}), cancel);

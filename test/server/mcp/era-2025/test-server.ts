@@ -155,6 +155,7 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
     events,
     places: memoryPlaces(),
     sseMessagesPath: '/messages',
+    serverInfo: { name: 'test', version: '1' },
     capabilities: {
       tools: { listChanged: true },
       resources: { subscribe: true },

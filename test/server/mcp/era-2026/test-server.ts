@@ -1,5 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { createEra2026, type Era2026Options } from '../../../../src/server/mcp/era-2026/index.js';
+import { createEra2026 } from '../../../../src/server/mcp/era-2026/index.js';
+import type { Era2026Options } from '../../../../src/server/mcp/era-2026/options.js';
 import { createKeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
 import type { Definitions } from '../../../../src/server/mcp/definitions/tool.js';
 import type { Change } from '../../../../src/server/stores/types.js';
@@ -23,6 +24,7 @@ export async function startTestServer(
     handlers,
     catalog,
     changes,
+    serverInfo: { name: 'test', version: '1' },
     capabilities: {
       tools: { listChanged: true },
       prompts: { listChanged: true },

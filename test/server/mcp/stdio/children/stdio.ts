@@ -2,7 +2,7 @@
 import { compileCatalog } from '../../../../../src/server/mcp/definitions/catalog.js';
 import { serveOverStdio } from '../../../../../src/server/mcp/stdio/stdio.js';
 import { createHandlers } from '../../../../../src/server/mcp/calls/handlers.js';
-import { capabilitiesOf } from '../../../../../src/server/mcp/definitions/server-info.js';
+import { introduction } from '../../../../../src/server/mcp/definitions/server-info.js';
 import { defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
 import { openAudit } from '../../../../../src/server/observe/audit.js';
 import { createLogger } from '../../../../../src/server/observe/logger.js';
@@ -49,7 +49,7 @@ serveOverStdio({
     timeoutMs: 5_000,
     maxResultBytes: 100_000,
   }),
-  capabilities: capabilitiesOf(catalog),
+  ...introduction({}, catalog),
   requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, once: memoryOnce() },
   askTimeoutMs: 5_000,
   caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },

@@ -1,0 +1,60 @@
+/** The process over stdio: whoever starts it is the caller, and nothing but the protocol is on stdout. */
+import { createMcpParts } from './assemble-mcp.js';
+import { takeNoArguments } from './command-line.js';
+import { ConfigError, loadConfig } from './config/index.js';
+import type { ServerDefinition } from './mcp/definitions/tool.js';
+import { serveOverStdio } from './mcp/stdio/stdio.js';
+import { openAudit } from './observe/audit.js';
+import { createLogger } from './observe/logger.js';
+import { openStores } from './stores/index.js';
+
+const USAGE = `Usage: npm run -s stdio, or node dist/stdio.js after npm run build
+
+Serves MCP on stdin and stdout until stdin ends, for a client that starts it. Everything is set by environment
+variables: docs/configuration.md. Logs and what the audit would write to stdout go to stderr.
+
+Exit code: 0 when stdin ended or after a signal, 78 for a bad configuration, else 1.
+`;
+
+/** Serves on stdin and stdout until stdin ends. A process that cannot start ends with the reason on stderr. */
+export async function startStdio(definition: ServerDefinition): Promise<void> {
+  takeNoArguments(USAGE);
+  try {
+    await run(definition);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(error instanceof ConfigError ? 78 : 1);
+  }
+}
+
+async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
+  const config = loadConfig(process.env, settings);
+  const logger = createLogger(config.LOG_LEVEL);
+  const audit = openAudit({
+    // stdout is the protocol's: what would go there goes to stderr.
+    sinks: config.AUDIT_SINKS.map((sink) => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink)),
+    mode: config.AUDIT_MODE,
+    hmacKey: config.AUDIT_HMAC_KEY,
+    onProblem: (message, fields) => logger.error(fields, message),
+  });
+  const stores = await openStores({ sessionIdleMs: config.SESSION_IDLE_MS });
+  const services = await openServices?.(config.settings);
+  const mcp = createMcpParts({ config, about, definitions, services, stores, logger });
+
+  const connection = serveOverStdio({
+    ...mcp,
+    audit,
+    caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: mcp.catalog.scopes },
+  });
+
+  const stop = async () => {
+    await connection.close();
+    await stores.close();
+    await services?.close();
+    await audit.close();
+    process.exit(0);
+  };
+  process.stdin.once('end', () => void stop());
+  process.once('SIGTERM', () => void stop());
+  process.once('SIGINT', () => void stop());
+}
