@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 /** Tests run as native ES modules; swc only strips the types, `npm run types` checks them. */
@@ -21,6 +22,18 @@ const ALONE = [
   '<rootDir>/test/deploy/ingress',
 ];
 
+/** They call the sample tools in processes of the server, which has none once `npm run new -- --remove-samples` ran. */
+const WITH_SAMPLES = [
+  '<rootDir>/test/deploy/compose-services',
+  '<rootDir>/test/deploy/image',
+  '<rootDir>/test/deploy/ingress',
+  '<rootDir>/test/docs/requests',
+  '<rootDir>/test/replicas/',
+  '<rootDir>/test/server/observe/telemetry-traces',
+];
+const hasSamples = existsSync(new URL('src/samples', import.meta.url));
+const IGNORED = ['/node_modules/', '<rootDir>/test/conformance/', ...(hasSamples ? [] : WITH_SAMPLES)];
+
 export default {
   testTimeout: 20_000, // some tests start processes, while every core runs other tests
   maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for a process or for a promise to run out
@@ -29,13 +42,14 @@ export default {
       ...common,
       displayName: 'side by side',
       testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/examples/console/test/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/conformance/', ...ALONE],
+      testPathIgnorePatterns: [...IGNORED, ...ALONE],
     },
     {
       ...common,
       displayName: 'one by one',
       runner: '<rootDir>/test/serial-runner.js',
       testMatch: ALONE.map((part) => `${part}*.test.ts`),
+      testPathIgnorePatterns: IGNORED,
     },
   ],
 };

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { NAME } from './name.js';
 import { onlyHelp } from './only-help.js';
 
 const read = (name: string) => readFileSync(new URL(`../deploy/monitoring/${name}`, import.meta.url), 'utf8');
@@ -9,11 +10,11 @@ const COMPONENT = new URL('../deploy/kubernetes/components/monitoring/', import.
 
 /** Each file of the component by its name. */
 export function written(): Readonly<Record<string, string>> {
-  const labels = { 'app.kubernetes.io/name': 'mcp-server', 'app.kubernetes.io/component': 'alerts' };
+  const labels = { 'app.kubernetes.io/name': NAME, 'app.kubernetes.io/component': 'alerts' };
   const rule = {
     apiVersion: 'monitoring.coreos.com/v1',
     kind: 'PrometheusRule',
-    metadata: { name: 'mcp-server', labels },
+    metadata: { name: NAME, labels },
     spec: parse(read('alerts.yaml')) as object,
   };
   const head = '# Written by `npm run docs:alerts` from deploy/monitoring/alerts.yaml: change it there.\n';

@@ -11,8 +11,8 @@ NAME is of small letters, digits and "-". Scopes: NAME:call for a tool and NAME:
 
 npm run new -- --remove-samples
 
-Takes the samples of --remove-samples away, their documents, tests and demo, and what the pages say of them. Your own
-tools, settings and services stay. Commit before --remove-samples: the difference is then easy to look at.
+Takes the samples away, their documents, tests and demo, and what the pages say of them, and says what it removed and
+changed. Your own tools, settings and services stay. Commit first: the difference is then easy to look at.
 
 Exit code: 0, 1 when it could not be written, 64 for a wrong argument.
 `;
@@ -23,7 +23,7 @@ class UsageError extends Error {}
 function main(): void {
   const { values, positionals } = readArguments();
   if (values.help) return void process.stdout.write(USAGE);
-  if (values['remove-samples']) return removeSamples();
+  if (values['remove-samples']) return void process.stdout.write(removeSamples());
   const [kind, name, ...rest] = positionals;
   if (!isKind(kind) || name === undefined || rest.length > 0)
     throw new UsageError('name a kind (tool, resource, prompt) and a name');

@@ -1,8 +1,8 @@
-/** `npm run rename -- NAME`: the clone gets its own name, wherever the template's stands. */
+/** `npm run rename -- NAME`: the clone gets its own name, in package.json and in every text that has the present one. */
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { NAME } from './name.js';
 
 const USAGE = `npm run rename -- NAME
 
@@ -10,48 +10,61 @@ Gives this clone its name: package, image, manifests, dashboard, proxies, client
 small letters, digits and "-", and begins with a letter. Metrics keep their names. Commit first: the difference is then
 easy to look at.
 
-Exit code: 0, 1 when nothing has the template's name any more, 64 for a wrong argument.
+Exit code: 0, 1 when NAME already means something else in these files, 64 for a wrong argument.
 `;
 const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 /** Names of Kubernetes objects are made from it, and end at 63 characters. */
 const MAX_LENGTH = 30;
 
-/** Longest first: the second is a part of the first. */
-const OLD = /\bmcp-server-template\b|\bmcp-server\b|\bMCP server template\b/g;
-/** The licence names who wrote the template; these two know its name so that it can be changed. */
-const KEPT = ['LICENSE', 'scripts/rename.ts', 'test/scripts/rename.test.ts'];
-const SKIPPED = ['node_modules', '.git', 'dist', 'coverage'];
+/** All that has the name. Code and tests ask `name.ts` for it. */
+const NAMED = [
+  'package.json',
+  'package-lock.json',
+  'server.json',
+  'README.md',
+  '.mcp.json',
+  '.cursor',
+  '.vscode',
+  'deploy',
+  'docs',
+];
+
+/** Of the template's README. */
+const TITLE = /^# MCP server template$/m;
 
 function main(name: string): void {
-  const changed = filesIn('.').filter((path) => !KEPT.includes(path) && replaceIn(path, name));
-  const renamed = filesIn('.').filter((path) => basename(path).includes('mcp-server'));
-  for (const path of renamed) renameSync(path, join(dirname(path), basename(path).replaceAll(OLD, name)));
-  if (changed.length === 0) throw new Error('Nothing here has the name of the template any more.');
+  if (name === NAME) return void process.stdout.write(`This is ${name} already.\n`);
+  const files = NAMED.filter((path) => existsSync(path)).flatMap(textsIn);
+  // What says the new name before it is given could not be told from it afterwards.
+  const taken = files.filter((path) => wordFor(name).test(readFileSync(path, 'utf8')));
+  if (taken.length > 0)
+    throw new Error(`${name} already means something in ${taken.join(', ')}: choose a longer name.`);
+  const changed = files.filter((path) => replaceIn(path, name));
   // Lines may have become longer or shorter.
   execFileSync(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: 'ignore',
   });
   process.stdout.write(
     `${changed.length} files now say ${name}. Next: npm test, and set your own registry in the image.\n`,
   );
 }
 
-function filesIn(folder: string): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (SKIPPED.includes(entry.name)) return [];
-    const path = join(folder, entry.name).replaceAll('\\', '/');
-    if (entry.isDirectory()) return filesIn(path);
-    return entry.isFile() ? [path] : [];
-  });
+function textsIn(path: string): readonly string[] {
+  if (!statSync(path).isDirectory()) return readFileSync(path).includes(0) ? [] : [path];
+  const names = readdirSync(path).filter((name) => name !== 'node_modules');
+  return names.flatMap((name) => textsIn(`${path}/${name}`));
 }
 
-/** Whether there was something to replace; what is no text is left alone. */
+/** By itself, or as the beginning of a name that is made from it, such as NAME-redis. */
+function wordFor(name: string): RegExp {
+  return new RegExp(`(?<![\\w-])${name}(?!\\w)`, 'g');
+}
+
+/** @returns whether there was something to replace */
 function replaceIn(path: string, name: string): boolean {
-  const bytes = readFileSync(path);
-  if (bytes.includes(0)) return false;
-  const before = bytes.toString('utf8');
-  const after = before.replaceAll(OLD, name);
+  const before = readFileSync(path, 'utf8');
+  const after = before.replaceAll(wordFor(NAME), name).replace(TITLE, `# ${name}`);
   if (after === before) return false;
   writeFileSync(path, after);
   return true;

@@ -1,4 +1,5 @@
 /** Each row breaks one thing in the production overlay, as somebody would by mistake, and names the rule that must see it. */
+import { NAME } from '../name.js';
 import { type Manifest, whereIs } from './manifest.js';
 
 type Change = (manifests: Manifest[]) => void;
@@ -32,20 +33,20 @@ export const drop =
   (manifests) =>
     void manifests.splice(manifests.indexOf(find(manifests, where)), 1);
 
-const SERVER = 'Deployment/mcp-server';
-const REDIS = 'Deployment/mcp-server-redis';
+const SERVER = `Deployment/${NAME}`;
+const REDIS = `Deployment/${NAME}-redis`;
 const POD = 'spec.template.spec';
 const CONTAINER = `${POD}.containers.0`;
 const pod = (path: string, value?: unknown) => set(SERVER, `${POD}.${path}`, value);
 const container = (path: string, value?: unknown) => set(SERVER, `${CONTAINER}.${path}`, value);
-const setting = (name: string, value?: string) => set('ConfigMap/mcp-server-', `data.${name}`, value);
-const route = (path: string, value?: unknown) => set('HTTPRoute/mcp-server', `spec.${path}`, value);
+const setting = (name: string, value?: string) => set(`ConfigMap/${NAME}-`, `data.${name}`, value);
+const route = (path: string, value?: unknown) => set(`HTTPRoute/${NAME}`, `spec.${path}`, value);
 
 /** No schema sees any of these. */
 export const BROKEN: readonly Row[] = [
-  ['image', 'latest', container('image', 'ghcr.io/example/mcp-server:latest')],
-  ['image', 'no tag at all', container('image', 'ghcr.io/example/mcp-server')],
-  ['image', 'a digest made up', container('image', `ghcr.io/example/mcp-server@sha256:${'0'.repeat(64)}`)],
+  ['image', 'latest', container('image', `ghcr.io/example/${NAME}:latest`)],
+  ['image', 'no tag at all', container('image', `ghcr.io/example/${NAME}`)],
+  ['image', 'a digest made up', container('image', `ghcr.io/example/${NAME}@sha256:${'0'.repeat(64)}`)],
   ['image', 'a major version only', set(REDIS, `${CONTAINER}.image`, 'docker.io/valkey/valkey:8')],
   ['service-links', 'service links left on', pod('enableServiceLinks')],
   ['token', 'a token in the pod', pod('automountServiceAccountToken', true)],
@@ -107,16 +108,16 @@ export const BROKEN: readonly Row[] = [
     'a Secret as a variable',
     container('env.0', {
       name: 'AUDIT_HMAC_KEY',
-      valueFrom: { secretKeyRef: { name: 'mcp-server-secrets', key: 'audit-hmac-key' } },
+      valueFrom: { secretKeyRef: { name: `${NAME}-secrets`, key: 'audit-hmac-key' } },
     }),
   ],
   [
     'secret-in-env',
     'a whole Secret as variables',
-    container('envFrom.1', { secretRef: { name: 'mcp-server-secrets' } }),
+    container('envFrom.1', { secretRef: { name: `${NAME}-secrets` } }),
   ],
   ['files', 'keys that are not mounted', setting('API_KEYS_FILE', '/etc/keys.json')],
-  ['references', 'no ConfigMap', container('envFrom.0.configMapRef.name', 'mcp-server-settings')],
+  ['references', 'no ConfigMap', container('envFrom.0.configMapRef.name', `${NAME}-settings`)],
   ['references', 'a Secret that nobody makes', pod('volumes.1.secret.secretName', 'mcp-secrets')],
   ['references', 'no such volume', container('volumeMounts.0.name', 'temporary')],
   ['references', 'no ServiceAccount', pod('serviceAccountName', 'server')],
@@ -125,21 +126,21 @@ export const BROKEN: readonly Row[] = [
     'pods that their Deployment does not know',
     set(SERVER, 'spec.selector.matchLabels.app', 'mcp'),
   ],
-  ['selectors', 'a Service of no pods', set('Service/mcp-server', 'spec.selector.app', 'mcp')],
+  ['selectors', 'a Service of no pods', set(`Service/${NAME}`, 'spec.selector.app', 'mcp')],
   [
     'selectors',
     'a Service that also takes Valkey',
-    set('Service/mcp-server', 'spec.selector', { 'app.kubernetes.io/name': 'mcp-server' }),
+    set(`Service/${NAME}`, 'spec.selector', { 'app.kubernetes.io/name': NAME }),
   ],
   [
     'selectors',
     'a budget of no pods',
-    set('PodDisruptionBudget/mcp-server', 'spec.selector.matchLabels.app', 'mcp'),
+    set(`PodDisruptionBudget/${NAME}`, 'spec.selector.matchLabels.app', 'mcp'),
   ],
   [
     'selectors',
     'a policy of no pods',
-    set('NetworkPolicy/mcp-server-from-gateway', 'spec.podSelector.matchLabels.app', 'mcp'),
+    set(`NetworkPolicy/${NAME}-from-gateway`, 'spec.podSelector.matchLabels.app', 'mcp'),
   ],
   [
     'selectors',
@@ -147,90 +148,78 @@ export const BROKEN: readonly Row[] = [
     pod('topologySpreadConstraints.0.labelSelector.matchLabels.app', 'mcp'),
   ],
   ['names', 'the same object twice', (manifests) => void manifests.push(find(manifests, SERVER))],
-  ['namespace', 'another namespace', set('Service/mcp-server', 'metadata.namespace', 'default')],
+  ['namespace', 'another namespace', set(`Service/${NAME}`, 'metadata.namespace', 'default')],
   [
     'namespace',
     'Pod Security baseline',
-    set('Namespace/mcp-server', 'metadata.labels.pod-security~kubernetes~io/enforce', 'baseline'),
+    set(`Namespace/${NAME}`, 'metadata.labels.pod-security~kubernetes~io/enforce', 'baseline'),
   ],
   ['labels', 'no recommended labels', set(SERVER, 'spec.template.metadata.labels.app~kubernetes~io/part-of')],
-  ['target-port', 'a wrong targetPort', set('Service/mcp-server', 'spec.ports.0.targetPort', 8080)],
-  ['exposed', 'a load balancer around the gateway', set('Service/mcp-server', 'spec.type', 'LoadBalancer')],
-  ['tls', 'a listener without TLS', set('Gateway/mcp-server', 'spec.listeners.0.protocol', 'HTTP')],
+  ['target-port', 'a wrong targetPort', set(`Service/${NAME}`, 'spec.ports.0.targetPort', 8080)],
+  ['exposed', 'a load balancer around the gateway', set(`Service/${NAME}`, 'spec.type', 'LoadBalancer')],
+  ['tls', 'a listener without TLS', set(`Gateway/${NAME}`, 'spec.listeners.0.protocol', 'HTTP')],
   [
     'tls',
     'a certificate that nobody makes',
-    set('Gateway/mcp-server', 'spec.listeners.0.tls.certificateRefs.0.name', 'tls'),
+    set(`Gateway/${NAME}`, 'spec.listeners.0.tls.certificateRefs.0.name', 'tls'),
   ],
-  [
-    'tls',
-    'a certificate of another name',
-    set('Certificate/mcp-server', 'spec.dnsNames.0', 'www.example.com'),
-  ],
+  ['tls', 'a certificate of another name', set(`Certificate/${NAME}`, 'spec.dnsNames.0', 'www.example.com')],
   ['route', 'no such Gateway', route('parentRefs.0.name', 'public')],
   ['route', 'no such listener', route('parentRefs.0.sectionName', 'http')],
   ['route', 'every host', route('hostnames', [])],
   ['route', 'a host that the server refuses', route('hostnames.0', 'api.example.com')],
   ['route', 'a wrong port of the Service', route('rules.0.backendRefs.0.port', 3000)],
-  [
-    'route',
-    'metrics for the public',
-    route('rules.0.backendRefs.0', { name: 'mcp-server-admin', port: 9464 }),
-  ],
+  ['route', 'metrics for the public', route('rules.0.backendRefs.0', { name: `${NAME}-admin`, port: 9464 })],
   ['stream-timeout', 'streams cut after the default', route('rules.0.timeouts')],
   ['stream-timeout', 'streams cut after a minute', route('rules.0.timeouts.request', '60s')],
   ['stream-timeout', 'no route for the endpoint', setting('PUBLIC_URL', 'https://mcp.example.com/v1')],
-  ['policy', 'a policy of no route', set('BackendTrafficPolicy/mcp-server', 'spec.targetRefs.0.name', 'mcp')],
+  ['policy', 'a policy of no route', set(`BackendTrafficPolicy/${NAME}`, 'spec.targetRefs.0.name', 'mcp')],
   [
     'stream-timeout',
     'streams that end after ten minutes',
-    set('BackendTrafficPolicy/mcp-server', 'spec.timeout.http.maxStreamDuration', '10m'),
+    set(`BackendTrafficPolicy/${NAME}`, 'spec.timeout.http.maxStreamDuration', '10m'),
   ],
   [
     'keep-alive',
     'connections that the gateway keeps longer than the server',
-    set('BackendTrafficPolicy/mcp-server', 'spec.timeout.http.connectionIdleTimeout', '5m'),
+    set(`BackendTrafficPolicy/${NAME}`, 'spec.timeout.http.connectionIdleTimeout', '5m'),
   ],
-  [
-    'monitor',
-    'a port that is not there',
-    set('ServiceMonitor/mcp-server', 'spec.endpoints.0.port', 'metrics'),
-  ],
+  ['monitor', 'a port that is not there', set(`ServiceMonitor/${NAME}`, 'spec.endpoints.0.port', 'metrics')],
   [
     'metrics',
     'an alert that never fires',
-    set('PrometheusRule/mcp-server', 'spec.groups.0.rules.0.expr', 'mcp_server_lost > 0'),
+    set(`PrometheusRule/${NAME}`, 'spec.groups.0.rules.0.expr', 'mcp_server_lost > 0'),
   ],
   [
     'availability',
     'a rollout that takes pods away',
     set(SERVER, 'spec.strategy.rollingUpdate.maxUnavailable', 1),
   ],
-  ['availability', 'no budget', drop('PodDisruptionBudget/mcp-server')],
+  ['availability', 'no budget', drop(`PodDisruptionBudget/${NAME}`)],
   [
     'availability',
     'nodes that cannot be drained',
-    set('PodDisruptionBudget/mcp-server', 'spec.maxUnavailable', 0),
+    set(`PodDisruptionBudget/${NAME}`, 'spec.maxUnavailable', 0),
   ],
   ['availability', 'all on one node', pod('topologySpreadConstraints', [])],
   [
     'scaling',
     'scales another name',
-    set('HorizontalPodAutoscaler/mcp-server', 'spec.scaleTargetRef.name', 'server'),
+    set(`HorizontalPodAutoscaler/${NAME}`, 'spec.scaleTargetRef.name', 'server'),
   ],
-  ['scaling', 'scales down to one', set('HorizontalPodAutoscaler/mcp-server', 'spec.minReplicas', 1)],
+  ['scaling', 'scales down to one', set(`HorizontalPodAutoscaler/${NAME}`, 'spec.minReplicas', 1)],
   ['network', 'no default', drop('NetworkPolicy/default-deny')],
-  ['network', 'from everywhere', set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.from')],
+  ['network', 'from everywhere', set(`NetworkPolicy/${NAME}-from-gateway`, 'spec.ingress.0.from')],
   [
     'network',
     'from every pod of the cluster',
-    set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.from.0', { namespaceSelector: {} }),
+    set(`NetworkPolicy/${NAME}-from-gateway`, 'spec.ingress.0.from.0', { namespaceSelector: {} }),
   ],
-  ['network', 'every port', set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.ports')],
+  ['network', 'every port', set(`NetworkPolicy/${NAME}-from-gateway`, 'spec.ingress.0.ports')],
   [
     'network',
     'metrics for the gateway',
-    set('NetworkPolicy/mcp-server-from-gateway', 'spec.ingress.0.ports.1', {
+    set(`NetworkPolicy/${NAME}-from-gateway`, 'spec.ingress.0.ports.1', {
       protocol: 'TCP',
       port: 'admin',
     }),
@@ -238,13 +227,13 @@ export const BROKEN: readonly Row[] = [
   [
     'network',
     'the metadata service of the cloud',
-    set('NetworkPolicy/mcp-server-to-issuers', 'spec.egress.0.to.0.ipBlock.except'),
+    set(`NetworkPolicy/${NAME}-to-issuers`, 'spec.egress.0.to.0.ipBlock.except'),
   ],
-  ['network', 'no DNS', drop('NetworkPolicy/mcp-server-dns')],
-  ['network', 'no Redis', drop('NetworkPolicy/mcp-server-to-redis')],
-  ['network', 'no keys of the issuers', drop('NetworkPolicy/mcp-server-to-issuers')],
-  ['network', 'no Prometheus', drop('NetworkPolicy/mcp-server-from-prometheus')],
-  ['network', 'no gateway', drop('NetworkPolicy/mcp-server-from-gateway')],
+  ['network', 'no DNS', drop(`NetworkPolicy/${NAME}-dns`)],
+  ['network', 'no Redis', drop(`NetworkPolicy/${NAME}-to-redis`)],
+  ['network', 'no keys of the issuers', drop(`NetworkPolicy/${NAME}-to-issuers`)],
+  ['network', 'no Prometheus', drop(`NetworkPolicy/${NAME}-from-prometheus`)],
+  ['network', 'no gateway', drop(`NetworkPolicy/${NAME}-from-gateway`)],
 ];
 
 /** These the schemas see, where they are at hand. */
@@ -257,7 +246,7 @@ export const BROKEN_SCHEMAS: readonly Row[] = [
   [
     'schema',
     'a policy of another time',
-    set('HorizontalPodAutoscaler/mcp-server', 'spec.targetCPUUtilizationPercentage', 60),
+    set(`HorizontalPodAutoscaler/${NAME}`, 'spec.targetCPUUtilizationPercentage', 60),
   ],
 ];
 

@@ -1,7 +1,8 @@
 /** As broken-manifests.ts, for the production overlay with another way in. */
+import { NAME } from '../name.js';
 import { drop, type Row, set } from './broken-manifests.js';
 
-const INGRESS = 'Ingress/mcp-server';
+const INGRESS = `Ingress/${NAME}`;
 const ingress = (path: string, value?: unknown) => set(INGRESS, path, value);
 const path = 'spec.rules.0.http.paths.0';
 
@@ -15,7 +16,7 @@ export const BROKEN_INGRESS: readonly Row[] = [
   [
     'route',
     'metrics for the public',
-    ingress(`${path}.backend.service`, { name: 'mcp-server-admin', port: { name: 'admin' } }),
+    ingress(`${path}.backend.service`, { name: `${NAME}-admin`, port: { name: 'admin' } }),
   ],
   [
     'stream-timeout',
@@ -30,20 +31,20 @@ export const BROKEN_INGRESS: readonly Row[] = [
 ];
 
 export const BROKEN_TRACING: readonly Row[] = [
-  ['network', 'no way to the collector', drop('NetworkPolicy/mcp-server-to-collector')],
+  ['network', 'no way to the collector', drop(`NetworkPolicy/${NAME}-to-collector`)],
   [
     'secret-in-env',
     'credentials of the collector',
-    set('ConfigMap/mcp-server-', 'data.OTEL_EXPORTER_OTLP_HEADERS', 'authorization=Bearer x'),
+    set(`ConfigMap/${NAME}-`, 'data.OTEL_EXPORTER_OTLP_HEADERS', 'authorization=Bearer x'),
   ],
 ];
 
 export const BROKEN_ISTIO: readonly Row[] = [
-  ['policy', 'a rule of no Service', set('DestinationRule/mcp-server', 'spec.host', 'mcp')],
+  ['policy', 'a rule of no Service', set(`DestinationRule/${NAME}`, 'spec.host', 'mcp')],
   [
     'keep-alive',
     'connections kept for an hour',
-    set('DestinationRule/mcp-server', 'spec.trafficPolicy.connectionPool'),
+    set(`DestinationRule/${NAME}`, 'spec.trafficPolicy.connectionPool'),
   ],
   [
     'selectors',

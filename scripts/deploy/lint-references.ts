@@ -12,9 +12,10 @@ import {
   type Workload,
   workloads,
 } from './manifest.js';
+import { NAME } from '../name.js';
 
 /** Made by the operator, as deploy/README.md says: a repository holds no secrets. */
-const SECRETS_OF_THE_OPERATOR = ['mcp-server-secrets', 'mcp-server-api-keys', 'mcp-server-redis-acl'];
+const SECRETS_OF_THE_OPERATOR = [`${NAME}-secrets`, `${NAME}-api-keys`, `${NAME}-redis-acl`];
 const RECOMMENDED = ['name', 'component', 'part-of', 'managed-by'].map((name) => `app.kubernetes.io/${name}`);
 const CLUSTER_WIDE = new Set(['Namespace', 'ClusterIssuer', 'GatewayClass']);
 

@@ -1,3 +1,5 @@
+import { NAME } from '../name.js';
+
 /** What the checks read of a manifest. The schemas know all fields; here are those that the rules look at. */
 export interface Manifest {
   readonly apiVersion: string;
@@ -133,9 +135,11 @@ export function workloads(manifests: readonly Manifest[]): readonly Workload[] {
   );
 }
 
+const SERVER_IMAGE = new RegExp(`(^|/)${NAME}[:@]`);
+
 /** The workload that runs this project's image. */
 export const isServer = ({ pod }: Workload): boolean =>
-  pod.containers.some(({ image }) => /(^|\/)mcp-server[:@]/.test(image));
+  pod.containers.some(({ image }) => SERVER_IMAGE.test(image));
 
 export function selects(selector: Selector | Labels | undefined, labels: Labels): boolean {
   const wanted = (selector as Selector | undefined)?.matchLabels ?? ((selector ?? {}) as Labels);

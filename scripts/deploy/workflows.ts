@@ -1,6 +1,6 @@
 /** What a workflow must not do: it runs with the keys to the repository, and partly the code of strangers. */
-import { execFileSync } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import { isExactImage } from './lint-pods.js';
 import type { Problem } from './manifest.js';
@@ -98,11 +98,17 @@ interface Dependabot {
 
 /** By ecosystem and folder: every lockfile of the repository, and what `npm run pin` pins. */
 function wantedUpdates(): readonly string[] {
-  const lockfiles = execFileSync('git', ['ls-files', '*package-lock.json'], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  const npm = lockfiles.map((file) => `npm ${join('/', dirname(file))}`);
+  const npm = packagesIn('.').map((folder) => `npm ${join('/', folder)}`);
   return [...npm, 'github-actions /', 'docker /deploy', 'docker-compose /deploy'];
+}
+
+/** The folders with a lockfile of their own. Not asked of git: a downloaded copy has no history. */
+function packagesIn(folder: string): readonly string[] {
+  const own = existsSync(join(folder, 'package-lock.json')) ? [folder] : [];
+  const inside = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules' && !entry.name.startsWith('.'))
+    .flatMap((entry) => packagesIn(join(folder, entry.name)));
+  return [...own, ...inside];
 }
 
 export function lintDependabot(file: string): readonly Problem[] {

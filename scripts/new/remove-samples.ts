@@ -1,9 +1,9 @@
-/** Takes the samples away, and with them this file, the demo and the tests that use them. */
+/** Takes the samples away, and with them the demo and the tests that use them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const SOURCES = ['src/samples', 'scripts/demo.ts', 'scripts/interop.ts', 'scripts/new/remove-samples.ts'];
+const SOURCES = ['src/samples', 'scripts/demo.ts', 'scripts/interop.ts'];
 const TESTS = [
   'test/samples',
   'test/scripts/demo.test.ts',
@@ -28,14 +28,17 @@ const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[]
   ['src/services.ts', /\{ documents, /, '{ '],
   ['package.json', /^ {4}"demo": .*\n/m, ''],
   ['package.json', /^ {4}"interop": .*\n/m, ''],
-  ['scripts/new.ts', /^.*(?:remove-samples|removeSamples).*\n/gm, ''],
+  ['knip.json', /^ {2}"ignoreDependencies": .*\n/m, ''],
+  ['deploy/Dockerfile', /^COPY examples\/documents .*\n/m, ''],
+  ['deploy/Dockerfile', /, "examples"(?=\])/, ''],
+  ['deploy/Dockerfile', /^COPY --from=build \/build\/examples .*\n/m, ''],
+  ['.dockerignore', /^!examples\/documents\n/m, ''],
   ['examples/console/package.json', / && tsc --noEmit -p test\/tsconfig\.json/, ''],
   ['examples/console/package.json', /^ {4}"pictures": .*\n/m, ''],
 ];
 
 /** Only where nothing of yours is left in it. */
 const TIDYING: typeof EDITS = [
-  ['src/server/welcome.ts', /process \.$/m, 'list'],
   ['src/settings.ts', /\{\n\}/, '{}'],
   ['src/services.ts', /\{\n\}/, '{}'],
   ['src/services.ts', /\(settings:(?![^]*\bsettings\b)/, '(_settings:'],
@@ -46,17 +49,21 @@ const NAMED = new RegExp(
   [
     'npm run (?:-s )?(?:demo|interop)\\b',
     '`(?:demo|interop)\\.ts`',
-    '--remove-samples',
     'pictures\\.ts',
     'process_files',
+    '\\(samples/',
     'FILES_ROOT',
     '`?(?:examples/)?documents/`',
     ...REMOVED.map((path) => path.replaceAll('.', '\\.')),
   ].join('|'),
 );
 
-/** @throws when a list was changed so that it cannot tell what is a sample; nothing is removed then */
-export function removeSamples(): void {
+/**
+ * @returns what was removed and what was changed, a path a line
+ * @throws when a list was changed so that it cannot tell what is a sample; nothing is removed then
+ */
+export function removeSamples(): string {
+  if (!existsSync('src/samples')) return 'There are no samples here any more.\n';
   const changed = new Map<string, string>();
   for (const [file, text, instead] of [...EDITS, ...TIDYING]) {
     const before = changed.get(file) ?? readFileSync(file, 'utf8');
@@ -68,16 +75,20 @@ export function removeSamples(): void {
   for (const page of pages('.')) changed.set(page, withoutSamples(readFileSync(page, 'utf8')));
   if (existsSync('.ci/run')) changed.set('.ci/run', withoutLines(readFileSync('.ci/run', 'utf8')));
 
-  for (const [file, text] of changed) writeFileSync(file, text);
-  for (const path of REMOVED) rmSync(path, { recursive: true, force: true });
+  const edited = [...changed].filter(([file, text]) => text !== readFileSync(file, 'utf8'));
+  for (const [file, text] of edited) writeFileSync(file, text);
+  const removed = REMOVED.filter((path) => existsSync(path));
+  for (const path of removed) rmSync(path, { recursive: true });
   for (const generator of ['scripts/config-docs.ts', 'scripts/clients-docs.ts'])
     execFileSync(process.execPath, ['--import', 'tsx', generator]);
+  const lines = (paths: readonly string[]) => paths.map((path) => `  ${path}\n`).join('');
+  return `Removed:\n${lines(removed)}Changed:\n${lines(edited.map(([file]) => file))}`;
 }
 
 function pages(folder: string): readonly string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
-    if (name.startsWith('.') || name === 'node_modules') return [];
+    if (name.startsWith('.') || name === 'node_modules' || REMOVED.includes(path)) return [];
     if (statSync(path).isDirectory()) return pages(path);
     return name.endsWith('.md') ? [path] : [];
   });

@@ -12,7 +12,7 @@ Development key, made for this run only and stored nowhere:
 
 Try it:
 
-  npm run client -- ${url.href} --key ${developmentKey} process .
+  npm run client -- ${url.href} --key ${developmentKey} list
 
   claude mcp add --transport http template ${url.href} --header "Authorization: Bearer ${developmentKey}"
 

@@ -44,7 +44,10 @@ export async function runSuite(url: string, revision: string, folder: string): P
   return { exitCode: Number(exitCode), ...readSummary(output) };
 }
 
-/** The suite needs Node 22; the server is tested on the Node that runs this. */
+/**
+ * The suite needs Node 22; the server is tested on the Node that runs this.
+ * @public for the clients of interop, which go with the samples
+ */
 export function nodeForSuite(): string {
   if (Number.parseInt(process.versions.node, 10) >= 22) return process.execPath;
   if (existsSync(OWN_NODE)) return OWN_NODE;

@@ -1,4 +1,6 @@
 /** For each alert: series that make it fire, and some that come near and must not. One sample a minute. */
+import { NAME } from '../../scripts/name.js';
+
 const DURATION = 'mcp_server_operation_duration_seconds';
 const refused = (code: string, values: string) => ({
   series: `mcp_server_refusals_total{code="${code}",instance="a"}`,
@@ -31,7 +33,7 @@ const command = (above: string) =>
     above,
   );
 const up = (values: string, instance = 'a') => ({
-  series: `up{job="mcp-server-admin",instance="${instance}"}`,
+  series: `up{job="${NAME}-admin",instance="${instance}"}`,
   values,
 });
 
@@ -54,7 +56,7 @@ export const CASES: Readonly<Record<string, AlertCase>> = {
   McpServerReplicaDown: {
     fires: [up('0x60'), up('1x60', 'b')],
     near: [up('1x60')],
-    labels: { job: 'mcp-server-admin', ...ofInstance },
+    labels: { job: `${NAME}-admin`, ...ofInstance },
   },
   McpServerBudgetBurnsFast: {
     fires: [refused('internal', '0+2x60'), calls('ok', '0+98x60')],

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { NAME } from '../../scripts/name.js';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { COMPOSE, compose, makeSecrets, type Secrets } from './compose/secrets.js';
 
@@ -71,7 +72,7 @@ describeWithPrograms(['openssl'], 'the script of compose', () => {
     )?.[1];
     const acl = secrets.read('users.acl');
 
-    expect(acl).toMatch(/^user default off\nuser mcp-server on #[0-9a-f]{64} [^\n]*\n$/);
+    expect(acl).toMatch(new RegExp(`^user default off\nuser ${NAME} on #[0-9a-f]{64} [^\n]*\n$`));
     expect(acl).toContain(` ${documented}\n`);
     expect(acl).not.toContain(new URL(secrets.read('redis-url')).password);
   });
@@ -90,5 +91,5 @@ test('the Grafana of compose finds its data source and the dashboard where they 
   };
 
   expect(mounted.filter((path) => path?.startsWith('/etc/grafana/provisioning/'))).toHaveLength(2);
-  expect(mounted).toContain(`${providers[0]?.options.path}/mcp-server.json`);
+  expect(mounted).toContain(`${providers[0]?.options.path}/${NAME}.json`);
 });

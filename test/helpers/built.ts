@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
 
-/** Builds once for each state of `src`, whoever comes first. @returns the path of one of its files */
+/** Builds once for each state of `src` and of package.json, whoever comes first. @returns the path of one of its files */
 export function builtFile(name: string): string {
   const folder = join(ROOT, 'node_modules/.cache/test-build', stateOfSource());
   if (!existsSync(folder)) build(folder);
@@ -26,7 +26,7 @@ export function builtFile(name: string): string {
 }
 
 function stateOfSource(): string {
-  const hash = createHash('sha256');
+  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package.json'))); // the server's name and version
   for (const entry of readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     if (entry.isFile()) hash.update(`${path}\0`).update(readFileSync(path));

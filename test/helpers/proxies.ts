@@ -114,17 +114,17 @@ http {
 `;
 
 async function nginxProgram(folder: string, env: Env, replicas: readonly Replica[]): Promise<Program> {
-  const template = await readFile(shipped('nginx/mcp-server.conf.template'), 'utf8');
+  const template = await readFile(shipped('nginx/server.conf.template'), 'utf8');
   const serve = (ready: readonly Replica[]) => {
     const lines = replicas.map(
       ({ host, port }) => `server ${host}:${port}${ready.some((one) => one.host === host) ? '' : ' down'};\n`,
     );
-    return writeFile(join(folder, 'mcp-server-replicas.conf'), lines.join(''));
+    return writeFile(join(folder, 'replicas.conf'), lines.join(''));
   };
   await mkdir(join(folder, 'conf.d'));
   await writeFile(join(folder, 'nginx.conf'), NGINX_CONF);
   await writeFile(
-    join(folder, 'conf.d/mcp-server.conf'),
+    join(folder, 'conf.d/server.conf'),
     template.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => String(env[name])),
   );
   await serve(replicas);

@@ -57,7 +57,7 @@ test('the server starts again when its code changes', async () => {
       urls.add(url);
       if (urls.size === 2) break;
       const now = new Date();
-      utimesSync(join(clone.folder, 'src/samples/whoami.ts'), now, now);
+      utimesSync(join(clone.folder, 'src/tools/index.ts'), now, now);
     }
     const [before = '', after = ''] = urls;
     await expect(fetch(before)).rejects.toThrow();

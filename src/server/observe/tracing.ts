@@ -16,11 +16,10 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { serverInfo } from '../mcp/definitions/server-info.js';
 import type { Logger } from './logger.js';
 import { traceRequests, W3C } from './request-spans.js';
 
-/** Of the service, unless `OTEL_SERVICE_NAME` gives another. */
-const NAME = 'mcp-server';
 /** At most so long does a shutdown wait for the last spans. */
 const FLUSH_DEADLINE_MS = 5000;
 
@@ -29,12 +28,12 @@ export type Tracing = ReturnType<typeof startTracing>;
 export function startTracing() {
   const provider = new NodeTracerProvider({
     resource: defaultResource()
-      .merge(resourceFromAttributes({ 'service.name': NAME }))
+      .merge(resourceFromAttributes({ 'service.name': serverInfo.name })) // unless OTEL_SERVICE_NAME has another
       .merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   });
   provider.register({ propagator: W3C });
-  const tracer = provider.getTracer(NAME);
+  const tracer = provider.getTracer(serverInfo.name);
   return {
     ...traceRequests(tracer),
 

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { NAME } from '../../../scripts/name.js';
 import type { ImageConfig } from './build.js';
 import { seccompProfile } from './seccomp.js';
 
@@ -94,7 +95,7 @@ function bundle(folder: string, id: string, options: ContainerOptions): string {
   const [uid, gid] = image.User.split(':').map(Number);
   const specification = {
     ...made,
-    hostname: 'mcp-server',
+    hostname: NAME,
     root: { path: root, readonly: true },
     process: {
       user: { uid, gid },

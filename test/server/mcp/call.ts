@@ -3,6 +3,7 @@ import { compileCatalog } from '../../../src/server/mcp/definitions/catalog.js';
 import { createHandlers } from '../../../src/server/mcp/calls/handlers.js';
 import type { ListOptions } from '../../../src/server/mcp/definitions/lists.js';
 import type { Definitions } from '../../../src/server/mcp/definitions/tool.js';
+import { noServices, noSettings } from './no-settings.js';
 
 export type Change = Partial<ListOptions> & { readonly requiredScopes?: readonly string[] };
 
@@ -18,8 +19,8 @@ export function startHandlers(definitions: Partial<Definitions>, { requiredScope
       error: (facts: object) => void logged.push(facts),
       fatal: ignore,
     },
-    settings: {} as never,
-    services: {} as never,
+    settings: noSettings,
+    services: noServices,
     publish: ignore,
     timeoutMs: 5_000,
     maxResultBytes: 1_000,

@@ -11,6 +11,7 @@ import type { Definitions } from '../../../src/server/mcp/definitions/tool.js';
 import type { AuditFacts } from '../../../src/server/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/server/refusal.js';
 import type { Bus, Change } from '../../../src/server/stores/types.js';
+import { noServices, noSettings } from './no-settings.js';
 
 /** What both eras are made of, and what was logged as an error. */
 export function eraParts(definitions: Partial<Definitions>, { publish }: Pick<Bus<Change>, 'publish'>) {
@@ -22,8 +23,8 @@ export function eraParts(definitions: Partial<Definitions>, { publish }: Pick<Bu
   const handlers = createHandlers({
     catalog,
     logger,
-    settings: {} as never,
-    services: {} as never,
+    settings: noSettings,
+    services: noServices,
     publish,
     timeoutMs: 5_000,
     maxResultBytes: 1_000_000,

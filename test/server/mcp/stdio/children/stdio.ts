@@ -9,6 +9,7 @@ import { createLogger } from '../../../../../src/server/observe/logger.js';
 import { memoryOnce } from '../../../../../src/server/stores/memory/once.js';
 import { memoryBus } from '../../../../../src/server/stores/memory/bus.js';
 import type { Change } from '../../../../../src/server/stores/types.js';
+import { noServices, noSettings } from '../../no-settings.js';
 
 const ask = defineTool({
   name: 'ask',
@@ -43,8 +44,8 @@ serveOverStdio({
   handlers: createHandlers({
     catalog,
     logger,
-    settings: {} as never,
-    services: {} as never,
+    settings: noSettings,
+    services: noServices,
     publish: changes.publish,
     timeoutMs: 5_000,
     maxResultBytes: 100_000,
