@@ -17,12 +17,13 @@ const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 /** Names of Kubernetes objects are made from it, and end at 63 characters. */
 const MAX_LENGTH = 30;
 
-/** All that has the name. Code and tests ask `name.ts` for it. */
+/** All that has the name. Other code and tests read it from package.json. */
 const NAMED = [
   'package.json',
   'package-lock.json',
   'server.json',
   'README.md',
+  'src/about.ts',
   '.mcp.json',
   '.cursor',
   '.vscode',
@@ -30,8 +31,8 @@ const NAMED = [
   'docs',
 ];
 
-/** Of the template's README. */
-const TITLE = /^# MCP server template$/m;
+/** How the template calls itself in README.md and about.ts. */
+const TITLE = /\bMCP server template\b/;
 
 function main(name: string): void {
   if (name === NAME) return void process.stdout.write(`This is ${name} already.\n`);
@@ -64,7 +65,7 @@ function wordFor(name: string): RegExp {
 /** @returns whether there was something to replace */
 function replaceIn(path: string, name: string): boolean {
   const before = readFileSync(path, 'utf8');
-  const after = before.replaceAll(wordFor(NAME), name).replace(TITLE, `# ${name}`);
+  const after = before.replaceAll(wordFor(NAME), name).replace(TITLE, name);
   if (after === before) return false;
   writeFileSync(path, after);
   return true;

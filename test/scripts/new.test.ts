@@ -20,17 +20,17 @@ function make(...args: string[]) {
 }
 
 test('a new tool, resource and prompt pass format, lint, types and their own tests unchanged', () => {
-  expect(make('tool', 'word-count').status).toBe(0);
-  expect(make('resource', 'opening_hours', '--scopes', 'hours:read hours:list').status).toBe(0);
-  expect(make('prompt', 'explain', '--scopes', '').status).toBe(0);
+  expect(make('tool', 'newly-made').status).toBe(0);
+  expect(make('resource', 'newly_made', '--scopes', 'hours:read hours:list').status).toBe(0);
+  expect(make('prompt', 'newly-made', '--scopes', '').status).toBe(0);
 
-  const names = ['tools/word-count', 'resources/opening-hours', 'prompts/explain'];
+  const names = ['tools/newly-made', 'resources/newly-made', 'prompts/newly-made'];
   const tests = names.map((name) => `test/${name}.test.ts`);
   const files = [...names.map((name) => `src/${name}.ts`), ...tests];
-  expect(clone.read('src/tools/index.ts')).toMatch(/^ {2}wordCount,\n\];/m);
-  expect(clone.read('src/tools/word-count.ts')).toContain("scopes: ['word-count:call']");
-  expect(clone.read('src/resources/opening-hours.ts')).toContain("scopes: ['hours:read', 'hours:list']");
-  expect(clone.read('src/prompts/explain.ts')).toContain('scopes: []');
+  expect(clone.read('src/tools/index.ts')).toMatch(/^ {2}newlyMade,\n\];/m);
+  expect(clone.read('src/tools/newly-made.ts')).toContain("scopes: ['newly-made:call']");
+  expect(clone.read('src/resources/newly-made.ts')).toContain("scopes: ['hours:read', 'hours:list']");
+  expect(clone.read('src/prompts/newly-made.ts')).toContain('scopes: []');
 
   clone.node('node_modules/oxlint/bin/oxlint', '--type-aware', '--type-check', '--deny-warnings', ...files);
   clone.node('node_modules/@biomejs/biome/bin/biome', 'format', ...files);

@@ -29,7 +29,7 @@ test('a clone gets its name everywhere, another one later, and its tests stay gr
 
     expect(filesWith(NAME, clone)).toEqual([]);
     expect(filesWith(FIRST, clone)).toEqual([]);
-    expect(filesWith(SECOND, clone)).toEqual([...new Set([...before, 'README.md'])].sort());
+    expect(filesWith(SECOND, clone)).toEqual([...new Set([...before, 'README.md', 'src/about.ts'])].sort());
     expect(JSON.parse(clone.read('package.json'))).toMatchObject({ name: SECOND });
     expect(clone.read('LICENSE')).toBe(readFileSync('LICENSE', 'utf8'));
     expect(clone.read('deploy/kubernetes/components/monitoring/dashboard.json')).toContain(

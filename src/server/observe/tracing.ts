@@ -16,7 +16,7 @@ import {
   resourceFromAttributes,
 } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-import { serverInfo } from '../mcp/definitions/server-info.js';
+import { manifest } from '../mcp/definitions/server-info.js';
 import type { Logger } from './logger.js';
 import { traceRequests, W3C } from './request-spans.js';
 
@@ -28,12 +28,12 @@ export type Tracing = ReturnType<typeof startTracing>;
 export function startTracing() {
   const provider = new NodeTracerProvider({
     resource: defaultResource()
-      .merge(resourceFromAttributes({ 'service.name': serverInfo.name })) // unless OTEL_SERVICE_NAME has another
+      .merge(resourceFromAttributes({ 'service.name': manifest.name })) // unless OTEL_SERVICE_NAME has another
       .merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   });
   provider.register({ propagator: W3C });
-  const tracer = provider.getTracer(serverInfo.name);
+  const tracer = provider.getTracer(manifest.name);
   return {
     ...traceRequests(tracer),
 

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import type { Catalog } from './catalog.js';
 import type { About } from './tool.js';
 
-const manifest = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as {
+/** Of the clone: its name stands nowhere else in the code. */
+export const manifest = JSON.parse(
+  readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'),
+) as {
   name: string;
   version: string;
 };
