@@ -1,4 +1,5 @@
 /** The server's settings in a manifest: its own configuration judges them, as at the start. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +30,7 @@ const KNOWN = new Set([...Object.keys(VARIABLES), ...SECRETS.map((name) => `${na
 /** Something valid, where the real one is a secret that no manifest holds. */
 const SAMPLES: Environment = {
   REDIS_URL_FILE: 'rediss://user:password@redis:6379',
-  STATE_KEYS_FILE: Buffer.alloc(32).toString('base64url'),
+  STATE_KEYS_FILE: randomBytes(32).toString('base64url'),
 };
 /** Time to close stores, services and audit after the drain. */
 const CLOSING_MS = 5_000;
@@ -74,7 +75,7 @@ export function configurationProblems(env: Environment): readonly string[] {
   try {
     const local = Object.entries(env).map(([name, value]) => {
       if (!name.endsWith('_FILE') || !KNOWN.has(name) || !value) return [name, value];
-      writeFileSync(join(folder, name), SAMPLES[name] ?? 'x'.repeat(44));
+      writeFileSync(join(folder, name), SAMPLES[name] ?? randomBytes(32).toString('base64'));
       return [name, join(folder, name)];
     });
     loadConfig(Object.fromEntries(local) as Environment, settings);

@@ -1,4 +1,5 @@
 /** The secrets that the pages have made, as the manifests mount them, the configuration reads them and Redis takes them. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -124,7 +125,7 @@ describeWithPrograms(['openssl'], 'openssl on the pages', () => {
 
   test('makes a key for STATE_KEYS', async () => {
     const { stdout } = await shell.run(String(stateKey?.text));
-    const old = Buffer.alloc(32, 1).toString('base64url');
+    const old = randomBytes(32).toString('base64url');
 
     expect(() => loadConfig({ STATE_KEYS: `${old},${stdout}` })).not.toThrow();
     expect(() => loadConfig({ STATE_KEYS: stdout.slice(0, 20) })).toThrow('STATE_KEYS');

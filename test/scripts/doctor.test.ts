@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
@@ -54,14 +55,14 @@ describe('npm run doctor', () => {
     const shared = doctor({
       REDIS_URL: 'redis://redis.example',
       REPLICAS: '3',
-      STATE_KEYS: Buffer.alloc(32, 7).toString('base64url'),
+      STATE_KEYS: randomBytes(32).toString('base64url'),
     });
     expect(shared.stdout).toMatch(/^ +state +in Redis, 3 processes; while it is away: local$/m);
     expect(doctor({}).stdout).toMatch(/^ +state +in memory, one process$/m);
   });
 
   test('shows no secret, right or wrong', () => {
-    const key = Buffer.alloc(32, 7).toString('base64url');
+    const key = randomBytes(32).toString('base64url');
     const secrets = {
       AUDIT_HMAC_KEY: `hmac-${key}`,
       STATE_KEYS: key,

@@ -20,9 +20,14 @@ export function readTexts(env: Environment, names: readonly string[], secrets: R
   return { texts, problems };
 }
 
+/** For a Service `admin` Kubernetes sets ADMIN_PORT to its address in every pod that starts after it. */
+const SERVICE_LINK =
+  'is a Kubernetes service link (tcp://…), not a port: set enableServiceLinks: false in the pod, or rename the Service';
+
 /** An empty variable counts as one that is not set: that is how many deployment tools write "no value". */
 function readText(env: Environment, name: string, secret: boolean): string | Problem | undefined {
   const text = env[name]?.trim() || undefined;
+  if (name.endsWith('_PORT') && text?.startsWith('tcp://')) return { variable: name, message: SERVICE_LINK };
   const path = secret ? env[`${name}_FILE`]?.trim() : undefined;
   if (!path) return text;
 
@@ -38,7 +43,7 @@ const WELL_KNOWN = /^(PORTS|PORT\d|SSL_CERT_FILE)$/;
 /** A typo must not silently weaken a setting: a name one or two edits away from one of ours is refused. */
 export function misspelled(env: Environment, known: ReadonlySet<string>): readonly Problem[] {
   return Object.keys(env)
-    .filter((name) => !known.has(name) && !WELL_KNOWN.test(name) && !isServicePort(env, name))
+    .filter((name) => !known.has(name) && !WELL_KNOWN.test(name) && !isServiceLink(env, name))
     .flatMap((name) => {
       const meant = [...known].find((ours) => isWithin(editsFor(ours), name, ours));
       return meant
@@ -50,9 +55,10 @@ export function misspelled(env: Environment, known: ReadonlySet<string>): readon
 /** Two edits turn HOME or PATH into a short name of ours, so those allow one. */
 const editsFor = (name: string) => (name.length < 8 ? 1 : 2);
 
-/** For a Service `admins` Kubernetes sets ADMINS_PORT, always together with ADMINS_SERVICE_HOST. */
-function isServicePort(env: Environment, name: string): boolean {
-  return name.endsWith('_PORT') && env[name.replace(/_PORT$/, '_SERVICE_HOST')] !== undefined;
+/** For a Service `admins` Kubernetes sets ADMINS_PORT, always together with ADMINS_SERVICE_HOST, and more names. */
+function isServiceLink(env: Environment, name: string): boolean {
+  const [service] = name.split(/_(?:SERVICE_(?:HOST|PORT)|PORT)(?:_|$)/);
+  return service !== name && env[`${service}_SERVICE_HOST`] !== undefined;
 }
 
 /** Whether so many insertions, deletions, replacements and swaps of neighbours turn `a` into `b`. */

@@ -6,7 +6,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { misspelled, type Problem, readTexts } from './environment.js';
 import { readTracing } from './tracing.js';
-import { brokenRules, defaultHosts, defaultPublicUrl } from './rules.js';
+import { brokenRules, defaultAudience, defaultHosts, defaultPublicUrl } from './rules.js';
 import { type Config, type Parsed, Variables } from './schema.js';
 import { describe } from './values.js';
 
@@ -91,7 +91,7 @@ function complete(given: Parsed & Pick<Config, 'settings' | 'tracing'>): Config 
   const config = {
     ...withUrl,
     ALLOWED_HOSTS: given.ALLOWED_HOSTS ?? defaultHosts(withUrl),
-    JWT_AUDIENCE: given.JWT_AUDIENCE ?? [withUrl.PUBLIC_URL.href],
+    JWT_AUDIENCE: given.JWT_AUDIENCE ?? defaultAudience(withUrl.PUBLIC_URL),
     SHUTDOWN_DELAY_MS: given.SHUTDOWN_DELAY_MS ?? (given.NODE_ENV === 'production' ? 5000 : 0),
   };
   return unprintable(config, SECRETS);
@@ -106,7 +106,7 @@ export function atPort(config: Config, port: number): Config {
     PORT: port,
     PUBLIC_URL: PUBLIC_URL.href === defaultPublicUrl(config).href ? undefined : PUBLIC_URL,
     ALLOWED_HOSTS: unlessEqual(ALLOWED_HOSTS, defaultHosts(config)),
-    JWT_AUDIENCE: unlessEqual(JWT_AUDIENCE, [PUBLIC_URL.href]),
+    JWT_AUDIENCE: unlessEqual(JWT_AUDIENCE, defaultAudience(PUBLIC_URL)),
   });
 }
 

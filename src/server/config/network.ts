@@ -24,9 +24,18 @@ export function parseHost(text: string): string | undefined {
   return isHostname(name) && Number(port ?? 0) <= 65_535 ? text.toLowerCase() : undefined;
 }
 
+/**
+ * The text that a browser sends in `Origin`. For schemes that the URL standard does not know (extensions, webviews,
+ * desktop shells) that is `scheme://host`, and no parser can rebuild it: only a plain host without wildcards passes.
+ */
 export function parseOrigin(text: string): string | undefined {
   const url = parseUrl(text);
-  return url && /^https?:$/.test(url.protocol) && url.origin === text ? text : undefined;
+  if (!url || url.protocol === 'file:') return undefined;
+  if (/^(?:https?|ftp|wss?):$/.test(url.protocol))
+    return /^https?:/.test(text) && url.origin === text ? text : undefined;
+  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?::[1-9]\d{0,4})?$/i.test(text)
+    ? text
+    : undefined;
 }
 
 function parseUrl(text: string): URL | undefined {
@@ -40,10 +49,17 @@ function parseWebUrl(text: string): URL | undefined {
 }
 
 /** Its path becomes a route, so it holds nothing that the router would read as a pattern. No query: RFC 8707 §2. */
-function parsePublicUrl(text: string): URL | undefined {
+function parsePublicUrl(text: string): PublicUrl | undefined {
   const url = parseWebUrl(text);
   const isPlain = url && !text.includes('?') && /^\/$|^(\/[\w.~-]+)+$/.test(url.pathname);
-  return isPlain && !url.pathname.startsWith('/.well-known') ? url : undefined;
+  return isPlain && !url.pathname.startsWith('/.well-known') ? asWritten(text) : undefined;
+}
+
+/** The URL of this server, and its text: `https://host` and `https://host/` are one URL, but two resource URIs. */
+export type PublicUrl = URL & { readonly written: string };
+
+export function asWritten(text: string): PublicUrl {
+  return Object.assign(new URL(text), { written: text });
 }
 
 export const publicUrl = parsed(

@@ -1,16 +1,21 @@
 /** What the variables mean to each other: defaults that depend on others, and combinations that are refused. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { isLoopback } from './network.js';
+import { asWritten, isLoopback, type PublicUrl } from './network.js';
 import type { Config, Parsed } from './schema.js';
 import type { Problem } from './environment.js';
 
 type Name = Exclude<keyof Config, 'settings' | 'tracing'>;
 type IsGiven = (name: Name) => boolean;
 
-export function defaultPublicUrl({ HOST, PORT, TLS_CERT_FILE }: Parsed): URL {
+export function defaultPublicUrl({ HOST, PORT, TLS_CERT_FILE }: Parsed): PublicUrl {
   const host = HOST.includes(':') ? `[${HOST}]` : HOST;
-  return new URL(`${TLS_CERT_FILE ? 'https' : 'http'}://${host}:${PORT}/mcp`);
+  return asWritten(`${TLS_CERT_FILE ? 'https' : 'http'}://${host}:${PORT}/mcp`);
+}
+
+/** Clients and authorization servers add or drop the slash of a URL without a path. */
+export function defaultAudience({ written, pathname, origin }: PublicUrl): readonly string[] {
+  return pathname === '/' ? [...new Set([written, origin, `${origin}/`])] : [written];
 }
 
 /** `URL.host` leaves out the scheme's default port, as clients do in `Host`. */

@@ -52,7 +52,7 @@ const origins = {
     list(network.parseHost, 'an exact host[:port], without wildcards'),
     'host of PUBLIC_URL, plus the loopback names on a loopback HOST',
   ),
-  ALLOWED_ORIGINS: list(network.parseOrigin, 'an exact scheme://host[:port]; never * or null')
+  ALLOWED_ORIGINS: list(network.parseOrigin, 'an exact scheme://host[:port] without wildcards; never null')
     .default([])
     .describe('Exact origins whose pages may call, comma-separated; empty refuses every browser'),
   TRUSTED_PROXIES: variable(

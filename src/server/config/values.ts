@@ -89,10 +89,13 @@ export function parseAuditSink(text: string): AuditSink | undefined {
   return path === undefined ? undefined : { kind: 'file', path };
 }
 
+/** A key typed by hand or copied from an example repeats itself; 32 random bytes hold about 30 different values. */
+const isVaried = (key: Buffer) => new Set(key).size >= 8;
+
 /** 32 bytes, written in the one canonical way. */
 export function parseKey(text: string): Buffer | undefined {
   const key = Buffer.from(text, 'base64url');
-  return key.length === 32 && key.toString('base64url') === text ? key : undefined;
+  return key.length === 32 && key.toString('base64url') === text && isVaried(key) ? key : undefined;
 }
 
 /** RFC 6749 §3.3: `scope-token`s, separated by spaces; commas separate too, as in every other list here. */
@@ -104,8 +107,8 @@ function parseScopes(text: string): readonly string[] | undefined {
 export const scopes = parsed(parseScopes, 'must be OAuth scope tokens (RFC 6749 §3.3), separated by spaces');
 
 export const hmacKey = parsed(
-  (text) => (text.length >= 32 ? Buffer.from(text) : undefined),
-  'must have at least 32 characters: openssl rand -base64 32',
+  (text) => (text.length >= 32 && isVaried(Buffer.from(text)) ? Buffer.from(text) : undefined),
+  'must have at least 32 random characters: openssl rand -base64 32',
 );
 
 /**

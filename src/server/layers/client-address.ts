@@ -28,7 +28,7 @@ export function clientAddress(trustedProxies: readonly string[]) {
     // Node joins repeated lines in the order they came.
     let farthest = peer;
     for (const entry of String(forwarded).split(',').toReversed()) {
-      const address = canonicalAddress(entry.trim());
+      const address = canonicalAddress(withoutPort(entry.trim()));
       if (address === undefined) return peer;
       farthest = address;
       if (!isTrusted(address)) break;
@@ -43,6 +43,13 @@ export function addressKey(address: string): string {
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
   const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
   return `${[...head, ...zeros, ...tail].slice(0, 4).join(':')}::/64`;
+}
+
+/** Azure Application Gateway writes `192.0.2.1:50001` and `[2001:db8::1]:443`. An IPv6 address has more than one colon. */
+function withoutPort(entry: string): string {
+  return (
+    /^(?:\[(?<v6>[\da-f:.]+)\]|(?<v4>[\d.]+))(?::\d{1,5})?$/i.exec(entry)?.slice(1).find(Boolean) ?? entry
+  );
 }
 
 /** One spelling per address; an IPv4 address mapped into IPv6 (dual-stack sockets) is the IPv4 address. */

@@ -18,7 +18,11 @@ export function originGuard(allowedOrigins: readonly string[]): RequestHandler {
 }
 
 function requireExactOrigin(origin: string): string {
-  if (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin) return origin;
+  // Browsers rewrite what they know; other schemes (extensions, desktop shells) have only a host to compare.
+  const isExact = /^https?:/i.test(origin)
+    ? URL.canParse(origin) && new URL(origin).origin === origin
+    : /^(?!file:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d+)?$/i.test(origin);
+  if (isExact) return origin;
   throw new TypeError(
     `allowedOrigins: "${origin}" is not an exact origin such as https://console.example.com`,
   );

@@ -18,7 +18,9 @@ const file = (name: string, content = '{}') => {
   return path;
 };
 const keysFile = file('keys.json');
-const stateKey = Buffer.alloc(32, 7).toString('base64url');
+const hmacKey = 'aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789';
+const stateKeyBytes = Buffer.from(Array.from({ length: 32 }, (_, n) => n));
+const stateKey = stateKeyBytes.toString('base64url');
 
 const PRODUCTION: Env = {
   NODE_ENV: 'production',
@@ -102,6 +104,17 @@ describe('a value that is accepted', () => {
       { ALLOWED_ORIGINS: 'https://a.example,http://localhost:5173' },
       ['https://a.example', 'http://localhost:5173'],
     ],
+    [
+      'ALLOWED_ORIGINS',
+      {
+        ALLOWED_ORIGINS:
+          'chrome-extension://abcdefghijklmnopabcdefghijklmnop,tauri://localhost,vscode-webview://1A2b',
+      },
+      ['chrome-extension://abcdefghijklmnopabcdefghijklmnop', 'tauri://localhost', 'vscode-webview://1A2b'],
+    ],
+    ['JWT_AUDIENCE', { PUBLIC_URL: 'https://a.example' }, ['https://a.example', 'https://a.example/']],
+    ['JWT_AUDIENCE', { PUBLIC_URL: 'https://a.example/' }, ['https://a.example/', 'https://a.example']],
+    ['JWT_AUDIENCE', { PUBLIC_URL: 'https://a.example/mcp' }, ['https://a.example/mcp']],
     ['TRUSTED_PROXIES', { TRUSTED_PROXIES: '10.0.0.0/8,fd00::/8' }, ['10.0.0.0/8', 'fd00::/8']],
     [
       'JWT_ISSUERS',
@@ -116,8 +129,8 @@ describe('a value that is accepted', () => {
       { AUDIT_SINKS: 'stdout,file:/var/log/a.log' },
       [{ kind: 'stdout' }, { kind: 'file', path: '/var/log/a.log' }],
     ],
-    ['STATE_KEYS', { STATE_KEYS: stateKey }, [Buffer.alloc(32, 7)]],
-    ['AUDIT_HMAC_KEY', { AUDIT_HMAC_KEY: 'k'.repeat(32) }, Buffer.from('k'.repeat(32))],
+    ['STATE_KEYS', { STATE_KEYS: stateKey }, [stateKeyBytes]],
+    ['AUDIT_HMAC_KEY', { AUDIT_HMAC_KEY: hmacKey }, Buffer.from(hmacKey)],
     ['NODE_ENV', { NODE_ENV: 'test' }, 'test'],
   ])('%s of %j', (name, env, value) => {
     expect(loadConfig(env)).toHaveProperty(name, value);
@@ -145,6 +158,11 @@ describe('a value that is refused by itself', () => {
     'https://a.example:443',
     'https://u@a.example',
     'file://x',
+    'chrome-extension://*',
+    '*://localhost',
+    'tauri://localhost/',
+    'tauri://local*',
+    'data:text/html,x',
   ];
   const evilProxies = [
     '0.0.0.0/0',
@@ -184,8 +202,14 @@ describe('a value that is refused by itself', () => {
     SESSION_IDLE_MS: ['2147483648'],
     AUDIT_SINKS: ['file:', 'stderr', 'stdout,', '/var/log/a'],
     AUDIT_MODE: ['off', 'none'],
-    AUDIT_HMAC_KEY: ['short'],
-    STATE_KEYS: ['short', `${stateKey}=`, `${stateKey},`, `${stateKey.slice(0, 42)}-`],
+    AUDIT_HMAC_KEY: ['short', 'x'.repeat(44), 'abcd'.repeat(11)],
+    STATE_KEYS: [
+      Buffer.alloc(32, 7).toString('base64url'),
+      'short',
+      `${stateKey}=`,
+      `${stateKey},`,
+      `${stateKey.slice(0, 42)}-`,
+    ],
     LEGACY_SSE: ['1', 'yes', 'TRUE'],
     REQUIRED_SCOPES: ['a"b', 'a\\b', 'a é'],
     API_KEYS_FILE: ['/does/not/exist', folder],
@@ -355,8 +379,7 @@ describe('secrets', () => {
     '%s can come from a file, its line end left out',
     (name) => {
       const text =
-        { STATE_KEYS: stateKey, AUDIT_HMAC_KEY: 'k'.repeat(40), REDIS_URL: 'redis://redis.example' }[name] ??
-        '';
+        { STATE_KEYS: stateKey, AUDIT_HMAC_KEY: hmacKey, REDIS_URL: 'redis://redis.example' }[name] ?? '';
       const env = { [`${name}_FILE`]: file(name, `${text}\n`) };
       expect(readConfig(env).config).toHaveProperty(
         name,
@@ -438,6 +461,21 @@ describe('a misspelt variable', () => {
     };
     expect(atFault(injected)).toEqual([]);
     expect(atFault(without(injected, 'ADMINS_SERVICE_HOST'))).toEqual(['ADMINS_PORT']);
+  });
+
+  test('ADMIN_PORT as a Kubernetes service link is named as one, with the fix', () => {
+    const [name, service] = ['ADMIN_PORT', 'ADMIN'];
+    const { problems } = readConfig({
+      [name]: 'tcp://10.0.0.1:80',
+      [`${service}_SERVICE_HOST`]: '10.0.0.1',
+      [`${service}_SERVICE_PORT`]: '80',
+      [`${name}_80_TCP_ADDR`]: '10.0.0.1',
+    });
+
+    expect(problems).toEqual([
+      { variable: name, message: expect.stringContaining('enableServiceLinks: false') },
+    ]);
+    expect(problems[0]?.message).not.toContain('10.0.0.1');
   });
 });
 

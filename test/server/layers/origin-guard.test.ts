@@ -3,7 +3,12 @@ import { originGuard } from '../../../src/server/layers/origin-guard.js';
 import { parseRaw, rawRequest } from '../../helpers/raw-http.js';
 import { codeOf, serve } from './serve.js';
 
-const guard = () => originGuard(['https://console.example', 'http://localhost:5173']);
+const EXTENSIONS = [
+  'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+  'vscode-webview://1a2b3c',
+  'tauri://localhost',
+];
+const guard = () => originGuard(['https://console.example', 'http://localhost:5173', ...EXTENSIONS]);
 
 test.each([
   'https://evil.example',
@@ -15,6 +20,11 @@ test.each([
   'https://CONSOLE.example',
   'http://localhost',
   'null',
+  'chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba',
+  'moz-extension://abcdefghijklmnopabcdefghijklmnop',
+  'tauri://localhost/',
+  'TAURI://localhost',
+  'tauri://localhost:1',
   '',
 ])('the origin %p is refused and not repeated', async (origin) => {
   const { url, passed, audit } = await serve([guard()]);
@@ -46,14 +56,14 @@ test.each([
   expect(passed).toHaveLength(0);
 });
 
-test.each([{}, { Origin: 'https://console.example' }, { Origin: 'http://localhost:5173' }])(
-  'a native client and a listed origin pass: %p',
-  async (headers) => {
-    const { url } = await serve([guard()]);
+test.each([
+  {},
+  ...['https://console.example', 'http://localhost:5173', ...EXTENSIONS].map((Origin) => ({ Origin })),
+])('a native client and a listed origin pass: %p', async (headers) => {
+  const { url } = await serve([guard()]);
 
-    expect((await fetch(url, { headers: headers as Record<string, string> })).status).toBe(200);
-  },
-);
+  expect((await fetch(url, { headers: headers as Record<string, string> })).status).toBe(200);
+});
 
 test.each([
   '*',
@@ -62,6 +72,9 @@ test.each([
   'https://a.example:443',
   'https://A.example',
   'file://',
+  'chrome-extension://*',
+  '*://localhost',
+  'tauri://localhost/',
   'a.example',
 ])('an allowed origin cannot be %p', (origin) => {
   expect(() => originGuard([origin])).toThrow(TypeError);
