@@ -1,4 +1,12 @@
-import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+} from 'jose';
 import { RefusedRequest } from '../refusal.js';
 import type { Caller } from './caller.js';
 import { keySet } from './key-set.js';
@@ -27,6 +35,8 @@ const ASYMMETRIC = /^(?:ES(?:256|384|512)|PS(?:256|384|512)|RS(?:256|384|512)|Ed
 const ACCESS_TOKEN_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt', 'application/at+jwt'];
 /** By these a token would bring its own key along (RFC 8725 §3.10). */
 const EMBEDDED_KEYS = ['jwk', 'jku', 'x5u', 'x5c'];
+/** Keys tried for one token: an issuer with many that fit must not make each token cost as many signatures. */
+const MAX_KEYS_TRIED = 4;
 
 /** Proves access tokens in JWT form (RFC 9068, RFC 8725). */
 export function jwtVerifier(options: JwtVerifierOptions): Verifier {
@@ -41,7 +51,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
     const { iss: issuer = '' } = decodeJwt(token);
     const keys = keySets.get(issuer);
     if (!keys) throw credentialsInvalid('issuer');
-    const { payload } = await jwtVerify(token, keys.key, {
+    const { payload } = await verifyWithAny(token, keys.key, {
       issuer,
       audience: [...options.audience],
       algorithms: [...options.algorithms],
@@ -49,6 +59,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
       currentDate: new Date(now()),
       requiredClaims: ['exp', 'sub'],
     });
+    requireWholeTimes(payload);
     const caller = callerOf(payload, issuer);
     cache.set(token, caller, ((payload.exp ?? 0) + clockToleranceS) * 1000);
     return caller;
@@ -71,6 +82,31 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
   };
 }
 
+/** A token without `kid` may fit several keys of its issuer: each is tried. */
+async function verifyWithAny(token: string, key: JWTVerifyGetKey, options: JWTVerifyOptions) {
+  try {
+    return await jwtVerify(token, key, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    let tried = 0;
+    for await (const one of error) {
+      if (++tried > MAX_KEYS_TRIED) break;
+      try {
+        return await jwtVerify(token, one, options);
+      } catch (wrong) {
+        if (!(wrong instanceof errors.JWSSignatureVerificationFailed)) throw wrong;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+/** NumericDate (RFC 7519 §2). JSON can spell infinity as 1e999, and a token that never ends. */
+function requireWholeTimes({ exp, nbf, iat }: JWTPayload): void {
+  if ([exp, nbf, iat].some((time) => time !== undefined && !Number.isSafeInteger(time)))
+    throw credentialsInvalid('time');
+}
+
 function requireSafe({ issuers, jwksUrl, audience, algorithms }: JwtVerifierOptions): void {
   if (issuers.length === 0) throw new TypeError('jwtVerifier needs an issuer');
   if (audience.length === 0)
@@ -91,6 +127,8 @@ function requireAccessTokenHeader(token: string): void {
 
   const header = decodeProtectedHeader(token);
   if (EMBEDDED_KEYS.some((name) => name in header)) throw credentialsInvalid('embedded_key');
+  // No extension is understood here; `b64: false` would sign other bytes than those that are read (RFC 7797 §7).
+  if ('crit' in header || 'b64' in header) throw credentialsInvalid('extension');
   const type: unknown = typeof header.typ === 'string' ? header.typ.toLowerCase() : header.typ;
   if (!ACCESS_TOKEN_TYPES.includes(type)) throw credentialsInvalid('type');
 }
@@ -126,5 +164,4 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'signature',
   ERR_JOSE_ALG_NOT_ALLOWED: 'algorithm',
   ERR_JWKS_NO_MATCHING_KEY: 'unknown_key',
-  ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'ambiguous_key',
 };

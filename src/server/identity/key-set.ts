@@ -5,6 +5,7 @@
 import { createLocalJWKSet, errors, type JWSHeaderParameters } from 'jose';
 import { RefusedRequest } from '../refusal.js';
 import { describe, fetchKeySet, isFetchable } from './fetch-keys.js';
+import { usableKeys } from './usable-keys.js';
 import type { IdentityLog } from './verifier.js';
 
 /** One refresh, discovery included. */
@@ -37,7 +38,7 @@ export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => numb
   async function fetchKeys(): Promise<void> {
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
     try {
-      keys = createLocalJWKSet(await fetchKeySet(issuer, jwksUrl, signal));
+      keys = createLocalJWKSet(usableKeys(await fetchKeySet(issuer, jwksUrl, signal)));
       fetchedAt = now();
       away = false;
     } catch (error) {
@@ -71,7 +72,11 @@ export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => numb
   }
 
   return {
-    /** The one key for a token's header. @throws {RefusedRequest} `issuer_unavailable` when that cannot be known now. */
+    /**
+     * The key for a token's header.
+     * @throws {JWKSMultipleMatchingKeys} when several fit
+     * @throws {RefusedRequest} `issuer_unavailable` when nobody can tell now
+     */
     async key(header?: JWSHeaderParameters): ReturnType<LocalKeySet> {
       try {
         return await (await currentKeys())(header);

@@ -12,6 +12,8 @@ export interface AuthenticateOptions {
   readonly readCredential: (req: Request) => string;
   /** The `WWW-Authenticate` header of a 401 (RFC 6750 §3). */
   readonly challenge: (error?: string) => Readonly<Record<string, string>>;
+  /** Words for the client of a 401, besides what is wrong. */
+  readonly hint?: string;
   /** Counts failed attempts per address. */
   readonly failures: RateLimiter;
   /** Who everyone is where authentication is off; no credential is looked at then. */
@@ -36,7 +38,8 @@ async function identify(req: Request, options: AuthenticateOptions): Promise<Cal
     const isMissing = error.code === 'credentials_missing';
     if (!isMissing) await countFailure(req, options.failures, error);
     const headers = { ...error.headers, ...options.challenge(isMissing ? undefined : 'invalid_token') };
-    throw new RefusedRequest(error.code, { ...error.options, headers });
+    const message = options.hint === undefined ? error.message : `${error.message}: ${options.hint}`;
+    throw new RefusedRequest(error.code, { ...error.options, message, headers });
   }
 }
 
