@@ -60,6 +60,8 @@ interface CreateOptions {
 
 async function create(path: string, { name, scopes, expires }: CreateOptions): Promise<void> {
   if (name === undefined || scopes === undefined) throw new UsageError('create needs --name and --scopes');
+  if (scopes.split(/[\s,]+/).includes('*'))
+    throw new UsageError('* is no scope: name the scopes that the key needs, as the tools do');
   const { id, key, hash } = newApiKey('live');
   const entry = ApiKeyEntry.safeParse({
     id,

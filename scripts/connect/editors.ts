@@ -113,7 +113,7 @@ const gemini: ConnectClient = {
   oauth: ({ name, url }) => json({ mcpServers: { [name]: { httpUrl: url } } }),
   signIn: 'Then `/mcp auth NAME`; the browser comes back to `http://localhost:7777/oauth/callback`.',
   traps: [
-    'The key of the URL is `httpUrl`; under `url` it takes the server for one of HTTP+SSE.',
+    'The key of the URL is `httpUrl`; versions before 0.61 take `url` for HTTP+SSE.',
     'Tool names get a prefix and are cut in the middle when they are long.',
   ],
 };

@@ -19,6 +19,9 @@ export const SSE_PATHS = { stream: '/sse', messages: '/messages' } as const;
 
 const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as const;
 
+/** Clients show this text when the OAuth flow that they tried with a failed key ends in nothing. */
+const KEYS_ONLY = 'this server takes API keys only, as Authorization: Bearer or X-Api-Key';
+
 /** @throws when the key file cannot be read */
 export async function createIdentity(config: Config, { catalog, serverInfo }: McpParts, logger: Logger) {
   const { AUTH, PUBLIC_URL, REQUIRED_SCOPES } = config;
@@ -34,9 +37,10 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
     }),
     /** Everybody's name where authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),
+    ...(AUTH.includes('api-key') && !takesTokens && { hint: KEYS_ONLY }),
     developmentKey: keys?.developmentKey,
     metadata: resourceMetadata({
-      resource: PUBLIC_URL.href,
+      resource: PUBLIC_URL.written,
       authorization_servers: config.JWT_ISSUERS,
       scopes_supported: scopes,
       resource_name: serverInfo.name,

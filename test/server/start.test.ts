@@ -4,7 +4,7 @@ import http from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../src/server/config/index.js';
 import { createLogger } from '../../src/server/observe/logger.js';
 import { openServer } from '../../src/server/start.js';
@@ -62,3 +62,53 @@ function knock(port: number): Promise<'answered' | 'refused'> {
     request.on('error', () => resolve('refused'));
   });
 }
+
+describe('a 401 tells a client whose OAuth attempt failed what this server takes', () => {
+  const refusal = async (env: Readonly<Record<string, string>>, headers: Record<string, string>) => {
+    const server = await start({ PORT: '0', ...env });
+    const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+    const response = await fetch(server.url, { method: 'POST', body, headers });
+    const { error } = (await response.json()) as { error: { message: string } };
+    await server.close();
+    return { status: response.status, message: error.message };
+  };
+
+  test.each([{}, { Authorization: 'Bearer a.b.c' }, { 'X-Api-Key': 'mcp_live_wrong' }])(
+    'API keys only, with %j',
+    async (headers) => {
+      expect(await refusal({}, headers as Record<string, string>)).toEqual({
+        status: 401,
+        message: expect.stringContaining('this server takes API keys only'),
+      });
+    },
+  );
+
+  test('nothing of the kind where it takes tokens too', async () => {
+    const env = { AUTH: 'jwt,api-key', JWT_ISSUERS: 'http://127.0.0.1:1' };
+    expect((await refusal(env, {})).message).not.toContain('only');
+  });
+});
+
+test.each(['https://mcp.example', 'https://mcp.example/', 'https://mcp.example/mcp'])(
+  'a server at %s names itself exactly so',
+  async (publicUrl) => {
+    const port = await freePort();
+    const host = `127.0.0.1:${port}`;
+    const server = await start({
+      PORT: String(port),
+      PUBLIC_URL: publicUrl,
+      ALLOWED_HOSTS: host,
+      AUTH: 'jwt',
+      JWT_ISSUERS: 'http://127.0.0.1:1',
+    });
+    const metadata = await fetch(`http://${host}/.well-known/oauth-protected-resource`);
+    const refused = await fetch(server.url, { method: 'POST' });
+    await server.close();
+
+    expect(await metadata.json()).toMatchObject({ resource: publicUrl });
+    const path = publicUrl.endsWith('/mcp') ? '/mcp' : '';
+    expect(refused.headers.get('www-authenticate')).toContain(
+      `resource_metadata="https://mcp.example/.well-known/oauth-protected-resource${path}"`,
+    );
+  },
+);

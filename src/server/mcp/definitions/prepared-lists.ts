@@ -43,9 +43,9 @@ export function createPreparedLists(): PreparedLists {
   };
 }
 
-/** All that `mayList` looks at. */
+/** All that `mayList` looks at. JSON, and not a scope of a token's list: no key's scopes can spell what a token sees. */
 function scopesOf({ method, scopes }: Caller): string {
-  return method === 'jwt' ? '*' : scopes.join(' ');
+  return JSON.stringify(method === 'jwt' ? null : scopes);
 }
 
 /** Only then nothing is left for an engine to check. */

@@ -45,6 +45,8 @@ function readSessionOperation(req: Request): Envelope {
 function overSse(req: Request, read: Envelope): Envelope {
   if (read.era === '2026')
     throw new RefusedRequest('malformed_message', { message: 'HTTP+SSE ends with revision 2025-11-25' });
+  if (read.sessionId !== undefined)
+    throw new RefusedRequest('malformed_message', { message: 'HTTP+SSE takes no Mcp-Session-Id' });
   const sessionId = new URLSearchParams(req.originalUrl.split('?')[1]).get('sessionId');
   return { ...read, isSse: true, sessionId: sessionId ?? '' };
 }

@@ -52,7 +52,8 @@ export function createRequestStates({ keys, ttlS, once }: RequestStateOptions) {
     },
     /** @throws {RpcError} `-32602`, in one wording for forged, expired and foreign state */
     async open(purpose: string, state: unknown): Promise<Round> {
-      if (typeof state !== 'string' || state.length > MAX_STATE_LENGTH) throw invalidState();
+      if (typeof state !== 'string' || state.length > MAX_STATE_LENGTH || !isCanonical(state))
+        throw invalidState();
       const round = await seal.open(state).catch(() => undefined);
       if (round?.purpose !== purpose) throw invalidState();
       return round;
@@ -66,6 +67,14 @@ export function createRequestStates({ keys, ttlS, once }: RequestStateOptions) {
     /** Nothing was done after all: the round may be answered again. */
     giveBack: ({ nonce }: Round) => once.release(`round:${nonce}`),
   };
+}
+
+/** `v1.payload.mac`. Decoders skip unused bits, padding and white space, so one state would have many spellings. */
+function isCanonical(state: string): boolean {
+  const [, payload = '', mac = ''] = /^v1\.([\w-]+)\.([\w-]+)$/.exec(state) ?? [];
+  return [payload, mac].every(
+    (part) => Buffer.from(part, 'base64url').toString('base64url') === part && part,
+  );
 }
 
 /** The caller, the method and every parameter but those that differ from round to round. */

@@ -124,10 +124,21 @@ describe('the envelope', () => {
 
   test('takes the session of HTTP+SSE from the query there and nowhere else', async () => {
     const { send, passed } = await start();
-    await send(rpc('ping'), { 'MCP-Session-Id': 'header' }, 'POST', '/sse?sessionId=query');
+    await send(rpc('ping'), {}, 'POST', '/sse?sessionId=query');
     await send(rpc('ping'), {}, 'POST', '/mcp?sessionId=query');
     expect(passed[0]?.envelope).toMatchObject({ isSse: true, sessionId: 'query' });
     expect(passed[1]?.envelope).not.toHaveProperty('sessionId');
+    for (const method of ['POST', 'GET']) {
+      const headers = { 'MCP-Session-Id': 'header' };
+      const two = await send(
+        method === 'POST' ? rpc('ping') : undefined,
+        headers,
+        method,
+        '/sse?sessionId=query',
+      );
+      expect([two.status, await codeOf(two)]).toEqual([400, 'malformed_message']);
+    }
+    expect(passed).toHaveLength(2);
     const refused = await send(modern('ping'), mirrored('ping'), 'POST', '/sse');
     expect(await codeOf(refused)).toBe('malformed_message');
   });
