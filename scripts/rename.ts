@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NAME } from './name.js';
+import { isName, NAME_RULE, NAMED, withName, wordFor } from './rename/with-name.js';
 
 const USAGE = `npm run rename -- NAME
 
@@ -13,26 +14,6 @@ easy to look at.
 Exit code: 0, 1 when NAME already means something else in these files, 64 for a wrong argument.
 `;
 const EXIT_USAGE = 64; // sysexits.h EX_USAGE
-
-/** Names of Kubernetes objects are made from it, and end at 63 characters. */
-const MAX_LENGTH = 30;
-
-/** All that has the name. Other code and tests read it from package.json. */
-const NAMED = [
-  'package.json',
-  'package-lock.json',
-  'server.json',
-  'README.md',
-  'src/about.ts',
-  '.mcp.json',
-  '.cursor',
-  '.vscode',
-  'deploy',
-  'docs',
-];
-
-/** How the template calls itself in README.md and about.ts. */
-const TITLE = /\bMCP server template\b/;
 
 function main(name: string): void {
   if (name === NAME) return void process.stdout.write(`This is ${name} already.\n`);
@@ -57,15 +38,10 @@ function textsIn(path: string): readonly string[] {
   return names.flatMap((name) => textsIn(`${path}/${name}`));
 }
 
-/** By itself, or as the beginning of a name that is made from it, such as NAME-redis. */
-function wordFor(name: string): RegExp {
-  return new RegExp(`(?<![\\w-])${name}(?!\\w)`, 'g');
-}
-
 /** @returns whether there was something to replace */
 function replaceIn(path: string, name: string): boolean {
   const before = readFileSync(path, 'utf8');
-  const after = before.replaceAll(wordFor(NAME), name).replace(TITLE, name);
+  const after = withName(before, NAME, name);
   if (after === before) return false;
   writeFileSync(path, after);
   return true;
@@ -78,9 +54,7 @@ function readName(): string | undefined {
   });
   if (values.help) return undefined;
   const [name = '', ...rest] = positionals;
-  if (rest.length > 0 || name.length > MAX_LENGTH || !/^[a-z](?:-?[a-z0-9])*$/.test(name)) {
-    throw new Error(`Give one name of small letters, digits and "-", at most ${MAX_LENGTH} characters.`);
-  }
+  if (rest.length > 0 || !isName(name)) throw new Error(NAME_RULE);
   return name;
 }
 

@@ -162,7 +162,7 @@ test('yours imports the door of the server and nothing else of it, and the serve
   const own = imports.filter(({ isPackage }) => !isPackage);
   const crossing = own.filter(({ from, to }) => isYours(from) !== isYours(to));
   expect(crossing.filter(({ to }) => to !== 'index').map(written)).toEqual([]);
-  expect(crossing.length).toBeGreaterThan(10);
+  expect(crossing.length).toBeGreaterThan(5); // without samples there are few
 });
 
 test('no layer knows another layer', () => {

@@ -143,3 +143,13 @@ const NOT_OURS = `
   PROXY_HOST PROXY_PORT PROXY_TLS PROXY_READY_PORT PROXY_REPLICA_1 PROXY_REPLICA_2 PROXY_REPLICA_3
   MCP_API_KEY AUTH_HEADER CLIENT_ID MCP_AUTO_OPEN_ENABLED
 `.split(/\s+/);
+
+test('each security entry of the changelog for the next version names the files, so that a clone can look at its own', () => {
+  const [, unreleased = ''] = /^## \[Unreleased\]\n([^]*?)^## /m.exec(read('CHANGELOG.md')) ?? [];
+  const [, security = ''] = /^### Security\n([^]*?)(?:^### |$(?![^]))/m.exec(unreleased) ?? [];
+  const entries = security.split(/^- /m).slice(1);
+  const named = (entry: string) =>
+    [...entry.matchAll(/`((?:src|scripts|deploy)\/[^`]+)`/g)].map(([, path = '']) => path);
+  expect(entries.filter((entry) => named(entry).length === 0)).toEqual([]);
+  expect(entries.flatMap(named).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});

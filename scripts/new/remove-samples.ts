@@ -2,16 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readTemplate } from '../template/ownership.js';
 
-const SOURCES = ['src/samples', 'scripts/demo.ts', 'scripts/interop.ts'];
-const TESTS = [
-  'test/samples',
-  'test/scripts/demo.test.ts',
-  'test/interop',
-  'test/scripts/remove-samples.test.ts',
-  'examples/console/test',
-];
-const REMOVED = [...SOURCES, ...TESTS, 'examples/documents'];
+/** Without the last `/` of a folder. */
+const TEMPLATE = readTemplate(new URL('../../template.json', import.meta.url));
+const REMOVED = TEMPLATE.samples.map((path) => path.replace(/\/$/, ''));
 
 /** What is left of these files does without the samples; each text must be there, or nothing is changed at all. */
 const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[] = [
@@ -44,6 +39,8 @@ const TIDYING: typeof EDITS = [
   ['src/services.ts', /\(settings:(?![^]*\bsettings\b)/, '(_settings:'],
 ];
 
+const CHECKS = '.ci/run';
+
 /** How a page names what is gone. */
 const NAMED = new RegExp(
   [
@@ -73,7 +70,7 @@ export function removeSamples(): string {
     changed.set(file, after);
   }
   for (const page of pages('.')) changed.set(page, withoutSamples(readFileSync(page, 'utf8')));
-  if (existsSync('.ci/run')) changed.set('.ci/run', withoutLines(readFileSync('.ci/run', 'utf8')));
+  if (existsSync(CHECKS)) changed.set(CHECKS, withoutLines(readFileSync(CHECKS, 'utf8')));
 
   const edited = [...changed].filter(([file, text]) => text !== readFileSync(file, 'utf8'));
   for (const [file, text] of edited) writeFileSync(file, text);
@@ -85,12 +82,22 @@ export function removeSamples(): string {
   return `Removed:\n${lines(removed)}Changed:\n${lines(edited.map(([file]) => file))}`;
 }
 
+/** The same for one file of a template that is merged into a clone without samples. */
+export function textWithoutSamples(path: string, text: string): string {
+  if (path === CHECKS) return withoutLines(text);
+  if (isPage(path)) return withoutSamples(text);
+  const edits = EDITS.filter(([file]) => file === path);
+  return edits.reduce((before, [, part, instead]) => before.replace(part, instead), text);
+}
+
+const isPage = (path: string) => path.endsWith('.md') && !path.startsWith('.');
+
 function pages(folder: string): readonly string[] {
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
     if (name.startsWith('.') || name === 'node_modules' || REMOVED.includes(path)) return [];
     if (statSync(path).isDirectory()) return pages(path);
-    return name.endsWith('.md') ? [path] : [];
+    return isPage(path) ? [path] : [];
   });
 }
 

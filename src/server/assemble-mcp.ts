@@ -17,6 +17,8 @@ export interface McpOptions {
   readonly logger: Logger;
 }
 
+const NONE: unknown = {};
+
 export type McpParts = ReturnType<typeof createMcpParts>;
 
 /** @throws {TypeError} when a definition is wrong */
@@ -24,7 +26,7 @@ export function createMcpParts({
   config,
   about = {},
   definitions,
-  services = {} as Services,
+  services = NONE as Services,
   stores,
   logger,
 }: McpOptions) {

@@ -34,7 +34,7 @@ test('no command is left to nobody: a test runs it, or its program is known here
 
 test('npm and node are given what there is', () => {
   const given = notRun.flatMap(({ text }) => simple(text));
-  const isNpms = /^npm (?:ci|prune --omit=dev)$/;
+  const isNpms = /^npm (?:ci|install|prune --omit=dev)$/;
   const isOurs = (command: string) => {
     const [, script = ''] = /^npm (?:run (?:-s )?)?([a-z][\w:.-]*)(?: -- .+)?$/.exec(command) ?? [];
     return script in scripts;
