@@ -10,7 +10,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, platform, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { withProgress } from '../scripts/progress.js';
+import { withProgress } from '../src/server/commands/progress.js';
 import { barChart } from './chart.js';
 import { startIssuer } from './identity.js';
 import { CALL_SERVERS, type CallSection, measureCalls } from './measures/calls.js';

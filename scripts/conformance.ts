@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type CredentialProxy, startCredentialProxy } from '../test/conformance/credential-proxy.js';
 import { installSuite, runSuite } from '../test/conformance/suite.js';
 import { onlyHelp } from './only-help.js';
-import { withProgress } from './progress.js';
+import { withProgress } from '../src/server/commands/progress.js';
 
 /** Required scenarios of each revision: fewer run would be fewer shown. */
 const REQUIRED = { '2025-11-25': 30, '2026-07-28': 37 };

@@ -36,7 +36,7 @@ async function demo(folder: string): Promise<void> {
 }
 
 function createKey(file: string, scopes: string): string {
-  const command = [...TSX, 'scripts/key.ts', 'create', '--name', 'demo', '--scopes', scopes, '--file', file];
+  const command = [...TSX, 'src/key.ts', 'create', '--name', 'demo', '--scopes', scopes, '--file', file];
   return execFileSync(process.execPath, command, {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -1,7 +1,7 @@
 /** `npm run interop`: clients that others wrote, against the server as it runs in production. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { withProgress } from './progress.js';
+import { withProgress } from '../src/server/commands/progress.js';
 import { installSuite } from '../test/conformance/suite.js';
 import type { InteropServer } from '../test/interop/server.js';
 import {

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { digestOf, type Reference } from './deploy/registry.js';
-import { withProgress } from './progress.js';
+import { withProgress } from '../src/server/commands/progress.js';
 
 const HELP = `Usage: npm run pin [-- --check]
 

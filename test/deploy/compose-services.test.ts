@@ -51,7 +51,7 @@ describeWithPrograms(['openssl', 'redis-server', 'caddy'], 'compose as processes
   async function newKey(): Promise<string> {
     const file = join(secrets.path, 'keys/api-keys.json');
     const args = ['create', '--file', file, '--name', 'me', '--scopes', 'documents:read'];
-    return (await start('node', ['--import', 'tsx', 'scripts/key.ts', ...args])).stdout.trim();
+    return (await start('node', ['--import', 'tsx', 'src/key.ts', ...args])).stdout.trim();
   }
 
   async function startStore(): Promise<RedisServer> {

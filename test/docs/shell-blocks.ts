@@ -11,7 +11,7 @@ export interface Shown {
 const BLOCKS: readonly (readonly [test: string, matches: RegExp])[] = [
   ['scripts/connect', /^docs\/clients\.md\n/], // generated: each is read as its client does, and curl is run
   ['docs/secrets', /\bopenssl /],
-  ['scripts/key', /\bnpm run (?:-s )?key /],
+  ['server/commands/key', /\bnpm run (?:-s )?key /],
 ];
 /** Of the other blocks each command has its test; the last row runs none, and knows what cannot be run. */
 const COMMANDS: typeof BLOCKS = [

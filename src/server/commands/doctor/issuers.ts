@@ -1,5 +1,5 @@
 /** Whether the keys of each issuer can be fetched, fit what we accept, and its clock agrees with ours. */
-import { describe, fetchKeySet } from '../../src/server/identity/fetch-keys.js';
+import { describe, fetchKeySet } from '../../identity/fetch-keys.js';
 import { type Check, type Finding, ok, problem, warning } from './finding.js';
 
 const TIMEOUT_MS = 5000;

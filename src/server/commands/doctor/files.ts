@@ -4,7 +4,7 @@ import { constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
-import { parseApiKeyFile } from '../../src/server/identity/api-key-entry.js';
+import { parseApiKeyFile } from '../../identity/api-key-entry.js';
 import { type Check, daysUntil, type Finding, ok, problem, SOON_DAYS, warning } from './finding.js';
 
 const LOW_DISK_BYTES = 100 * 1024 * 1024;

@@ -1,17 +1,17 @@
-/** `npm run doctor`: what the configuration amounts to, what is wrong with it, and what does not work when tried. */
+/** What the configuration amounts to, what is wrong with it, and what does not work when tried. */
 import { parseArgs } from 'node:util';
-import { readConfig } from '../src/server/config/index.js';
-import { settings } from '../src/settings.js';
+import { readConfig } from '../config/index.js';
+import type { ServerDefinition } from '../mcp/definitions/tool.js';
 import { tryAll } from './doctor/checks.js';
 import type { Finding } from './doctor/finding.js';
 import { POSTURE } from './doctor/posture.js';
 
-const USAGE = `npm run doctor [-- --json]
+const USAGE = `Usage: npm run doctor [-- --json], or node dist/doctor.js where it is built
 
 Reads the configuration from the environment, prints what it amounts to and every problem with its fix. Then it tries
 what the configuration names: issuers and their clocks, keys, hosts and origins, proxies, Redis and the rights of its
 user, audit files, certificates. It changes nothing, but for entries in Redis that end within seconds.
-It loads no .env file by itself:  node --env-file=.env --import tsx scripts/doctor.ts
+It loads no .env file by itself:  node --env-file=.env dist/doctor.js
 
   --json   the same as one JSON object: posture, problems, findings
 
@@ -19,6 +19,8 @@ Exit code: 0 when the server would start and work, 78 when it would not, 64 for 
 `;
 const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 const EXIT_CONFIG = 78;
+
+type Definition = Pick<ServerDefinition, 'settings'>;
 
 interface Report {
   readonly posture: Readonly<Record<string, string>>;
@@ -28,7 +30,7 @@ interface Report {
   readonly findings: readonly Finding[];
 }
 
-async function examine(): Promise<Report> {
+async function examine({ settings }: Definition): Promise<Report> {
   const { config, problems } = readConfig(process.env, settings);
   const atFault = new Set(problems.map(({ variable }) => variable));
   const posture = POSTURE.map(({ label, uses, text }) => {
@@ -60,15 +62,18 @@ function written({ posture, problems, findings }: Report): string {
 
 const hasProblem = (findings: readonly Finding[]) => findings.some(({ level }) => level === 'problem');
 
-try {
-  const { values } = parseArgs({ options: { help: { type: 'boolean' }, json: { type: 'boolean' } } });
-  if (values.help) process.stdout.write(USAGE);
-  else {
-    const report = await examine();
-    process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : written(report));
-    process.exitCode = report.problems.length > 0 || hasProblem(report.findings) ? EXIT_CONFIG : 0;
+/** Prints the report, and sets the exit code. */
+export async function runDoctor(definition: Definition): Promise<void> {
+  try {
+    const { values } = parseArgs({ options: { help: { type: 'boolean' }, json: { type: 'boolean' } } });
+    if (values.help) process.stdout.write(USAGE);
+    else {
+      const report = await examine(definition);
+      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : written(report));
+      process.exitCode = report.problems.length > 0 || hasProblem(report.findings) ? EXIT_CONFIG : 0;
+    }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nSee: npm run doctor -- --help\n`);
+    process.exitCode = EXIT_USAGE;
   }
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\nSee: npm run doctor -- --help\n`);
-  process.exitCode = EXIT_USAGE;
 }

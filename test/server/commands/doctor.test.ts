@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
+import { builtFile } from '../../helpers/built.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The command as a process, in an environment that holds nothing but `env`. */
+/** The command as it was built, in a process, in an environment that holds nothing but `env`. */
 function doctor(env: Record<string, string>, ...args: string[]) {
-  const command = ['--import', 'tsx', 'scripts/doctor.ts', ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
-    cwd: root,
+  const { status, stdout, stderr } = spawnSync(process.execPath, [builtFile('doctor.js'), ...args], {
     env,
     encoding: 'utf8',
   });

@@ -3,9 +3,10 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { apiKeyVerifier } from '../../src/server/identity/api-key.js';
-import { shownFor } from '../docs/shell-blocks.js';
-import { openShell, type Shell, standInForNpm } from '../helpers/shell.js';
+import { apiKeyVerifier } from '../../../src/server/identity/api-key.js';
+import { builtFile } from '../../helpers/built.js';
+import { shownFor } from '../../docs/shell-blocks.js';
+import { openShell, type Shell, standInForNpm } from '../../helpers/shell.js';
 
 let folder: string;
 let file: string;
@@ -19,7 +20,7 @@ interface Outcome {
 function key(...args: readonly string[]): Promise<Outcome> {
   const env = { ...process.env, API_KEYS_FILE: file };
   return new Promise((resolve) => {
-    execFile('node', ['--import', 'tsx', 'scripts/key.ts', ...args], { env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [builtFile('key.js'), ...args], { env }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });
@@ -44,7 +45,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe('by the commands of the pages', () => {
-  const shown = shownFor('scripts/key').map(({ text }) => text);
+  const shown = shownFor('server/commands/key').map(({ text }) => text);
   const isCreating = (commands: string) => commands.includes(' create ');
   const FILE = 'api-keys.json';
   let shell: Shell;

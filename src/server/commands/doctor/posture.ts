@@ -1,5 +1,5 @@
 /** What the configuration amounts to, layer by layer. */
-import { type Config, isLoopback } from '../../src/server/config/index.js';
+import { type Config, isLoopback } from '../../config/index.js';
 
 type Name = keyof Config;
 

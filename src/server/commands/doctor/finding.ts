@@ -1,4 +1,4 @@
-import type { Config } from '../../src/server/config/index.js';
+import type { Config } from '../../config/index.js';
 
 /** What a check saw. A `problem` keeps the server, or its callers, from working; a `warning` is for you to judge. */
 export interface Finding {

@@ -1,7 +1,7 @@
 /** Changes the key file: one writer at a time, and readers see the old file or the new one, never half of it. */
 import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiKeyFile, parseApiKeyFile } from '../src/server/identity/api-key-entry.js';
+import { type ApiKeyFile, parseApiKeyFile } from '../identity/api-key-entry.js';
 
 const LOCK_ATTEMPTS = 50;
 const LOCK_PAUSE_MS = 100;

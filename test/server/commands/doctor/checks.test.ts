@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
-import { tryAll } from '../../../scripts/doctor/checks.js';
-import { loadConfig } from '../../../src/server/config/index.js';
-import { selfSignedCertificate } from '../../helpers/certificate.js';
-import { describeWithRedis } from '../../helpers/redis.js';
-import { startRedis } from '../../helpers/redis-server.js';
+import { tryAll } from '../../../../src/server/commands/doctor/checks.js';
+import { loadConfig } from '../../../../src/server/config/index.js';
+import { selfSignedCertificate } from '../../../helpers/certificate.js';
+import { describeWithRedis } from '../../../helpers/redis.js';
+import { startRedis } from '../../../helpers/redis-server.js';
 
 let folder: string;
 beforeAll(async () => {

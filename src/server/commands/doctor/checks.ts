@@ -1,5 +1,5 @@
 /** Everything that is tried, and the variables each needs to be valid. */
-import type { Config } from '../../src/server/config/index.js';
+import type { Config } from '../../config/index.js';
 import { withProgress } from '../progress.js';
 import { checkHost, checkOrigins, checkProxies } from './addresses.js';
 import { checkAudit, checkCertificates, checkKeyFile } from './files.js';

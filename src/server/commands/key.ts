@@ -1,10 +1,10 @@
 /** Makes, lists, revokes and rotates the API keys of API_KEYS_FILE. The secret goes to stdout, once; words to stderr. */
 import { parseArgs } from 'node:util';
-import { ApiKeyEntry, type ApiKeyFile } from '../src/server/identity/api-key-entry.js';
-import { newApiKey } from '../src/server/identity/api-key-format.js';
+import { ApiKeyEntry, type ApiKeyFile } from '../identity/api-key-entry.js';
+import { newApiKey } from '../identity/api-key-format.js';
 import { changeKeyFile, readKeyFile } from './key-file.js';
 
-const HELP = `Usage: npm run key -- COMMAND [--file PATH]
+const HELP = `Usage: npm run key -- COMMAND [--file PATH], or node dist/key.js COMMAND where it is built
 
   create --name NAME --scopes "a b" [--expires 90d]   make a key and print it, once
   list                                                show all keys, without secrets
@@ -20,7 +20,7 @@ const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 class UsageError extends Error {}
 
-async function main(): Promise<void> {
+async function obey(): Promise<void> {
   const { values, positionals } = readArguments();
   const [command, id, ...rest] = positionals;
   if (values.help) return void process.stdout.write(HELP);
@@ -134,10 +134,13 @@ function show(key: string, words: string): void {
   process.stdout.write(`${key}\n`);
 }
 
-try {
-  await main();
-} catch (error) {
-  const usage = error instanceof UsageError ? '\nSee: npm run key -- --help' : '';
-  process.stderr.write(`${(error as Error).message}${usage}\n`);
-  process.exitCode = usage ? EXIT_USAGE : EXIT_FAILURE;
+/** Does what the arguments say, and sets the exit code. */
+export async function runKey(): Promise<void> {
+  try {
+    await obey();
+  } catch (error) {
+    const usage = error instanceof UsageError ? '\nSee: npm run key -- --help' : '';
+    process.stderr.write(`${(error as Error).message}${usage}\n`);
+    process.exitCode = usage ? EXIT_USAGE : EXIT_FAILURE;
+  }
 }

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from 'redis';
-import { describe } from '../../src/server/identity/fetch-keys.js';
-import { PREFIX } from '../../src/server/stores/redis/connection.js';
-import { redisStores } from '../../src/server/stores/redis/index.js';
-import type { Stores } from '../../src/server/stores/types.js';
+import { describe } from '../../identity/fetch-keys.js';
+import { PREFIX } from '../../stores/redis/connection.js';
+import { redisStores } from '../../stores/redis/index.js';
+import type { Stores } from '../../stores/types.js';
 import { type Check, type Finding, ok, problem } from './finding.js';
 
 const CONNECT_MS = 4000;

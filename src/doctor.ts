@@ -1,0 +1,5 @@
+/** Says what a start with this environment would do: `npm run doctor`, or `node dist/doctor.js` where it is built. */
+import { runDoctor } from './server/commands/doctor.js';
+import { settings } from './settings.js';
+
+await runDoctor({ settings });
