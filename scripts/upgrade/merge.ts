@@ -25,7 +25,8 @@ export function merge(scratch: Git, base: Entries, theirs: Entries): Merged {
   const yours = commit(scratch(['rev-parse', 'refs/clone^{tree}']), from);
   for (const [name, id] of Object.entries({ from, template })) scratch(['branch', '-f', name, id]);
   scratch(['checkout', '-q', '-f', '-B', 'yours', yours]);
-  tried(() => scratch(['merge', '-q', '--no-commit', '--no-ff', 'template'])); // fails for each conflict
+  tried(() => scratch(['merge', '-q', '--no-commit', '--no-ff', 'template'])); // fails when there are conflicts
+  scratch(['rev-parse', '-q', '--verify', 'MERGE_HEAD']); // whatever else it failed for
 
   const unmerged = scratch(['ls-files', '-u', '-z']).split('\0').filter(Boolean);
   const stages = (path: string) =>

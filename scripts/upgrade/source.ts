@@ -57,7 +57,7 @@ export function findBase(scratch: Git, mine: Template, target: string): string {
 }
 
 export function templateAt(scratch: Git, commit: string): Template {
-  return JSON.parse(scratch(['show', `${commit}:${TEMPLATE_FILE}`])) as Template;
+  return JSON.parse(scratch(['cat-file', 'blob', `${commit}:${TEMPLATE_FILE}`])) as Template;
 }
 
 /** Whether the clone has all of it already. */

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { NAMED } from '../../scripts/rename/with-name.js';
@@ -6,15 +5,11 @@ import { digestOf, ownerOf, readTemplate, TEMPLATE_FILE } from '../../scripts/te
 import { mergeJson } from '../../scripts/upgrade/merge-json.js';
 import { cloneProject, TSX } from '../helpers/clone.js';
 import { commitAll, git } from '../helpers/git.js';
+import { templateTest } from '../helpers/template-only.js';
 
 const template = readTemplate();
 
-/** In a clone, which has a name, the digests are those of its beginning, whatever it changed since. */
-const isClone =
-  template.commit !== undefined || !/^# MCP server template$/m.test(readFileSync('README.md', 'utf8'));
-const hasSources = spawnSync('git', ['ls-files']).status === 0;
-
-(isClone || !hasSources ? test.skip : test)('template.json is what npm run template writes', () => {
+templateTest('template.json is what npm run template writes', () => {
   const clone = cloneProject();
   try {
     git(clone.folder, 'init', '-q');

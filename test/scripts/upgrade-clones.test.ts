@@ -11,9 +11,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect } from '@jest/globals';
 import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
 import { commitAll, git, GIT_ENV } from '../helpers/git.js';
+import { templateTest } from '../helpers/template-only.js';
 
 const LAYER = 'src/server/layers/security-headers.ts';
 const LAYER_TEST = 'test/server/layers/security-headers.test.ts';
@@ -126,47 +127,51 @@ afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-test('a renamed clone with a tool of its own, one without samples and history, one that edited the fixed layer', () => {
-  const folder = (name: string) => join(root, name);
-  git(root, 'clone', '-q', template.folder, 'renamed');
-  const renamed = inFolder(folder('renamed'));
-  renamed.node(...TSX, 'scripts/new.ts', 'tool', 'own-tool');
-  renamed.node(...TSX, 'scripts/rename.ts', NAME);
+templateTest(
+  'a renamed clone with a tool of its own, one without samples and history, one that edited the fixed layer',
+  () => {
+    const folder = (name: string) => join(root, name);
+    git(root, 'clone', '-q', template.folder, 'renamed');
+    const renamed = inFolder(folder('renamed'));
+    renamed.node(...TSX, 'scripts/new.ts', 'tool', 'own-tool');
+    renamed.node(...TSX, 'scripts/rename.ts', NAME);
 
-  template.node(...TSX, 'scripts/create.ts', folder('bare'), '--name', 'bare-desk');
-  const bare = inFolder(folder('bare'));
+    template.node(...TSX, 'scripts/create.ts', folder('bare'), '--name', 'bare-desk');
+    const bare = inFolder(folder('bare'));
 
-  git(root, 'clone', '-q', template.folder, 'edited');
-  const edited = inFolder(folder('edited'));
-  edit(edited.folder, LAYER, "[['Cache-Control', 'no-store']]", "[['Cache-Control', 'no-cache']]");
+    git(root, 'clone', '-q', template.folder, 'edited');
+    const edited = inFolder(folder('edited'));
+    edit(edited.folder, LAYER, "[['Cache-Control', 'no-store']]", "[['Cache-Control', 'no-cache']]");
 
-  releaseNewer(template);
+    releaseNewer(template);
 
-  for (const clone of [renamed, bare]) {
-    const { status, said } = upgrade(clone);
-    expect([status, said]).toEqual([0, expect.stringContaining('Upgraded 0.1.0 to 0.2.0')]);
-    expect(said).not.toContain('CONFLICT');
-    for (const line of ['src/server/config/schema.ts', LAYER, MANIFEST, 'package.json', 'template.json'])
-      expect(said).toMatch(new RegExp(`^ {2}(?:replaced|merged) +${line}$`, 'm'));
-    expect(clone.read(MANIFEST)).toContain('revisionHistoryLimit: 4');
-    expect(clone.read('package.json')).toMatch(/"version": "0\.1\.0"[^]*"helmet": "\^8\.0\.0 \|\| \^/);
-    expect(existsSync(join(clone.folder, 'src/samples/newer.ts'))).toBe(false);
-  }
-  expect(renamed.read(MANIFEST)).toContain(`name: ${NAME}`);
-  expect(renamed.read('src/samples/whoami.ts')).toContain('Who am I?');
-  expectGreen(renamed, 'test/tools/own-tool.test.ts', 'test/samples');
-  expect(renamed.read('.env.example')).toContain('BRAND_NEW');
+    for (const clone of [renamed, bare]) {
+      const { status, said } = upgrade(clone);
+      expect([status, said]).toEqual([0, expect.stringContaining('Upgraded 0.1.0 to 0.2.0')]);
+      expect(said).not.toContain('CONFLICT');
+      for (const line of ['src/server/config/schema.ts', LAYER, MANIFEST, 'package.json', 'template.json'])
+        expect(said).toMatch(new RegExp(`^ {2}(?:replaced|merged) +${line}$`, 'm'));
+      expect(clone.read(MANIFEST)).toContain('revisionHistoryLimit: 4');
+      expect(clone.read('package.json')).toMatch(/"version": "0\.1\.0"[^]*"helmet": "\^8\.0\.0 \|\| \^/);
+      expect(existsSync(join(clone.folder, 'src/samples/newer.ts'))).toBe(false);
+    }
+    expect(renamed.read(MANIFEST)).toContain(`name: ${NAME}`);
+    expect(renamed.read('src/samples/whoami.ts')).toContain('Who am I?');
+    expectGreen(renamed, 'test/tools/own-tool.test.ts', 'test/samples');
+    expect(renamed.read('.env.example')).toContain('BRAND_NEW');
 
-  expect(existsSync(join(bare.folder, 'src/samples'))).toBe(false);
-  expect(bare.read('README.md')).not.toContain('npm run demo');
-  expectGreen(bare);
-  expect(bare.read('.env.example')).toContain('BRAND_NEW');
-  expect(bare.read('.env.example')).not.toContain('FILES_ROOT');
+    expect(existsSync(join(bare.folder, 'src/samples'))).toBe(false);
+    expect(bare.read('README.md')).not.toContain('npm run demo');
+    expectGreen(bare);
+    expect(bare.read('.env.example')).toContain('BRAND_NEW');
+    expect(bare.read('.env.example')).not.toContain('FILES_ROOT');
 
-  const { status, said } = upgrade(edited);
-  expect(status).toBe(1);
-  expect(said.match(/^ {2}CONFLICT .*/gm)).toEqual([`  CONFLICT  ${LAYER}`]);
-  expect(said).toMatch(/keep what is right between <<<<<<<[^]*git add FILE/);
-  expect(edited.read(LAYER)).toMatch(/^<<<<<<< [^]*no-cache[^]*^=======[^]*X-Fixed[^]*^>>>>>>> template$/m);
-  expect(git(edited.folder, 'diff', '--name-only', '--diff-filter=U')).toBe(`${LAYER}\n`);
-}, 400_000);
+    const { status, said } = upgrade(edited);
+    expect(status).toBe(1);
+    expect(said.match(/^ {2}CONFLICT .*/gm)).toEqual([`  CONFLICT  ${LAYER}`]);
+    expect(said).toMatch(/keep what is right between <<<<<<<[^]*git add FILE/);
+    expect(edited.read(LAYER)).toMatch(/^<<<<<<< [^]*no-cache[^]*^=======[^]*X-Fixed[^]*^>>>>>>> template$/m);
+    expect(git(edited.folder, 'diff', '--name-only', '--diff-filter=U')).toBe(`${LAYER}\n`);
+  },
+  400_000,
+);
