@@ -16,7 +16,10 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
 import { commitAll, git, GIT_ENV } from '../helpers/git.js';
-import { templateTest } from '../helpers/template-only.js';
+import { templateTest } from './template-only.js';
+
+/** Put together: a clone with this name has it in no other file of the template's. */
+const NAME = ['my', 'server'].join('-');
 
 let root: string;
 let template: Clone;
@@ -46,20 +49,20 @@ function create(...args: readonly string[]) {
 templateTest(
   'a clone has its name and no samples, is one commit, passes its checks and says what comes next',
   () => {
-    const folder = join(root, 'my-desk');
+    const folder = join(root, NAME);
     writeFileSync(join(template.folder, 'not-committed.txt'), 'mine');
 
-    expect(create(folder, '--name', 'my-desk')).toEqual({
+    expect(create(folder, '--name', NAME)).toEqual({
       status: 0,
       said: expect.stringContaining('npm ci && npm test'),
     });
 
     expect(git(folder, 'status', '--porcelain')).toBe('');
-    expect(git(folder, 'log', '--format=%s')).toBe('feat: my-desk, made from the template\n');
+    expect(git(folder, 'log', '--format=%s')).toBe(`feat: ${NAME}, made from the template\n`);
     expect(git(folder, 'ls-files')).not.toMatch(/not-committed|node_modules|^src\/samples/m);
     expect(statSync(join(folder, '.ci/run')).mode & 0o111).not.toBe(0);
     const read = (path: string) => readFileSync(join(folder, path), 'utf8');
-    expect(JSON.parse(read('package.json'))).toMatchObject({ name: 'my-desk' });
+    expect(JSON.parse(read('package.json'))).toMatchObject({ name: NAME });
     expect(JSON.parse(read('template.json'))).toMatchObject({
       commit: git(template.folder, 'rev-parse', 'HEAD').trim(),
     });
@@ -86,7 +89,7 @@ templateTest(
   '--samples keeps them',
   () => {
     const folder = join(root, 'with-samples');
-    expect(create(folder, '--name', 'my-desk', '--samples').status).toBe(0);
+    expect(create(folder, '--name', NAME, '--samples').status).toBe(0);
     expect(readdirSync(join(folder, 'src/samples')).length).toBeGreaterThan(5);
   },
   60_000,
@@ -98,12 +101,12 @@ templateTest(
     const full = join(root, 'full');
     mkdirSync(full);
     writeFileSync(join(full, 'mine'), '');
-    expect(create(full, '--name', 'my-desk')).toEqual({ status: 1, said: 'The folder is not empty.\n' });
+    expect(create(full, '--name', NAME)).toEqual({ status: 1, said: 'The folder is not empty.\n' });
     expect(readdirSync(full)).toEqual(['mine']);
 
     const folder = join(root, 'none');
     expect(create(folder).status).toBe(64);
-    expect(create('--name', 'my-desk').status).toBe(64);
+    expect(create('--name', NAME).status).toBe(64);
     expect(create(folder, '--name', '../up')).toEqual({
       status: 64,
       said: expect.stringContaining('Give one name'),

