@@ -2,7 +2,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { onlyHelp } from './only-help.js';
-import { digestOf, ownerOf, readTemplate, TEMPLATE_FILE } from './template/ownership.js';
+import { ownerOf, readTemplate, TEMPLATE_FILE } from './template/ownership.js';
+import { digestOf } from '../src/server/commands/doctor/template.js';
 
 onlyHelp(`npm run template
 

@@ -1,5 +1,4 @@
 /** What belongs to the template and what to the clone, as `template.json` says it. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /** `template.json`. Prefixes that end with `/` are folders; the longest one that fits a path decides. */
@@ -42,10 +41,3 @@ export function ownerOf(path: string, { template, yours, generated }: Template):
 }
 
 export const isSample = (path: string, { samples }: Template): boolean => samples.some(fits(path));
-
-/** The same for both kinds of line endings: git may have changed them at checkout. */
-export const digestOf = (bytes: Buffer): string =>
-  createHash('sha256')
-    .update(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
-    .digest('hex')
-    .slice(0, 32);

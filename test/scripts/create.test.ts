@@ -29,6 +29,7 @@ beforeAll(() => {
   template = cloneProject();
   git(template.folder, 'init', '-q', '-b', 'main');
   writeFileSync(join(template.folder, '.git/info/exclude'), 'node_modules\n');
+  template.node(...TSX, 'scripts/template.ts');
   commitAll(template.folder);
 });
 afterAll(() => {
@@ -81,6 +82,7 @@ templateTest(
       ],
     ];
     for (const check of checks) expect(node(...check)).toMatchObject({ status: 0 });
+    expect(node(...TSX, 'src/doctor.ts').stdout).toContain('with none of its files changed');
   },
   240_000,
 );

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { NAMED } from '../../scripts/rename/with-name.js';
-import { digestOf, ownerOf, readTemplate, TEMPLATE_FILE } from '../../scripts/template/ownership.js';
+import { ownerOf, readTemplate, TEMPLATE_FILE } from '../../scripts/template/ownership.js';
+import { digestOf } from '../../src/server/commands/doctor/template.js';
 import { mergeJson } from '../../scripts/upgrade/merge-json.js';
 import { cloneProject, TSX } from '../helpers/clone.js';
 import { commitAll, git } from '../helpers/git.js';

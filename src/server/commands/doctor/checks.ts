@@ -5,6 +5,7 @@ import { checkHost, checkOrigins, checkProxies } from './addresses.js';
 import { checkAudit, checkCertificates, checkKeyFile } from './files.js';
 import { type Check, type Finding, problem } from './finding.js';
 import { checkIssuers } from './issuers.js';
+import { checkTemplate } from './template.js';
 
 /** Loads the client of Redis only where there is one to try. */
 const checkRedis: Check = async (config, now) =>
@@ -23,6 +24,7 @@ const CHECKS: readonly (readonly [name: string, check: Check, uses: readonly (ke
     ['AUTH', 'JWT_ISSUERS', 'JWT_JWKS_URL', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S'],
   ],
   ['Redis', checkRedis, ['REDIS_URL', 'REDIS_CA_FILE', 'REPLICAS']],
+  ['template', () => checkTemplate(), []],
 ];
 
 /** At once, since some wait for the network. A check whose variables are at fault is left out: its fault is known. */
