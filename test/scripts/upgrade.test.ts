@@ -30,7 +30,7 @@ const OWNERS = {
   template: ['src/server/'],
   yours: ['src/'],
   generated: ['template.json', '.env.example'],
-  samples: ['src/samples/', 'demo.ts'],
+  samples: ['src/samples/', 'demo.ts', 'demos/'],
 };
 
 function write(folder: string, files: Readonly<Record<string, string>>): void {
@@ -142,6 +142,15 @@ test('--to takes one version and the next upgrade goes on from there, with or wi
   expect(upgrade('--to', 'v9.0.0').status).toBe(2);
 });
 
+test('without tags and shared history the beginning of a clone is found by its digests', () => {
+  forgetHistory();
+  release('0.2.0', { 'src/server/a.ts': `two\n${LINES}` });
+  git(template, 'tag', '-d', 'v0.1.0', 'v0.2.0');
+
+  expect(upgrade()).toEqual({ status: 0, said: expect.stringContaining('  replaced  src/server/a.ts') });
+  expect(read('src/server/a.ts')).toBe(`two\n${LINES}`);
+});
+
 test('a conflict is one for git: in the file that both changed, until it is added', () => {
   write(clone, { 'src/server/a.ts': LINES.replace('f', 'mine') });
   commitAll(clone);
@@ -221,10 +230,12 @@ test('another name and a clone without samples are no conflicts; neither comes b
     'src/samples/one.ts': 'another\n',
     'src/samples/two.ts': 'new\n',
     'demo.ts': 'newer\n',
+    'demos/new.ts': 'new\n',
   });
 
-  expect(upgrade().status).toBe(0);
+  const { status, said } = upgrade();
 
+  expect([status, said]).toEqual([0, expect.not.stringContaining('left out')]);
   expect(JSON.parse(read('package.json'))).toEqual({
     name: 'own-desk-of-a-clone',
     version: '3.0.0',
@@ -233,7 +244,7 @@ test('another name and a clone without samples are no conflicts; neither comes b
   expect(read('deploy/image.yaml')).toBe(
     `image: own-desk-of-a-clone\nnewer: own-desk-of-a-clone-redis\n${LINES}`,
   );
-  expect([has('src/samples'), has('demo.ts')]).toEqual([false, false]);
+  expect([has('src/samples'), has('demo.ts'), has('demos')]).toEqual([false, false, false]);
 });
 
 test('a dependency that both changed is a conflict in package.json, not a choice of ours', () => {
