@@ -62,7 +62,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'mcp, mcp/era-2025, layers, refusal, identity/caller, type express, type observe, type stores',
   'mcp/stdio':
     'mcp, mcp/era-2026, refusal, @modelcontextprotocol/server, identity/caller, type observe, type stores',
-  stores: 'rate-limiter-flexible, stores/redis, type observe',
+  stores: 'refusal, rate-limiter-flexible, stores/redis, type observe',
   'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
   // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers, and
   // say which server they are of.

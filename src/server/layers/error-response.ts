@@ -1,6 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { RefusedRequest } from '../refusal.js';
-import { StoreUnavailable } from '../stores/types.js';
 
 /** When to try again after a 503 whose cause does not say. */
 const RETRY_AFTER_S = '5';
@@ -20,7 +19,7 @@ export function errorResponse({ logger, maxDrainBytes }: ErrorResponseOptions): 
     const { audit, requestId } = req as Partial<Request>; // without a trail the audit layer itself has failed
     // Node's parser gave up on the body and the request is answered: a layer that was still waiting runs into that.
     if (res.writableEnded && audit?.facts.decision === 'deny') return;
-    const refusal = toRefusal(error);
+    const refusal = error instanceof RefusedRequest ? error : new RefusedRequest('internal');
     if (refusal.code === 'internal') logger.error({ err: error, requestId }, 'request failed');
     if (res.writableEnded) return;
     audit?.note(refusal.facts);
@@ -28,11 +27,6 @@ export function errorResponse({ logger, maxDrainBytes }: ErrorResponseOptions): 
     if (res.headersSent) return void req.socket.destroy();
     await send(req, res, refusal, maxDrainBytes);
   };
-}
-
-function toRefusal(error: unknown): RefusedRequest {
-  if (error instanceof RefusedRequest) return error;
-  return new RefusedRequest(error instanceof StoreUnavailable ? 'store_unavailable' : 'internal');
 }
 
 async function send(req: Request, res: Response, refusal: RefusedRequest, maxDrainBytes: number) {

@@ -2,9 +2,17 @@
  * What the template asks of a store. Every implementation passes the same contract suite (`test/server/stores/`).
  * A store that cannot answer throws {@link StoreUnavailable}; it never invents an answer.
  */
+import { RefusedRequest } from '../refusal.js';
 
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable';
+/** A refusal wherever it surfaces, so that no era answers it as a bug or as a result. `reason` is for audit and log. */
+export class StoreUnavailable extends RefusedRequest {
+  constructor(
+    readonly reason: string,
+    { cause }: ErrorOptions = {},
+  ) {
+    super('store_unavailable', { detail: { reason }, headers: { 'Retry-After': '5' } });
+    this.cause = cause;
+  }
 }
 
 /** Points per window, as written in `RATE_LIMIT_*`. */

@@ -127,7 +127,7 @@ describeWithRedis('while Redis is away', () => {
     await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
     expect(performance.now() - startedAt).toBeLessThan(MAX_WAIT_MS);
     expect(connection.healthy()).toBe(false);
-    await expect(sessions.get('any')).rejects.toThrow('Redis is away');
+    await expect(sessions.get('any')).rejects.toMatchObject({ reason: 'Redis is away' });
     server.process.kill('SIGCONT');
     await until(true);
 

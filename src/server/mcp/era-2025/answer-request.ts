@@ -70,6 +70,10 @@ async function answer(req: Request, res: Response, within: CallWithin, options: 
     return output.end();
   }
   if (broken !== undefined && !res.headersSent) throw broken;
+  if (broken instanceof RefusedRequest) {
+    req.audit.note(broken.facts);
+    return output.answer(broken.toBody(req.requestId, req.envelope.id));
+  }
   if (broken !== undefined)
     options.logger.error({ err: broken, requestId: req.requestId }, 'a streamed call failed');
   if (result.error) req.audit.note({ 'rpc.code': result.error.code });

@@ -109,7 +109,7 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
     );
   } catch (error) {
     const shown = toRpcError(error, requestId, options.logger);
-    audit.note({ 'rpc.code': shown.code });
+    audit.note(error instanceof RefusedRequest ? error.facts : { 'rpc.code': shown.code });
     throw shown;
   } finally {
     audit.end();

@@ -207,6 +207,37 @@ describe('rounds', () => {
     expect(effects).toEqual(['run a', 'run a', 'deleted a as me']);
   });
 
+  test('an answer that the store cannot take is refused as 503, has no effect, and may come again', async () => {
+    let isFull = true;
+    const kept = memoryOnce();
+    const full = memoryOnce({ maxKeys: 0 });
+    const once = {
+      ...kept,
+      take: (...args: Parameters<typeof kept.take>) => (isFull ? full : kept).take(...args),
+    };
+    const own = await startTestServer({ tools }, { requestState: { keys: [KEY], ttlS: 600, once } });
+    const ask = (more: Params = {}) =>
+      post(
+        own.url,
+        'tools/call',
+        { name: 'delete', arguments: { path: 'a' }, ...more },
+        { capabilities: ALL },
+      );
+    const requestState = stateOf(await answerOf(await ask()));
+    const answers = { requestState, inputResponses: { confirm: accept('me') } };
+    const refused = await ask(answers);
+    isFull = false;
+
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).toMatch(/^[1-9]/);
+    expect(await refused.json()).toMatchObject({ error: { code: 503, data: { code: 'store_unavailable' } } });
+    expect(own.audits.at(-1)).toMatchObject({ decision: 'deny', reason: 'store_unavailable' });
+    expect(own.logged).toEqual([]);
+    expect(effects).toEqual(['run a']);
+    expect(textOf(await answerOf(await ask(answers)))).toBe('deleted');
+    await own.close();
+  });
+
   test('an answer that has set off its effects is refused when it comes again, even at the same moment', async () => {
     const first = await call('delete', { path: 'a' });
     const answer = { requestState: stateOf(first), inputResponses: { confirm: accept('me') } };
