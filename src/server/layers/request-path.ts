@@ -1,3 +1,5 @@
+import { redactEncoded } from '../observe/redact.js';
+
 /** The path of a request target, without its query; empty for any form but the origin form (RFC 9112 §3.2). */
 export function requestPath(target: string): string {
   if (!target.startsWith('/')) return '';
@@ -7,7 +9,7 @@ export function requestPath(target: string): string {
 
 const MAX_AUDITED_PATH = 256;
 
-/** The path for the audit: a query may carry a credential, and an attacker chooses the length. */
+/** The path for the audit: a query or a segment may hold a credential, and an attacker chooses the length. */
 export function auditedPath(target: string): string {
-  return requestPath(target).slice(0, MAX_AUDITED_PATH);
+  return redactEncoded(requestPath(target)).slice(0, MAX_AUDITED_PATH);
 }

@@ -1,4 +1,5 @@
 import { AuditFacts, type AuditHead } from './audit-record.js';
+import { redact } from './redact.js';
 
 /** Container runtimes split longer lines, and a split record is two broken ones. */
 const MAX_LINE_BYTES = 16_000;
@@ -68,7 +69,9 @@ class Bounds {
     return json === undefined || typeof copy === 'number' ? json : escapeUnsafe(json);
   }
 
-  private text(text: string, chars = this.chars): string {
+  /** Without credentials, before it is cut: half a credential would not look like one. */
+  private text(given: string, chars = this.chars): string {
+    const text = redact(given);
     if (text.length <= chars) return text;
     return this.instead(text.slice(0, chars));
   }

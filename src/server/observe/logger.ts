@@ -1,16 +1,13 @@
 import { pino } from 'pino';
+import { REDACTED, redact } from './redact.js';
 
 /** Dropping log lines beats running out of memory when nobody reads stderr. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
-const REDACTED = '[redacted]';
 const SECRET_FIELDS = ['authorization', 'cookie', 'x-api-key', 'apiKey', 'token', 'secret', 'password'];
 /** In the fields themselves, in their members, and in the members of those. */
 const SECRET_PATHS = SECRET_FIELDS.flatMap((name) =>
   ['', '*', '*.*'].map((parent) => `${parent}["${name}"]`),
 );
-/** API keys, JWTs and bearer credentials, wherever they stand in a line (an error's message, after the `%20` of a URL). */
-const SECRET_TEXT =
-  /mcp_[0-9A-Za-z]+_[0-9A-Za-z]+_[0-9A-Za-z]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|\bBearer [\w.~+/-]{8,}=*/gi;
 
 type Log = (fields: Readonly<Record<string, unknown>>, message: string) => void;
 
@@ -38,7 +35,7 @@ export function createLogger(level: string, mixin?: () => object): Logger {
       ...(mixin && { mixin }),
       redact: { paths: SECRET_PATHS, censor: REDACTED },
       serializers: { error: pino.stdSerializers.err },
-      hooks: { streamWrite: (line) => line.replace(SECRET_TEXT, REDACTED) },
+      hooks: { streamWrite: redact },
     },
     destination,
   );

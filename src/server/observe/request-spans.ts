@@ -14,6 +14,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { Request, RequestHandler, Response } from 'express';
 import type { AuditFacts } from './audit-record.js';
 import { knownMethod, outcomeOf } from './metrics.js';
+import { redact } from './redact.js';
 
 /** Reads `traceparent` and `tracestate`, no baggage: that would be text of the client's for whom we call. */
 export const W3C = new W3CTraceContextPropagator();
@@ -21,7 +22,7 @@ const CARRIER = {
   keys: (carrier: object) => Object.keys(carrier),
   get: (carrier: object, key: string) => {
     const value = (carrier as Readonly<Record<string, unknown>>)[key];
-    return typeof value === 'string' ? value : undefined;
+    return typeof value === 'string' && redact(value) === value ? value : undefined;
   },
 };
 
