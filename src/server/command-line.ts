@@ -15,3 +15,11 @@ export function takeNoArguments(usage: string, exitCode = EXIT_CONFIG): void {
   process.stderr.write(`Takes no arguments but --help.\n\n${usage}`);
   process.exit(exitCode);
 }
+
+/**
+ * Node opens its inspector on 127.0.0.1:9229 for SIGUSR1, and whoever reaches loopback (a sidecar) then runs code here.
+ * A listener takes the signal away from Node; the image also starts with `--disable-sigusr1`.
+ */
+export function ignoreInspectorSignal(): void {
+  process.on('SIGUSR1', () => {});
+}

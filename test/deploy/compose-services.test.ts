@@ -21,6 +21,13 @@ dns.lookup = (name, ...rest) => lookup(name === 'valkey' ? '127.0.0.1' : name, .
 
 jest.setTimeout(120_000);
 
+/** Node before 22.14 has no `--disable-sigusr1`. */
+const knownOptions = (options = '') =>
+  options
+    .split(' ')
+    .filter((option) => process.allowedNodeEnvironmentFlags.has(option))
+    .join(' ');
+
 describeWithPrograms(['openssl', 'redis-server', 'caddy'], 'compose as processes', () => {
   let secrets: Secrets;
   let redis: RedisServer;
@@ -74,7 +81,7 @@ describeWithPrograms(['openssl', 'redis-server', 'caddy'], 'compose as processes
       ADMIN_PORT: String(await freePort()),
       TRUSTED_PROXIES: '127.0.0.1/32', // there the one of the proxy, which is fixed
       SHUTDOWN_DELAY_MS: '0',
-      NODE_OPTIONS: `${environment['NODE_OPTIONS']} ${names}`,
+      NODE_OPTIONS: `${knownOptions(environment['NODE_OPTIONS'])} ${names}`,
     });
     await started.saw(/^Serving MCP/m);
     return started;

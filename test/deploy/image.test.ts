@@ -14,6 +14,8 @@ import { LIMITS, type ServerInContainer, startInContainer } from './image/server
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BASE = 'localhost/base:1.0.0';
+/** The base's Node is the one that runs this test. */
+const FLAGS = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? '--disable-sigusr1' : '';
 
 jest.setTimeout(900_000); // npm ci four times and the compiler twice, while others use every core
 
@@ -38,7 +40,11 @@ describeWithPrograms(['buildah', 'runc', 'nice'], 'the image', () => {
   });
 
   const build = (context: string) =>
-    builder.build(context, 'deploy/Dockerfile', '--build-arg', `NODE_IMAGE=${BASE}`);
+    builder.build(
+      context,
+      'deploy/Dockerfile',
+      ...['--build-arg', `NODE_IMAGE=${BASE}`, '--build-arg', `NODE_FLAGS=${FLAGS}`],
+    );
 
   test('is the same from another clone, whose files are of another age, private, and next to secrets', async () => {
     expect(await build(anotherClone(ROOT, join(folder, 'clone'), 'a-secret'))).toBe(id);
