@@ -40,11 +40,14 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'assemble-mcp': 'mcp, type config, type observe, type stores',
   // The type of a clone's settings, which `settings.ts` fills in.
   config: 'zod, type mcp',
+  // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
   pipeline:
-    'express, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
-    'type config, type observe, type stores',
-  // Values: the class by which a store that cannot answer is told from a bug, and `callerKey`, whose limit it is.
-  layers: 'refusal, express, helmet, cors, stores/types, identity/caller, type identity, type observe',
+    'express, config, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
+    'type observe, type stores',
+  // Values: the class by which a store that cannot answer is told from a bug, `callerKey`, whose limit it is, and what
+  // cuts a credential out of a path.
+  layers:
+    'refusal, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, type express, type stores',
   // The SDK for `classify-era` alone: its own classifier says what belongs to which era.

@@ -37,7 +37,9 @@ async function main(args: Arguments): Promise<number> {
 function reasonOf(error: unknown): string {
   let reason = error as Error & { code?: string };
   while (reason.cause instanceof Error) reason = reason.cause;
-  return reason.message || (reason.code ?? reason.name);
+  const isUntrusted = /SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY)/.test(reason.code ?? '');
+  const fix = isUntrusted ? ': name its authority in NODE_EXTRA_CA_CERTS' : '';
+  return `${reason.message || (reason.code ?? reason.name)}${fix}`;
 }
 
 try {

@@ -1,5 +1,5 @@
 /** What the layers of `pipeline.ts` are made of: who may call, and the two eras that answer. */
-import type { Config } from './config/index.js';
+import { type Config, ConfigError } from './config/index.js';
 import { apiKeyVerifier } from './identity/api-key.js';
 import { developmentKey } from './identity/api-key-entry.js';
 import { challenge, resourceMetadata } from './identity/challenge.js';
@@ -52,8 +52,15 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
 
 /** Without a file the configuration has made sure that this is a development server on loopback. */
 async function openKeys({ API_KEYS_FILE }: Config, scopes: readonly string[], logger: Logger) {
-  if (API_KEYS_FILE !== undefined)
-    return { verifier: await apiKeyVerifier({ file: API_KEYS_FILE, logger }), developmentKey: undefined };
+  if (API_KEYS_FILE !== undefined) {
+    const verifier = await apiKeyVerifier({ file: API_KEYS_FILE, logger }).catch((error: Error) => {
+      const fix = 'mend it, or make one with npm run key -- create';
+      throw new ConfigError([
+        { variable: 'API_KEYS_FILE', message: `${API_KEYS_FILE}: ${error.message}: ${fix}` },
+      ]);
+    });
+    return { verifier, developmentKey: undefined };
+  }
   const { key, entry } = developmentKey(scopes);
   return { verifier: await apiKeyVerifier({ entries: [entry], logger }), developmentKey: key };
 }

@@ -1,6 +1,6 @@
 /** The process over stdio: whoever starts it is the caller, and nothing but the protocol is on stdout. */
 import { createMcpParts } from './assemble-mcp.js';
-import { takeNoArguments } from './command-line.js';
+import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
 import { serveOverStdio } from './mcp/stdio/stdio.js';
@@ -30,6 +30,7 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
 async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
   const config = loadConfig(process.env, settings);
   const logger = createLogger(config.LOG_LEVEL);
+  if (config.NODE_ENV === 'production') ignoreInspectorSignal();
   const audit = openAudit({
     // stdout is the protocol's: what would go there goes to stderr.
     sinks: config.AUDIT_SINKS.map((sink) => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink)),

@@ -1,6 +1,6 @@
 /** The process over HTTP: a bad configuration, signals and failures become exit codes. */
-import { takeNoArguments } from './command-line.js';
-import { type Config, ConfigError, loadConfig } from './config/index.js';
+import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
+import { ConfigError, loadConfig } from './config/index.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
 import { createLogger, type Logger } from './observe/logger.js';
 import type { Tracing } from './observe/tracing.js';
@@ -23,17 +23,19 @@ export async function startServer(definition: ServerDefinition): Promise<void> {
   try {
     await run(definition);
   } catch (error) {
-    process.stderr.write(`The server did not start: ${(error as Error).message}\n`);
-    process.exit(EXIT_FAILURE);
+    const isConfig = error instanceof ConfigError;
+    process.stderr.write(`${isConfig ? '' : 'The server did not start: '}${(error as Error).message}\n`);
+    process.exit(isConfig ? EXIT_CONFIG : EXIT_FAILURE);
   }
 }
 
 async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
-  const config = readConfig(settings);
+  const config = loadConfig(process.env, settings);
   const tracing = config.tracing ? await openTracing() : undefined;
   const logger = createLogger(config.LOG_LEVEL, tracing?.logFields);
   tracing?.reportTo(logger);
   exitOnBug(logger);
+  if (config.NODE_ENV === 'production') ignoreInspectorSignal();
   const tools = tracing ? definitions.tools.map(tracing.tool) : definitions.tools;
   const server = await openServer({
     config,
@@ -46,16 +48,6 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   process.on('SIGHUP', () => void server.reopenAuditFiles());
   exitOnSignal(server, logger, tracing);
   process.stderr.write(welcome(server));
-}
-
-function readConfig(settings: ServerDefinition['settings']): Config {
-  try {
-    return loadConfig(process.env, settings);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CONFIG);
-  }
 }
 
 /** Loaded only where it is used. */

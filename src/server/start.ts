@@ -89,7 +89,7 @@ export async function openServer({
   let accepting = true;
   const checks = { accepting: () => accepting, audit: audit.healthy, stores: stores.healthy };
   const admin = http.createServer(adminListener({ checks, metrics }));
-  const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT);
+  const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT, 'ADMIN_');
   metrics.watch({
     sessions: () => stores.sessions.count(),
     streams: pipeline.streams,

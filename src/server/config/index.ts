@@ -79,7 +79,7 @@ function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string
 
   const problems = error.issues.map(({ path, message }) => ({
     variable: path.join('.') || 'tool settings',
-    message,
+    message: texts[String(path[0])] === undefined && path.length > 0 ? 'required: set it' : message,
   }));
   const atFault = new Set(error.issues.map(({ path }) => path[0]));
   const rest = Object.fromEntries(Object.entries(texts).filter(([name]) => !atFault.has(name)));

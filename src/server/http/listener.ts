@@ -49,12 +49,25 @@ function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config):
   return server;
 }
 
-/** Resolves with the port, which differs from the one asked for when that was 0. */
-export async function listen(server: http.Server, host: string, port: number): Promise<number> {
+/**
+ * Resolves with the port, which differs from the one asked for when that was 0.
+ * @param prefix of the variables at fault: none, or `ADMIN_`
+ * @throws {Error} naming the variable and the fix
+ */
+export async function listen(server: http.Server, host: string, port: number, prefix = ''): Promise<number> {
   server.listen(port, host);
-  await once(server, 'listening');
+  await once(server, 'listening').catch(({ code, message }: NodeJS.ErrnoException) => {
+    const fix = FIXES[code ?? '']?.(prefix) ?? `${prefix}HOST, ${prefix}PORT`;
+    throw new Error(`${fix} (${message})`);
+  });
   return (server.address() as AddressInfo).port;
 }
+
+const FIXES: Readonly<Record<string, (prefix: string) => string>> = {
+  EADDRINUSE: (prefix) => `${prefix}PORT is in use: stop the process that has it, or set another`,
+  EACCES: (prefix) => `${prefix}PORT is not for this user: set one above 1023`,
+  EADDRNOTAVAIL: (prefix) => `${prefix}HOST is no address of this machine: set one that is`,
+};
 
 export function originOf(server: http.Server, host: string, port: number): string {
   const name = host.includes(':') ? `[${host}]` : host;

@@ -39,6 +39,15 @@ export function reloadTls(
       logger.error({ err: error }, 'the new certificate cannot be used; the old one stays');
     }
   };
+  let isSaid = false;
+  server.on('tlsClientError', ({ code = '' }: NodeJS.ErrnoException) => {
+    if (isSaid || !code.includes('ALERT_UNKNOWN_CA')) return;
+    isSaid = true; // clients that distrust us come again and again
+    logger.warn(
+      {},
+      'a client does not trust TLS_CERT_FILE: name its authority there (NODE_EXTRA_CA_CERTS for Node)',
+    );
+  });
   const timer = setInterval(() => void check(), checkEveryMs);
   timer.unref();
   return () => clearInterval(timer);

@@ -37,7 +37,11 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
   const fixed = Promise.resolve(byId([]));
   const read = file === undefined ? () => fixed : watchFile({ path: file, parse, now }).current;
   let problem: string | undefined;
-  await read();
+  if ((await read()).size === 0)
+    logger?.warn(
+      { file },
+      'API_KEYS_FILE holds no key: every call is refused until npm run key -- create adds one',
+    );
 
   async function currentKeys() {
     try {

@@ -87,5 +87,10 @@ async function readText(response: Response, url: URL): Promise<string> {
 /** `fetch` hides the reason in the cause. */
 export function describe(error: unknown): string {
   const { message, cause } = error as Error;
-  return cause instanceof Error ? `${message} (${cause.message})` : message;
+  if (!(cause instanceof Error)) return message;
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  const fix = UNTRUSTED.test(code) ? ': name its authority in NODE_EXTRA_CA_CERTS' : '';
+  return `${message} (${cause.message}${fix})`;
 }
+
+const UNTRUSTED = /SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE)/;

@@ -374,6 +374,16 @@ describe('problems', () => {
   });
 });
 
+test('a setting without a value is called required, in words and not in types', () => {
+  const form = z.object({ REMINDER_URL: z.url(), REMINDER_TOKEN: z.string().min(16) });
+  const { problems } = readConfig({ REMINDER_TOKEN: 'short' }, form);
+
+  expect(problems).toEqual([
+    { variable: 'REMINDER_URL', message: 'required: set it' },
+    { variable: 'REMINDER_TOKEN', message: expect.not.stringContaining('required') },
+  ]);
+});
+
 describe('secrets', () => {
   test.each(['STATE_KEYS', 'AUDIT_HMAC_KEY', 'REDIS_URL'])(
     '%s can come from a file, its line end left out',

@@ -124,11 +124,37 @@ describe('the configuration', () => {
     );
     other.close();
 
-    const line = expect.stringMatching(/^The server did not start: .*EADDRINUSE.*\n$/);
+    const line = (name: string) =>
+      expect.stringMatching(new RegExp(`^The server did not start: ${name} is in use: .*EADDRINUSE.*\n$`));
     expect(ends).toEqual([
-      [1, line],
-      [1, line],
+      [1, line('PORT')],
+      [1, line('ADMIN_PORT')],
     ]);
+  });
+
+  test.each([
+    ['is no key file', '{"version":1}'],
+    ['is no JSON', 'mcp_live_'],
+    ['names an unknown member', '{"version":1,"keys":[],"more":1}'],
+  ])('a key file that %s ends the start with 78, its path and the fix', async (_what, text) => {
+    const keys = join(folder, 'broken.json');
+    await writeFile(keys, text);
+    const server = start({ API_KEYS_FILE: keys });
+
+    expect(await server.ended()).toBe(78);
+    expect(server.printed.stderr).toMatch(
+      /^API_KEYS_FILE: .*broken\.json: not a key file.*npm run key -- create$/m,
+    );
+    expect(server.printed.stderr).not.toContain('mcp_live_');
+  });
+
+  test('a file without keys is said, once, in the log', async () => {
+    const keys = join(folder, 'none.json');
+    await writeFile(keys, JSON.stringify({ version: 1, keys: [] }));
+    const server = start({ API_KEYS_FILE: keys });
+    await server.saw(SERVING);
+
+    expect(server.printed.stderr.match(/API_KEYS_FILE holds no key/g)).toHaveLength(1);
   });
 });
 
@@ -211,3 +237,41 @@ test('an error that nobody expected is logged, without secrets, and ends the pro
     expect(server.printed.stderr).not.toContain(secret);
   }
 });
+
+test.each(['main.js', 'stdio.js'])(
+  'SIGUSR1 opens no inspector in production, and ends nothing: %s',
+  async (file) => {
+    const keys = join(folder, 'keys.json');
+    await writeFile(keys, JSON.stringify({ version: 1, keys: [] }));
+    const server = run(file, {
+      NODE_ENV: 'production',
+      PORT: '0',
+      ADMIN_PORT: '0',
+      PUBLIC_URL: 'https://mcp.example/mcp',
+      ALLOWED_HOSTS: 'mcp.example',
+      TRUSTED_PROXIES: 'none',
+      API_KEYS_FILE: keys,
+      LOG_LEVEL: 'debug',
+      SHUTDOWN_DELAY_MS: '0',
+      AUDIT_SINKS: `file:${audit}`,
+    });
+    running.push(server);
+    if (file === 'main.js') await server.saw(SERVING);
+    else await initializeOverStdio(server);
+    server.child.kill('SIGUSR1');
+    server.child.kill('SIGTERM'); // signals are handled in their order
+
+    expect(await server.ended()).toBe(0);
+    expect(server.printed.stderr).not.toContain('Debugger listening');
+  },
+);
+
+async function initializeOverStdio({ child }: Running): Promise<void> {
+  const params = {
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'test', version: '1' },
+  };
+  child.stdin?.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })}\n`);
+  await once(child.stdout ?? child, 'data');
+}
