@@ -1,7 +1,9 @@
 /** Where the messages of a call go: a JSON body, or a stream that its client can read on elsewhere. */
-import type { EventLog, EventReader, EventStream, SessionRecord } from '../../stores/types.js';
+import type { EventLog, EventReader, EventStream, LoggedEvent, SessionRecord } from '../../stores/types.js';
 import { type Call, INTERNAL_ERROR } from '../calls/call.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
+
+const ABANDON_RETRY_MS = 250;
 
 export interface Output {
   send(message: object): void;
@@ -25,36 +27,48 @@ export interface LoggedOutputOptions {
 }
 
 /**
- * The log keeps the stream, and the response only reads it: so its client may go and come back. What the log cannot take
- * goes to the response as it is. A JSON answer is not kept: its client would have no id to ask for it with.
+ * The log keeps the stream, and the response only reads it: so its client may go and come back. Once the log has failed
+ * the rest goes to the response alone and the log forgets the stream: a client that came back would read messages twice. A JSON answer is not kept: its client would have no id to ask for it with.
  */
 export function createLoggedOutput({ writer, session, events, id, onError }: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
-  /** Once the log has failed the response no longer reads it: what it took unheard would come twice. */
-  let isDirect = false;
-  let last = Promise.resolve();
+  let hasLogFailed = false;
+  /** What the response has not got from the log yet. */
+  const unread: (() => void)[] = [];
   const begin = async () => {
     writer.open();
-    const begun = await events.begin(session, 'call', readInto(writer, session), lastWords(id));
+    const reader = readInto(writer, session);
+    const onEvent = (event: LoggedEvent) => {
+      if (hasLogFailed) return; // what waited has been written without the log
+      reader.onEvent(event);
+      if (event.data !== '') unread.shift();
+    };
+    const begun = await events.begin(session, 'call', { ...reader, onEvent }, lastWords(id));
     writer.onClose(() => begun.stop());
     return begun;
   };
+  const fail = (begun: Promise<EventStream>, error: unknown) => {
+    onError(error);
+    if (hasLogFailed) return;
+    hasLogFailed = true;
+    void begun.then(abandon, () => {});
+    for (const write of unread.splice(0)) write();
+  };
   const put = (message: object, isAnswer: boolean) => {
     const begun = (stream ??= begin());
+    const write = () => (isAnswer ? writer.answer(message) : writer.send(message));
+    if (hasLogFailed) return write();
     const data = JSON.stringify(message);
-    const isKept = begun
-      .then(async (log) => void (await (isAnswer ? log.end(data) : log.append(data))))
+    if (!writer.closed) unread.push(write);
+    begun
+      .then(async (log) => {
+        if (!hasLogFailed) await (isAnswer ? log.end(data) : log.append(data));
+      })
       .catch((error: unknown) => {
-        onError(error);
-        isDirect = true;
-        return begun.then((log) => log.stop()).catch(() => {});
+        if (writer.closed && !isAnswer)
+          onError(error); // its client is away, and finds the rest in the log
+        else fail(begun, error);
       });
-    // In their order, although one may fail while an earlier one still waits.
-    last = Promise.all([last, isKept]).then(() => {
-      if (!isDirect) return;
-      if (isAnswer) writer.answer(message);
-      else writer.send(message);
-    });
   };
 
   return {
@@ -66,13 +80,23 @@ export function createLoggedOutput({ writer, session, events, id, onError }: Log
       else writer.answer(message);
     },
     end: () => {
-      if (stream) void Promise.allSettled([last, stream.then((log) => log.drop())]).then(() => writer.end());
+      if (stream)
+        void stream
+          .then((log) => log.drop())
+          .finally(() => writer.end())
+          .catch(onError);
       else endEmpty(writer);
     },
     get closed() {
       return !stream && writer.closed;
     },
   };
+}
+
+/** The response stops reading, and the log forgets the stream as soon as it can. */
+function abandon(stream: EventStream): void {
+  stream.stop();
+  stream.drop().catch(() => setTimeout(abandon, ABANDON_RETRY_MS, stream).unref());
 }
 
 /** What a client that comes back reads when the process that ran its call is no more. */

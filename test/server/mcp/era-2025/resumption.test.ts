@@ -397,6 +397,29 @@ describe('a log that cannot keep events', () => {
     expect((await all(await raw.post(call(1, 'report'), { session }))).at(-1)).toMatchObject({ id: 1 });
   });
 
+  test('for one message ends the way back: each message comes once, and the log keeps none of them', async () => {
+    const { begin } = server.events;
+    let appended = 0;
+    jest.spyOn(server.events, 'begin').mockImplementation(async (...args) => {
+      const stream = await begin.apply(server.events, args);
+      const append = async (data: string) => {
+        const id = await stream.append(data);
+        if (++appended === 2) throw new StoreUnavailable('no answer in time'); // although it was kept
+        return id;
+      };
+      return { ...stream, append };
+    });
+    const session = await raw.initialize();
+    const found = [];
+    for await (const event of events(await raw.post(call(1, 'report'), { session }))) found.push(event);
+    const told = found.slice(1).map(message);
+
+    expect(told.map(({ id, params }) => id ?? params?.['level'])).toEqual(['debug', 'warning', 'error', 1]);
+    const back = await raw.get({ session, lastEventId: String(found[1]?.id) });
+    expect(back.status).toBe(400);
+    expect(appended).toBe(3); // those under way when the first failed, and none after
+  });
+
   test('refuses a stream of changes: it would not be what it says', async () => {
     jest.spyOn(server.events, 'begin').mockRejectedValue(new StoreUnavailable('away'));
     const session = await raw.initialize();
