@@ -41,6 +41,7 @@ describe('a JSON-RPC message', () => {
     ['method', rpc({ id: 1, method: '' })],
     ['method', rpc({ id: 1, method: 1 })],
     ['method', rpc({ id: 1, method: 'x'.repeat(129) })],
+    ['progress_token', rpc({ id: 1, method: 'ping', params: { _meta: { progressToken: 'x'.repeat(257) } } })],
     ['params', rpc({ id: 1, method: 'ping', params: [] })],
     ['params', rpc({ id: 1, method: 'ping', params: null })],
     ['request_and_response', rpc({ id: 1, method: 'ping', result: {} })],

@@ -2,6 +2,7 @@
 import { RefusedRequest } from '../../refusal.js';
 import type { Envelope, JsonRpcMessage } from './message.js';
 
+/** Of ids and progress tokens: they come back with every message of a call. */
 const MAX_ID_LENGTH = 256;
 const MAX_METHOD_LENGTH = 128;
 
@@ -22,6 +23,7 @@ function kindOf(body: Readonly<Record<string, unknown>>): MessageKind {
     if (typeof method !== 'string' || method === '' || method.length > MAX_METHOD_LENGTH)
       throw malformed('method');
     if (params !== undefined && !isObject(params)) throw malformed('params');
+    if (!isShortToken(params)) throw malformed('progress_token');
     if ('result' in body || 'error' in body) throw malformed('request_and_response');
     return 'id' in body ? 'request' : 'notification';
   }
@@ -33,6 +35,13 @@ function kindOf(body: Readonly<Record<string, unknown>>): MessageKind {
 
 function isId(id: unknown): boolean {
   return typeof id === 'string' ? id.length <= MAX_ID_LENGTH : Number.isSafeInteger(id);
+}
+
+/** @param params of a request. Its progress token comes back with each notification, so its length is multiplied. */
+export function isShortToken(params: Readonly<Record<string, unknown>> | undefined): boolean {
+  const meta = params?.['_meta'] as Readonly<Record<string, unknown>> | null | undefined;
+  const token = meta?.['progressToken'];
+  return typeof token !== 'string' || token.length <= MAX_ID_LENGTH;
 }
 
 function isError(error: unknown): boolean {

@@ -50,7 +50,7 @@ export function createEra2025(options: Era2025Options): Era {
   /** What is open or resumable keeps its session from idling; where that has ended unheard, so does what is open. */
   const touch = {
     bufferedBytes: 0,
-    ping: () => {
+    recheck: () => {
       for (const id of live.ids()) {
         streams.sweep(id);
         sessions.get(id).then((session) => session ?? live.end(id), onError);

@@ -11,7 +11,7 @@ export interface ResponseWriterOptions {
   readonly keepAlive: KeepAlive;
   /** `STREAM_MAX_BUFFER_BYTES`: a reader that falls further behind is cut off. */
   readonly maxBufferBytes: number;
-  /** Asked with each keep-alive, where the stream could outlive its caller's credential; then it ends. */
+  /** Asked again and again, where the stream could outlive its caller's credential; then it ends. */
   readonly isStillAllowed?: () => Promise<boolean>;
 }
 
@@ -70,6 +70,9 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
 
   ping(): void {
     this.#write(': keep-alive\n\n');
+  }
+
+  recheck(): void {
     const { audit, isStillAllowed } = this.options;
     void isStillAllowed?.().then((isAllowed) => {
       if (isAllowed || this.closed) return;
@@ -166,8 +169,15 @@ function isGone({ req }: Response): boolean {
   return req.socket.destroyed;
 }
 
-/** `data` is JSON or a path: it has no line break of its own. */
+/** Line breaks of Unicode. SSE knows only CR and LF, but several client libraries split lines at these too. */
+const UNICODE_LINE_BREAKS = /[\u0085\u2028\u2029]/g;
+
+/** `data` is JSON or a path: no CR or LF, and JSON has Unicode's line breaks within strings only. */
 function frame({ type = 'message', id, data }: StreamEvent): string {
   const kind = data === '' ? `retry: ${RETRY_MS}` : `event: ${type}`;
-  return `${id === undefined ? '' : `id: ${id}\n`}${kind}\ndata: ${data}\n\n`;
+  const line = data.replace(
+    UNICODE_LINE_BREAKS,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${id === undefined ? '' : `id: ${id}\n`}${kind}\ndata: ${line}\n\n`;
 }

@@ -12,9 +12,18 @@ import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
-import { type Call, Cancellation, internalError, type Params, type Result, RpcError } from '../calls/call.js';
+import {
+  type Call,
+  Cancellation,
+  internalError,
+  INVALID_PARAMS,
+  type Params,
+  type Result,
+  RpcError,
+} from '../calls/call.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
+import { isShortToken } from '../envelope/json-rpc.js';
 import { changeNotification, progressTo } from '../calls/notifications.js';
 import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
@@ -92,6 +101,8 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   const audit = openTrail(request, options);
   const { requestId } = audit;
   try {
+    if (!isShortToken({ _meta: mcpReq._meta }))
+      throw new RpcError(INVALID_PARAMS, 'The progress token is too long');
     const notify = (name: string, body: Params) =>
       void mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
     const progress = progressTo(notify, mcpReq._meta);

@@ -124,6 +124,19 @@ describe('a stream', () => {
     );
   });
 
+  test('has no line break of Unicode inside an event, and the client reads the same text', async () => {
+    const { writer, res } = await request();
+    const text = 'a\u2028b\u2029c\u0085d é';
+    writer.send({ text });
+    writer.event({ id: 'a.1', data: JSON.stringify({ text }) });
+    writer.answer({ text });
+    const body = await (await res).text();
+
+    expect(body).not.toMatch(/[\u0085\u2028\u2029]/);
+    const read = body.split('\n').filter((line) => line.startsWith('data: '));
+    expect(read.map((line) => JSON.parse(line.slice(6)))).toEqual([{ text }, { text }, { text }]);
+  });
+
   test('whose client goes says so once to each that listens, and takes nothing more', async () => {
     const abort = new AbortController();
     const { writer, res } = await request(abort.signal);

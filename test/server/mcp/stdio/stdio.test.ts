@@ -35,6 +35,17 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
     expect(result.content).toEqual([{ type: 'text', text: 'Hello Ada' }]);
   });
 
+  test('is refused with a progress token that would come back too large', async () => {
+    const _meta = { progressToken: 'x'.repeat(257) };
+    const refused = await client
+      .callTool({ name: 'ask', arguments: {}, _meta })
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: -32602 });
+    expect(String(refused)).not.toContain('xxx');
+    const taken = { ..._meta, progressToken: 'x'.repeat(256) };
+    expect((await client.callTool({ name: 'ask', arguments: {}, _meta: taken })).isError).toBeFalsy();
+  });
+
   test('is told nothing of the inside by a tool that fails', async () => {
     const result = await client.callTool({ name: 'fail', arguments: {} });
     expect(result.isError).toBe(true);
