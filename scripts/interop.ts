@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { withProgress } from '../src/server/commands/progress.js';
 import { installSuite } from '../test/conformance/suite.js';
+import type { AuditLine } from '../test/helpers/serve.js';
 import type { InteropServer } from '../test/interop/server.js';
 import {
   CLIENTS,
@@ -41,8 +42,8 @@ async function attempt(client: InteropClient, way: Way, server: InteropServer): 
   }
 }
 
-async function tryClient(client: InteropClient, server: InteropServer) {
-  const attempts = WAYS.map(async (way) => [way, await attempt(client, way, server)] as const);
+async function tryClient(client: InteropClient, server: InteropServer, ways: readonly Way[]) {
+  const attempts = ways.map(async (way) => [way, await attempt(client, way, server)] as const);
   const wrong = await withProgress(client.title, Promise.all(attempts));
   const failed = wrong.filter(([, reason]) => reason !== undefined);
   say(failed.length === 0, `${client.title} ${versionOf(client)}`);
@@ -50,6 +51,9 @@ async function tryClient(client: InteropClient, server: InteropServer) {
   const passed = Object.fromEntries(wrong.map(([way, reason]) => [way, reason === undefined]));
   return { title: client.title, version: versionOf(client), shows: client.shows, ...passed };
 }
+
+const receivedCalls = (lines: readonly AuditLine[]) =>
+  lines.filter((line) => line['gen_ai.tool.name'] === 'process_files' && line['stage'] === 'received').length;
 
 /** The control: a suite that passes without a credential would show nothing. */
 async function isStrangerRefused(server: InteropServer): Promise<boolean> {
@@ -64,17 +68,23 @@ function say(isGood: boolean, line: string): void {
 
 async function interop(isWritten: boolean): Promise<void> {
   const { startInteropServer } = await import('../test/interop/server.js'); // --help does not load all of src/
-  const server = await startInteropServer();
+  const server = await startInteropServer('documents:read');
   const results = [];
   let isRefused = false;
   try {
-    for (const client of CLIENTS) results.push(await tryClient(client, server));
+    for (const client of CLIENTS) results.push(await tryClient(client, server, WAYS));
     isRefused = await isStrangerRefused(server);
   } finally {
-    const calls = (await server.close()).filter((line) => line['gen_ai.tool.name'] === 'process_files');
-    const allowed = calls.filter(({ stage }) => stage === 'received');
+    const allowed = receivedCalls(await server.close());
     say(isRefused, 'a wrong key calls nothing');
-    say(allowed.length === CLIENTS.length * WAYS.length, `the audit has ${allowed.length} calls`);
+    say(allowed === CLIENTS.length * WAYS.length, `the audit has ${allowed} calls`);
+  }
+  const unscoped = await startInteropServer('');
+  try {
+    for (const client of CLIENTS) await tryClient(client, unscoped, ['oauth']);
+  } finally {
+    const allowed = receivedCalls(await unscoped.close());
+    say(allowed === CLIENTS.length, `without REQUIRED_SCOPES the audit has ${allowed} calls`);
   }
   if (isWritten) writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 }

@@ -114,6 +114,11 @@ clients show when their OAuth attempt fails. A client that sends a header and a 
 \`credentials_ambiguous\`: remove one of them. A server for both kinds of clients is two deployments
 with the same tools, or one with \`AUTH=jwt,api-key\` whose keys are for programs of your own.
 
+**Scopes.** With \`REQUIRED_SCOPES\` a client asks for those first and steps up when a tool needs more; without it, a client
+asks for everything at once. Both SDKs step up (\`test/clients/oauth.test.ts\`), and all clients below connect and call either
+way. Set \`CHALLENGE_SCOPES=all\` where a client gives up on a step-up, or where your authorization server grants only the
+scopes that a client registered with.
+
 **What a client needs of the authorization server**: a way to be known there (a Client ID Metadata Document, Dynamic
 Client Registration, or an id that you registered), PKCE, and tokens for this server as their audience. See
 [identity-providers.md](identity-providers.md).`;

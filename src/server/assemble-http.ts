@@ -24,7 +24,7 @@ const KEYS_ONLY = 'this server takes API keys only, as Authorization: Bearer or 
 
 /** @throws when the key file cannot be read */
 export async function createIdentity(config: Config, { catalog, serverInfo }: McpParts, logger: Logger) {
-  const { AUTH, PUBLIC_URL, REQUIRED_SCOPES } = config;
+  const { AUTH, CHALLENGE_SCOPES, PUBLIC_URL, REQUIRED_SCOPES } = config;
   const takesTokens = AUTH.includes('jwt');
   const { scopes } = catalog;
   const ownPath = `${WELL_KNOWN}${PUBLIC_URL.pathname === '/' ? '' : PUBLIC_URL.pathname}`;
@@ -33,7 +33,7 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
     verifiers: [...(keys ? [keys.verifier] : []), ...(takesTokens ? [openJwt(config, logger)] : [])],
     challenge: challenge({
       ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
-      scopes: REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
+      scopes: CHALLENGE_SCOPES === 'required' && REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
     }),
     /** Everybody's name where authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),

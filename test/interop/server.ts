@@ -21,7 +21,8 @@ export interface InteropServer {
   close(): Promise<readonly AuditLine[]>;
 }
 
-export async function startInteropServer(): Promise<InteropServer> {
+/** @param requiredScopes what a client asks for first; without any, all that the tools need */
+export async function startInteropServer(requiredScopes: string): Promise<InteropServer> {
   const folder = await mkdtemp(join(tmpdir(), 'mcp-interop-'));
   const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
   const { cert, key } = selfSignedCertificate();
@@ -39,7 +40,7 @@ export async function startInteropServer(): Promise<InteropServer> {
     TLS_KEY_FILE: keyFile,
     AUTH: 'jwt,api-key',
     JWT_ISSUERS: authorizationServer.issuer,
-    REQUIRED_SCOPES: 'documents:read',
+    REQUIRED_SCOPES: requiredScopes,
     SHUTDOWN_DELAY_MS: '0',
   });
   return {

@@ -5,7 +5,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import { loadConfig } from '../../src/server/config/index.js';
+import { defineTool, type ToolDefinition } from '../../src/server/index.js';
 import { createLogger } from '../../src/server/observe/logger.js';
 import { openServer } from '../../src/server/start.js';
 import { freePort } from '../helpers/free-port.js';
@@ -16,9 +18,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-function start(env: Readonly<Record<string, string>>) {
+function start(env: Readonly<Record<string, string>>, tools: readonly ToolDefinition[] = []) {
   const config = loadConfig({ ADMIN_PORT: '0', AUDIT_SINKS: `file:${join(folder, 'audit.log')}`, ...env });
-  const definitions = { tools: [], resources: [], prompts: [] };
+  const definitions = { tools, resources: [], prompts: [] };
   return openServer({ config, definitions, logger: createLogger('silent') });
 }
 
@@ -110,5 +112,37 @@ test.each(['https://mcp.example', 'https://mcp.example/', 'https://mcp.example/m
     expect(refused.headers.get('www-authenticate')).toContain(
       `resource_metadata="https://mcp.example/.well-known/oauth-protected-resource${path}"`,
     );
+  },
+);
+
+test.each([
+  ['', 'required', 'read write'],
+  ['read', 'required', 'read'],
+  ['read', 'all', 'read write'],
+])(
+  'with REQUIRED_SCOPES=%s and CHALLENGE_SCOPES=%s a client is told to ask for "%s"',
+  async (required, challenge, scope) => {
+    const tool = (name: string, scopes: readonly string[]) =>
+      defineTool({ name, description: name, scopes, input: z.object({}), run: () => 'ran' });
+    const server = await start(
+      {
+        PORT: '0',
+        AUTH: 'jwt',
+        JWT_ISSUERS: 'http://127.0.0.1:1',
+        REQUIRED_SCOPES: required,
+        CHALLENGE_SCOPES: challenge,
+      },
+      [tool('reads', ['read']), tool('writes', ['write'])],
+    );
+    const { headers } = await fetch(server.url, { method: 'POST' });
+    await server.close();
+
+    expect(
+      /scope="([^"]*)"/
+        .exec(headers.get('www-authenticate') ?? '')?.[1]
+        ?.split(' ')
+        .sort()
+        .join(' '),
+    ).toBe(scope);
   },
 );

@@ -82,6 +82,11 @@ export const RULES: readonly Rule[] = [
     ),
   ),
   rule(
+    'CHALLENGE_SCOPES',
+    'has no effect without jwt in AUTH: add jwt to AUTH, or unset it',
+    (config, isGiven) => isGiven('CHALLENGE_SCOPES') && !config.AUTH.includes('jwt'),
+  ),
+  rule(
     'JWT_JWKS_URL',
     'serves a single issuer, or one issuer could sign for another: unset it to use discovery',
     (config, isGiven) => isGiven('JWT_JWKS_URL') && config.JWT_ISSUERS.length > 1,

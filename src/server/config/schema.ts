@@ -87,6 +87,12 @@ const authentication = {
   JWT_CLOCK_TOLERANCE_S: variable('Seconds that clocks may differ', integer(0, 300), '5'),
   API_KEYS_FILE: optional('JSON of hashed keys (`npm run key`); re-read when it changes', readableFile),
   REQUIRED_SCOPES: scopes.default([]).describe('Scopes that every call needs, space-separated'),
+  CHALLENGE_SCOPES: variable(
+    'What a 401 tells clients to ask for: `required` names REQUIRED_SCOPES and leaves the rest to a step-up; `all` names ' +
+      'every scope of the definitions, for clients that cannot step up',
+    oneOf('required', 'all'),
+    'required',
+  ),
 };
 
 const limits = {

@@ -211,6 +211,7 @@ describe('a value that is refused by itself', () => {
       `${stateKey.slice(0, 42)}-`,
     ],
     LEGACY_SSE: ['1', 'yes', 'TRUE'],
+    CHALLENGE_SCOPES: ['none', 'ALL'],
     REQUIRED_SCOPES: ['a"b', 'a\\b', 'a é'],
     API_KEYS_FILE: ['/does/not/exist', folder],
     TLS_CERT_FILE: ['/does/not/exist'],
