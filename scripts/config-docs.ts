@@ -31,8 +31,8 @@ function isComputed(form: Parameters<typeof describe>[0]): boolean {
 export function envExample(): string {
   const head = [
     `# ${ORIGIN}: do not edit.`,
-    '# Nothing reads this file by itself: copy it to .env, remove the # where you change a value, then',
-    '#   node --env-file=.env dist/main.js',
+    '# Copy it to .env and remove the # where you change a value. `npm start` and `npm run dev` read .env outside production;',
+    '# elsewhere: node --env-file=.env dist/main.js',
   ];
   const body = sections.flatMap(({ title, variables }) => [
     `\n\n# ---- ${title} ----`,
@@ -70,7 +70,7 @@ const PAGE_HEAD = `# Configuration
 ${ORIGIN}: change it there.
 
 Everything is set by environment variables, read once at start-up. An empty variable counts as not set. \`.env.example\` lists them all
-with their defaults; nothing loads an \`.env\` by itself: \`node --env-file=.env dist/main.js\`.
+with their defaults; \`npm start\` and \`npm run dev\` read \`.env\` outside production, elsewhere \`node --env-file=.env dist/main.js\`.
 Names ending in \`_MS\` are milliseconds, in \`_S\` seconds, in \`_BYTES\` bytes.
 
 \`npm run doctor\` shows the effective posture, layer by layer, and every problem with its fix. A server with a problem does not start:

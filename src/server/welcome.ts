@@ -1,7 +1,7 @@
 import type { RunningServer } from './start.js';
 
 /** What `npm start` prints on stderr: where the server is and, in development, a key with commands that use it. */
-export function welcome({ url, developmentKey }: RunningServer): string {
+export function welcome({ url, developmentKey }: Pick<RunningServer, 'url' | 'developmentKey'>): string {
   if (developmentKey === undefined) return `Serving MCP on ${url.href}\n`;
   return `
 Serving MCP on ${url.href}

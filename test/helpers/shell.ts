@@ -57,7 +57,7 @@ export function standInForNpm(shell: Shell): void {
   const loader = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href;
   const cases = Object.entries(scripts).flatMap(([name, command]) => {
     const [, file] = /^tsx (\S+)$/.exec(command) ?? [];
-    return file === undefined ? [] : [`${name}) exec node --import ${loader} ${join(ROOT, file)} "$@" ;;`];
+    return file === undefined ? [] : [`${name}) exec node --import ${loader} '${join(ROOT, file)}' "$@" ;;`];
   });
   shell.standIn(
     'npm',

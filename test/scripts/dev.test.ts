@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { utimesSync } from 'node:fs';
+import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from '@jest/globals';
@@ -40,18 +40,21 @@ test('colour is only for terminals, and no text of a caller steers one', () => {
   expect(readable(line, true)).toBe(`\u001b[31m${readable(line, false)}\u001b[0m`);
 });
 
-test('the server starts again when its code changes', async () => {
+test('the server starts again when its code changes, with the key of the session and the settings of .env', async () => {
   const clone = cloneProject();
+  writeFileSync(join(clone.folder, '.env'), 'ADMIN_PORT=0\nPORT=1\n'); // PORT is set already, and stays
   const { PATH = '' } = process.env;
   const dev = spawn(process.execPath, [...TSX, 'scripts/dev.ts'], {
     cwd: clone.folder,
-    env: { PATH, PORT: '0', ADMIN_PORT: '0', AUTH: 'none' },
+    env: { PATH, PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   try {
     const urls = new Set<string>();
+    const keys: string[] = [];
     for await (const line of createInterface({ input: dev.stdout })) {
       expect(line).not.toContain('\u001b');
+      keys.push(...(/^ {2}(mcp_dev_\w+)$/.exec(line)?.slice(1) ?? []));
       const url = /^Serving MCP on (\S+)$/.exec(line)?.[1];
       if (url === undefined) continue;
       urls.add(url);
@@ -61,7 +64,11 @@ test('the server starts again when its code changes', async () => {
     }
     const [before = '', after = ''] = urls;
     await expect(fetch(before)).rejects.toThrow();
-    expect((await fetch(after, { method: 'PUT' })).status).toBe(405);
+    expect(keys).toHaveLength(1);
+    const statusWith = async (key: string) =>
+      (await fetch(after, { method: 'POST', headers: { 'X-Api-Key': key } })).status;
+    expect(await statusWith('wrong')).toBe(401);
+    expect(await statusWith(`${keys[0]}`)).not.toBe(401);
   } finally {
     dev.kill('SIGTERM');
     await once(dev, 'close');

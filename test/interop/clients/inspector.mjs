@@ -1,13 +1,13 @@
 /** The command line of the MCP Inspector: one process for each request, which shows the result alone. */
+import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { json } from 'node:stream/consumers';
 import { ARGUMENTS, headers, report, TOOL, url } from './shared.mjs';
 
-const launcher = new URL(
-  '../node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js',
-  import.meta.url,
-).pathname;
+const launcher = fileURLToPath(
+  new URL('../node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js', import.meta.url),
+);
 const extra = Object.entries(headers ?? {}).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
 
 async function inspect(...args) {

@@ -1,10 +1,11 @@
 /** mcp-remote between the server and a client that only starts processes. */
+import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { callCounted } from './call-counted.mjs';
 import { headers, report, url } from './shared.mjs';
 
-const bridge = new URL('../node_modules/mcp-remote/dist/proxy.js', import.meta.url).pathname;
+const bridge = fileURLToPath(new URL('../node_modules/mcp-remote/dist/proxy.js', import.meta.url));
 const extra = Object.entries(headers ?? {}).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
 const client = new Client({ name: 'interop-mcp-remote', version: '1.0.0' });
 const transport = new StdioClientTransport({

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { on, once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { closed } from '../../helpers/raw-http.js';
 import type { Command } from './children/audit.js';
 import { recordsIn, until } from './records.js';
 
-const CHILD = new URL('./children/audit.ts', import.meta.url).pathname;
+const CHILD = fileURLToPath(new URL('./children/audit.ts', import.meta.url));
 
 jest.setTimeout(30_000); // each test starts a process
 
