@@ -43,7 +43,10 @@ describeWithPrograms(['buildah', 'runc', 'nice'], 'the image', () => {
     builder.build(
       context,
       'deploy/Dockerfile',
-      ...['--build-arg', `NODE_IMAGE=${BASE}`, '--build-arg', `NODE_FLAGS=${FLAGS}`],
+      '--build-arg',
+      `NODE_IMAGE=${BASE}`,
+      '--build-arg',
+      `NODE_FLAGS=${FLAGS}`,
     );
 
   test('is the same from another clone, whose files are of another age, private, and next to secrets', async () => {

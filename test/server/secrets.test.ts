@@ -14,9 +14,24 @@ const JWT = [
 const SECRETS = { 'an API key': newApiKey('live').key, 'a JWT': JWT };
 
 const HEADERS = [
-  ...['Accept', 'Content-Type', 'User-Agent', 'X-Request-Id', 'traceparent', 'tracestate', 'X-Forwarded-For'],
-  ...['MCP-Protocol-Version', 'Mcp-Method', 'Mcp-Name', 'Mcp-Session-Id', 'Last-Event-ID', 'Mcp-Param-Path'],
-  ...['Origin', 'Host', 'Content-Encoding', 'Expect', 'Cookie'],
+  'Accept',
+  'Content-Type',
+  'User-Agent',
+  'X-Request-Id',
+  'traceparent',
+  'tracestate',
+  'X-Forwarded-For',
+  'MCP-Protocol-Version',
+  'Mcp-Method',
+  'Mcp-Name',
+  'Mcp-Session-Id',
+  'Last-Event-ID',
+  'Mcp-Param-Path',
+  'Origin',
+  'Host',
+  'Content-Encoding',
+  'Expect',
+  'Cookie',
 ];
 
 const percent = (text: string) => text.replaceAll(/[_.]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
