@@ -43,7 +43,7 @@ export interface RefusalOptions {
   readonly detail?: Readonly<Record<string, unknown>>;
   /** Response headers this refusal needs (`Allow`, `WWW-Authenticate`, `Retry-After`, …). */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Overrides the status where the contract names several for one code (`malformed_request`: 400, 408, 417, 431). */
+  /** Overrides the status where the contract names several for one code (`malformed_request`: 400, 408, 417, 431, 501). */
   readonly status?: number;
   /** Overrides the JSON-RPC code where the specification names another for the case (`-32602`, `-32601`). */
   readonly rpcCode?: number;

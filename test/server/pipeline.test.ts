@@ -175,11 +175,9 @@ refuses('malformed_request', 400, 'nothing', {
   'two lengths': withHeader('Content-Length', ['2', '3']),
   'a length and chunks': withHeader('Transfer-Encoding', 'chunked'),
   CONNECT: { raw: 'CONNECT evil.com:443 HTTP/1.1\r\nHost: evil.com:443\r\n\r\n' },
-  'an upgrade': {
-    headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Content-Length': null },
-    body: '',
-    method: 'GET',
-  },
+  'two spaces in the request line': { raw: 'POST  /evil HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n' },
+  'HTTP/2.0': { raw: 'POST /evil HTTP/2.0\r\nHost: 127.0.0.1:{port}\r\n\r\n' },
+  'HTTP/0.9': { raw: 'GET /evil HTTP/0.9\r\nHost: 127.0.0.1:{port}\r\n\r\n' },
 });
 refuses('malformed_request', 417, 'nothing', { 'an expectation': withHeader('Expect', 'evil') });
 refuses('malformed_request', 431, 'nothing', {
@@ -188,7 +186,25 @@ refuses('malformed_request', 431, 'nothing', {
   },
 });
 refuses('malformed_request', 400, 'cors', {
-  'an upgrade that the connection does not name': withHeader('Upgrade', 'h2c'),
+  'an upgrade': {
+    headers: { Connection: 'Upgrade, close', Upgrade: 'websocket', 'Content-Length': null },
+    body: '',
+    method: 'GET',
+  },
+  'an upgrade that the connection does not name': withHeader('Upgrade', 'websocket'),
+});
+refuses('malformed_request', 501, 'cors', {
+  'a transfer coding': {
+    headers: { 'Content-Length': null, 'Transfer-Encoding': 'evil, chunked' },
+    body: '2\r\n{}\r\n0\r\n\r\n',
+  },
+});
+refuses('malformed_request', 400, 'securityHeaders', {
+  'a Host with nothing in it': withHeader('Host', ''),
+  'two Hosts, both allowed': withHeader('Host', ['localhost:{port}', '127.0.0.1:{port}']),
+  'two Hosts, the second evil': withHeader('Host', ['localhost:{port}', 'evil.com']),
+  'no Host': withHeader('Host', null),
+  'no Host, in HTTP/1.0': withHeader('Host', null, { httpVersion: '1.0' }),
 });
 
 refuses('host_not_allowed', 403, 'securityHeaders', {
@@ -204,14 +220,9 @@ refuses('host_not_allowed', 403, 'securityHeaders', {
   'percent-encoding': withHeader('Host', '%6cocalhost:{port}'),
   'a final dot': withHeader('Host', 'localhost.:{port}'),
   'a name that begins alike': withHeader('Host', 'localhost:{port}.evil.com'),
-  'nothing in it': withHeader('Host', ''),
-  'two, both allowed': withHeader('Host', ['localhost:{port}', '127.0.0.1:{port}']),
-  'two, the second evil': withHeader('Host', ['localhost:{port}', 'evil.com']),
   'absolute form with another host': { target: 'http://evil.com/mcp' },
   'absolute form with the same host': { target: 'http://127.0.0.1/mcp' },
   'absolute form without any host': { target: 'http://', headers: { Host: 'evil.com' } },
-  'none at all': withHeader('Host', null),
-  'none, in HTTP/1.0': withHeader('Host', null, { httpVersion: '1.0' }),
 });
 
 refuses('origin_not_allowed', 403, 'securityHeaders', {

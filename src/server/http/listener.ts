@@ -9,6 +9,7 @@ import type { Config } from '../config/index.js';
 import type { MessageTypes } from './message-types.js';
 import type { Logger } from '../observe/logger.js';
 import { readTls, reloadTls } from './tls.js';
+import { pacePipelining } from './pipelining.js';
 import { cutUnreadAnswers } from './stalled-readers.js';
 
 /** How long the sockets cut at the end of the grace may take to close. */
@@ -45,6 +46,7 @@ export async function createListener(config: Config, messageTypes: MessageTypes,
 function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config): S {
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = 0; // Node drops what comes after 2,000, unseen by the guards; their size is limited
+  pacePipelining(server);
   cutUnreadAnswers(server);
   return server;
 }

@@ -46,7 +46,6 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
     new RefusedRequest('malformed_request', { status, detail: { reason } });
   server.on('checkExpectation', (req, _res) => refuse(req, req.socket, malformed('expectation', 417)));
   server.on('connect', (req, socket) => refuse(req, socket, malformed('connect')));
-  server.on('upgrade', (req, socket) => refuse(req, socket, malformed('upgrade')));
   server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
     // What follows the first error on a connection is the rest of the same bytes.
     if (refused.has(socket)) return;
@@ -100,7 +99,7 @@ function headersFor(body: string) {
 }
 
 function endAndDestroy(socket: Socket, answer: string): void {
-  // After `connect` and `upgrade` Node no longer listens: an unheard error would end the process.
+  // After `connect` Node no longer listens: an unheard error would end the process.
   socket.on('error', () => socket.destroy());
   socket.end(answer);
   socket.resume();

@@ -10,10 +10,15 @@ export function hostGuard(allowedHosts: readonly string[]): RequestHandler {
 
   return function hostGuard(req, _res, next) {
     const reason = hostProblem(req, allowed);
-    if (reason !== undefined) throw new RefusedRequest('host_not_allowed', { detail: { reason } });
-    next();
+    if (reason === undefined) return next();
+    throw new RefusedRequest(MALFORMED.has(reason) ? 'malformed_request' : 'host_not_allowed', {
+      detail: { reason },
+    });
   };
 }
+
+/** RFC 9112 §3.2: these MUST be answered by 400. */
+const MALFORMED: ReadonlySet<string> = new Set(['missing', 'empty', 'repeated']);
 
 /** Why the host of a request is refused, in words for the audit. */
 export function hostProblem(
@@ -27,6 +32,7 @@ export function hostProblem(
   const [host] = hosts;
   if (host === undefined) return 'missing';
   if (hosts.length > 1) return 'repeated';
+  if (host === '') return 'empty';
   return allowed.has(host) ? undefined : 'not_listed';
 }
 

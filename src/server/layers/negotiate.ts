@@ -33,8 +33,8 @@ function requireAccept(req: Request, types: readonly string[]): void {
   throw new RefusedRequest('not_acceptable', { message: `Accept must allow ${types.join(' and ')}` });
 }
 
-function requireJson({ headers }: Request): void {
-  if (!isUtf8Json(headers['content-type'] ?? '')) {
+function requireJson({ headers, rawHeaders }: Request): void {
+  if (!UTF8_JSON.test(headers['content-type'] ?? '') || isRepeated(rawHeaders)) {
     throw new RefusedRequest('unsupported_media_type', { message: 'Content-Type must be application/json' });
   }
   // A compressed body would be small where its size is checked and large where it is read.
@@ -46,15 +46,12 @@ function requireJson({ headers }: Request): void {
   }
 }
 
-const PARAMETER = /^\s*([\w!#$%&'*+.^`|~-]+)=("[^"\\]*"|[\w!#$%&'*+.^`|~-]+)\s*$/;
+/** RFC 8259 §8.1: JSON is UTF-8, and has no other parameter; another charset could hide what a filter in front looks for. */
+const UTF8_JSON = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i;
 
-/** RFC 8259 §8.1: JSON is UTF-8; another charset could hide what a filter in front of us looks for. */
-function isUtf8Json(contentType: string): boolean {
-  const [type = '', ...parameters] = contentType.split(';');
-  if (type.trim().toLowerCase() !== 'application/json') return false;
-  return parameters.every((parameter) => {
-    const [, name = '', value = ''] = PARAMETER.exec(parameter) ?? [];
-    if (name === '') return false;
-    return name.toLowerCase() !== 'charset' || /^"?utf-8"?$/i.test(value);
-  });
+/** `req.headers` keeps only the first of several lines; a proxy in front may have read the last. */
+function isRepeated(rawHeaders: readonly string[]): boolean {
+  const isContentType = (text: string, i: number) =>
+    i % 2 === 0 && text.length === 12 && text.toLowerCase() === 'content-type';
+  return rawHeaders.filter(isContentType).length > 1;
 }

@@ -27,9 +27,9 @@ describe('what Node refuses before any layer', () => {
     ],
     ['CONNECT', 400, 'CONNECT evil.com:443 HTTP/1.1\r\nHost: evil.com:443\r\n\r\n'],
     [
-      'an upgrade',
+      'a query with a key in CONNECT',
       400,
-      'GET /mcp?key=s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      'CONNECT evil.com:443?key=s HTTP/1.1\r\nHost: evil.com:443\r\n\r\n',
     ],
   ])('%s is answered in JSON and recorded once', async (_case, status, request) => {
     const { port, passed, audit } = await serve([]);
@@ -179,11 +179,11 @@ test('a connection that is opened and reset without a word is no request: nothin
   expect(audit.ended).toHaveLength(1);
 });
 
-test('a refused upgrade whose client resets the connection does no harm', async () => {
+test('a refused tunnel whose client resets the connection does no harm', async () => {
   const { port, server, url } = await serve([]);
   const socket = net.connect(port, '127.0.0.1').on('error', () => {});
   const [accepted] = (await once(server, 'connection')) as [net.Socket];
-  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  socket.write('CONNECT evil.com:443 HTTP/1.1\r\nHost: evil.com:443\r\n\r\n');
   await once(socket, 'data');
 
   socket.resetAndDestroy();

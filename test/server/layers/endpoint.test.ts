@@ -78,3 +78,35 @@ test('an Upgrade header is refused even where Node takes the request for a plain
   expect(answer.text).toContain('malformed_request');
   expect(passed).toHaveLength(0);
 });
+
+test.each(['h2c', 'H2C'])(
+  'an offer to go on with %s is declined by serving the request',
+  async (protocol) => {
+    const offer = `Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n`;
+    const { answer, passed, audit } = await send('GET /mcp', offer);
+
+    expect(answer.status).toBe(200);
+    expect(passed).toHaveLength(1);
+    expect(await audit.record()).not.toHaveProperty('decision', 'deny');
+  },
+);
+
+test.each(['websocket', 'h2c, websocket', 'TLS/1.0', ''])('an upgrade to %p is refused', async (protocol) => {
+  const { answer, passed } = await send('GET /mcp', `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`);
+
+  expect(answer.status).toBe(400);
+  expect(JSON.parse(answer.text)).toMatchObject({ error: { data: { code: 'malformed_request' } } });
+  expect(passed).toHaveLength(0);
+});
+
+test.each(['gzip, chunked', 'cow, chunked', 'identity, chunked'])(
+  'a body coded as %s is 501: it is not undone, so it is not read',
+  async (coding) => {
+    const { answer, passed, audit } = await send('POST /mcp', `Transfer-Encoding: ${coding}\r\n`);
+
+    expect(answer.status).toBe(501);
+    expect(answer.text).toContain('malformed_request');
+    expect(passed).toHaveLength(0);
+    expect((await audit.record()).decision).toBe('deny');
+  },
+);

@@ -30,7 +30,6 @@ describe('a request is refused when its Host', () => {
     ['localhost:'],
     ['localhost, evil.com'],
     ['evil.com'],
-    [''],
   ])('is %p', async (host) => {
     const { answer, passed, audit } = await send(`GET /mcp HTTP/1.1\nHost: ${host}\nConnection: close\n\n`);
 
@@ -44,6 +43,7 @@ describe('a request is refused when its Host', () => {
   });
 
   test.each([
+    ['empty', 'empty', 'GET /mcp HTTP/1.1\nHost:\nConnection: close\n\n'],
     ['missing', 'missing', 'GET /mcp HTTP/1.1\nConnection: close\n\n'],
     ['missing in HTTP/1.0', 'missing', 'GET /mcp HTTP/1.0\n\n'],
     ['repeated', 'repeated', 'GET /mcp HTTP/1.1\nHost: localhost\nhost: localhost\nConnection: close\n\n'],
@@ -52,6 +52,16 @@ describe('a request is refused when its Host', () => {
       'repeated',
       'GET /mcp HTTP/1.1\nHost: localhost\nHost: evil.com\nConnection: close\n\n',
     ],
+  ])('is %s: the request is malformed', async (_how, reason, request) => {
+    const { answer, passed, audit } = await send(request);
+
+    expect(answer.status).toBe(400);
+    expect(answer.text).toContain('malformed_request');
+    expect(passed).toHaveLength(0);
+    expect((await audit.record()).detail).toEqual({ reason });
+  });
+
+  test.each([
     [
       'overridden by the target',
       'absolute_form',

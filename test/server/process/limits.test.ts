@@ -63,7 +63,7 @@ test('the guards see every header: none hides a second Host behind two thousand 
   );
   await closed(socket);
 
-  expect(received()).toContain('"host_not_allowed"');
+  expect(received()).toContain('"malformed_request"');
 });
 
 describe('is cut off, and the server serves on:', () => {
@@ -104,4 +104,29 @@ test('connections beyond the limit are dropped, and are taken again when there i
   first.socket.destroy();
   second.socket.destroy();
   await until(async () => (await fetch(server.url).catch(() => undefined)) !== undefined);
+});
+
+test.each(['url', 'adminUrl'] as const)(
+  'a flood of pipelined requests at %s starves nobody',
+  async (target) => {
+    const server = await start();
+    const url = server[target];
+    const request = `GET /nothing HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`;
+    const flood = await Promise.all(Array.from({ length: 20 }, () => open(url, request.repeat(20_000))));
+
+    const probe = await fetch(new URL('/livez', server.adminUrl), { signal: AbortSignal.timeout(5000) });
+    const answered = flood.map(({ received }) => received().split('HTTP/1.1 404').length - 1);
+    for (const { socket } of flood) socket.destroy();
+
+    expect(probe.status).toBe(200);
+    expect(Math.max(...answered)).toBeLessThan(20_000);
+  },
+);
+
+test('the admin listener refuses the request lines that the public one refuses', async () => {
+  const server = await start();
+  const { socket, received } = await open(server.adminUrl, 'GET  /livez HTTP/2.0\r\nHost: a\r\n\r\n');
+  await closed(socket);
+
+  expect(parseRaw(received()).status).toBe(400);
 });

@@ -1,0 +1,169 @@
+/**
+ * Bounds what one connection may ask for at once. Node parses whatever a read brings, up to 64 KiB, and starts every
+ * request in it at once: a client that writes thousands back to back would hold the event loop for seconds.
+ *
+ *   - Node's parser gets one request at a time; the rest stays in the socket's buffer, and the socket is not read.
+ *   - A connection with `MAX_UNANSWERED` open responses waits until one of them is over.
+ *   - What follows a connection's first request waits for its turn; a turn of the event loop starts `PER_TURN` of them.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import https from 'node:https';
+import type { Socket } from 'node:net';
+import { probeClient } from './probe-client.js';
+
+const MAX_UNANSWERED = 4;
+const PER_TURN = 16;
+/** Pieces of one message that a turn parses: a chunked body may consist of very many. */
+const MAX_PIECES = 8;
+/** Behind the end of a client's sending half: what a write causes is seen by the next one. */
+const PROBES_MS = [0, 100, 2000];
+
+const HEAD_END = '\r\n\r\n';
+/** RFC 9112 §3: single spaces, and a version that we speak. Node also takes many spaces, HTTP/0.9 and HTTP/2.0. */
+const REQUEST_LINE = /^(?:\r\n)*[!-~]+ [!-\xff]+ HTTP\/1\.[01]\r\n/;
+/** No request begins so, and no header contains it: Node refuses it as it refuses any other rubbish. */
+const RUBBISH = Buffer.from('\0');
+const EMPTY = Buffer.alloc(0);
+
+type Parse = (this: Socket, bytes: Buffer) => void;
+
+export function pacePipelining(server: Server): void {
+  const connections = new WeakMap<Socket, Connection>();
+  const turns = createTurns();
+  const opened = server instanceof https.Server ? 'secureConnection' : 'connection';
+  // Node's own switch for clients that close their sending half (FIN) and read on; its documentation does not name it.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on(opened, (socket: Socket) => connections.set(socket, new Connection(socket, turns)));
+  const begin = (req: IncomingMessage, res: ServerResponse) => connections.get(req.socket)?.begin(req, res);
+  server.prependListener('request', begin).prependListener('checkContinue', begin);
+}
+
+type Turns = ReturnType<typeof createTurns>;
+
+function createTurns() {
+  const waiting = new Set<Connection>();
+  function turn(): void {
+    let left = PER_TURN;
+    for (const connection of waiting) {
+      if (left-- === 0) return void setImmediate(turn);
+      waiting.delete(connection);
+      connection.proceed();
+    }
+  }
+  return {
+    wait(connection: Connection): void {
+      if (waiting.size === 0) setImmediate(turn);
+      waiting.add(connection);
+    },
+  };
+}
+
+class Connection {
+  readonly #parse: Parse;
+  readonly #unanswered = new Set<ServerResponse>();
+  #latest: IncomingMessage | undefined;
+  /** What came of a head that is not complete; of a chunked body, its last bytes, which may begin the end of it. */
+  #head: Buffer = EMPTY;
+  /** Bytes still to come of a body whose length was declared. */
+  #bodyLeft = 0;
+  #isHeld = false;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly turns: Turns,
+  ) {
+    // Node's own listener for `data`, which takes what we let through. To listen ends its way past us.
+    const [parse] = socket.listeners('data') as Parse[];
+    if (parse === undefined) throw new TypeError('Node parses HTTP without listening to its socket');
+    this.#parse = parse;
+    socket.off('data', parse).on('data', (bytes: Buffer) => this.#take(bytes));
+    socket.once('end', () => {
+      for (const afterMs of PROBES_MS) {
+        setTimeout(() => this.#unanswered.forEach(probeClient), afterMs).unref();
+      }
+    });
+  }
+
+  begin(req: IncomingMessage, res: ServerResponse): void {
+    this.#latest = req;
+    this.#bodyLeft = Number(req.headers['content-length'] ?? 0);
+    this.#unanswered.add(res);
+    res.once('close', () => {
+      this.#unanswered.delete(res);
+      if (this.#isHeld) this.turns.wait(this);
+    });
+  }
+
+  proceed(): void {
+    this.#isHeld = false;
+    this.socket.resume(); // the next piece comes as `data`
+  }
+
+  #take(bytes: Buffer): void {
+    const { socket } = this;
+    let rest = bytes;
+    let pieces = 0;
+    // Not writable: it is answered and about to close. Paused: Node does so while answers or a body are not taken.
+    while (rest.length > 0 && socket.writable && !socket.isPaused()) {
+      const isNext = this.#isBetweenMessages();
+      if (this.#isHeld || pieces === MAX_PIECES || (isNext && (pieces > 0 || this.#isFull()))) {
+        return this.#hold(rest);
+      }
+      rest = this.#parsePiece(rest);
+      pieces += 1;
+    }
+    if (rest.length > 0 && socket.isPaused()) socket.unshift(rest);
+  }
+
+  #isFull(): boolean {
+    return this.#unanswered.size >= MAX_UNANSWERED;
+  }
+
+  #isBetweenMessages(): boolean {
+    return this.#head.length === 0 && this.#latest?.complete !== false;
+  }
+
+  #hold(rest: Buffer): void {
+    this.#isHeld = true;
+    this.socket.pause();
+    this.socket.unshift(rest);
+    if (!(this.#isBetweenMessages() && this.#isFull())) this.turns.wait(this);
+  }
+
+  /** Passes on the rest of a body, or what there is up to the end of the next head; returns what is left. */
+  #parsePiece(bytes: Buffer): Buffer {
+    if (this.#bodyLeft > 0) {
+      const size = Math.min(this.#bodyLeft, bytes.length);
+      this.#bodyLeft -= size;
+      return this.#parseFirst(bytes, size);
+    }
+    const known = this.#head;
+    const head = known.length === 0 ? bytes : Buffer.concat([known, bytes]);
+    const end = head.indexOf(HEAD_END);
+    const isBody = this.#latest?.complete === false; // a chunked one
+    if (end === -1) {
+      this.#head = isBody ? Buffer.from(head.subarray(1 - HEAD_END.length)) : head;
+      return this.#parseFirst(bytes, bytes.length);
+    }
+    this.#head = EMPTY;
+    if (!isBody && !isWellFormed(head, end)) return this.#refuse();
+    return this.#parseFirst(bytes, end + HEAD_END.length - known.length);
+  }
+
+  #parseFirst(bytes: Buffer, size: number): Buffer {
+    this.#parse.call(this.socket, bytes.subarray(0, size));
+    return bytes.subarray(size);
+  }
+
+  #refuse(): Buffer {
+    this.#parse.call(this.socket, RUBBISH);
+    return EMPTY;
+  }
+}
+
+/** Empty lines before a request are ignored (RFC 9112 §2.2). */
+function isWellFormed(head: Buffer, end: number): boolean {
+  if (end === 0) return true;
+  const lineEnd = head.indexOf('\r\n', head[0] === 13 ? 2 : 0);
+  return REQUEST_LINE.test(head.toString('latin1', 0, lineEnd + 2));
+}

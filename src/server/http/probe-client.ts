@@ -1,0 +1,15 @@
+import type { ServerResponse } from 'node:http';
+
+/** Server-sent events: a comment. */
+const COMMENT = ': still here\n\n';
+
+/**
+ * Writes what changes nothing for a client that has closed its sending half (FIN) and waits for its answer. One that has
+ * closed the whole connection looks the same until then: its system answers with a reset, and its calls are cancelled.
+ */
+export function probeClient(res: ServerResponse): void {
+  if (res.writableEnded) return;
+  if (!res.headersSent) {
+    if (res.req.httpVersion === '1.1') res.writeProcessing(); // HTTP/1.0 knows no interim answers
+  } else if (String(res.getHeader('content-type')).startsWith('text/event-stream')) res.write(COMMENT);
+}
