@@ -5,8 +5,11 @@ export const settings = z.object({
   FILES_ROOT: z
     .string()
     .min(1)
-    .default('examples/documents')
-    .describe('Folder of documents that the sample tools may read'),
+    .default(`${import.meta.dirname}/../examples/documents`)
+    .meta({
+      description: 'Folder of documents that the sample tools may read',
+      default: 'examples/documents of the package',
+    }),
 });
 
 type Values = z.output<typeof settings>;

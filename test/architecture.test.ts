@@ -25,12 +25,14 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   samples: 'index, zod',
   // The template's.
   index: 'process, process-stdio, mcp',
-  process: 'command-line, config, start, welcome, observe, type mcp',
+  process: 'command-line, config, exit, start, welcome, observe, type mcp',
   // Without layers and a pipeline it puts the same parts together itself.
-  'process-stdio': 'command-line, config, assemble-mcp, mcp/stdio, observe, stores, type mcp',
+  'process-stdio': 'command-line, config, exit, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
   commands: 'config, identity, stores, stores/redis, redis, type mcp',
   'command-line': '',
+  // An error that nobody caught is given to the call that it belongs to.
+  exit: 'mcp, type observe',
   welcome: 'type start',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
   start: 'config, http, pipeline, stores, observe, type mcp',
@@ -50,7 +52,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'refusal, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, type express, type stores',
-  // The SDK for `classify-era` alone: its own classifier says what belongs to which era.
+  // The SDK for two files: its own classifier says what belongs to which era, its schemas what a result is.
   mcp:
     'zod, refusal, ajv, @modelcontextprotocol/server, ' +
     'type express, type identity, type observe, type stores',
@@ -64,7 +66,8 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'mcp/http-sse':
     'mcp, mcp/era-2025, layers, refusal, identity/caller, type express, type observe, type stores',
   'mcp/stdio':
-    'mcp, mcp/era-2026, refusal, @modelcontextprotocol/server, identity/caller, type observe, type stores',
+    'mcp, mcp/era-2026, layers, refusal, @modelcontextprotocol/server, identity/caller, ' +
+    'type observe, type stores',
   stores: 'refusal, rate-limiter-flexible, stores/redis, type observe',
   'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
   // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers, and
@@ -82,9 +85,11 @@ const LAYER_HELPERS = ['client-address', 'parse-json', 'request-path'];
 /** The only files that know an SDK: an era can change or leave without the rest. */
 const SDK_FILES = [
   'mcp/envelope/classify-era',
+  'mcp/calls/require-result',
   'mcp/era-2025/engine',
   'mcp/era-2026/engine',
   'mcp/stdio/stdio',
+  'mcp/stdio/transport',
 ];
 const ENTRIES = ['main', 'stdio', 'doctor', 'key'];
 /** What the clone's own files may import of the server. */
@@ -191,10 +196,10 @@ test('an SDK is known to one small file of each era, to stdio and to the classif
 test('the environment reaches the configuration and nobody else in the server', () => {
   const server = [...sources].filter(([file]) => partOf(file) !== 'commands');
   const readers = server.filter(([, source]) =>
-    /process\.env|\benv\b.*'node:process'/.test(source.replaceAll('loadConfig(process.env, settings)', '')),
+    /process\.env|\benv\b.*'node:process'/.test(source.replaceAll('loadConfig(process.env, settings', '')),
   );
   expect(readers.map(([file]) => file)).toEqual([]);
-  const callers = [...sources].filter(([, source]) => source.includes('loadConfig(process.env, settings)'));
+  const callers = [...sources].filter(([, source]) => source.includes('loadConfig(process.env, settings'));
   expect(callers.map(([file]) => file).sort()).toEqual(['process', 'process-stdio']);
 });
 

@@ -22,9 +22,10 @@ export function cleanPath(path: string): string {
   return segments.join('/');
 }
 
-/** The resource URI of a document. */
+/** The resource URI of a document, of which there is one: as clients fill in `{+path}`, but `?` and `#` end no path. */
 export function documentUri(path: string): string {
-  return `documents:///${path.split('/').map(encodeURIComponent).join('/')}`;
+  const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+  return `documents:///${encodeURI(segments.join('/')).replaceAll(/[?#]/g, encodeURIComponent)}`;
 }
 
 /** Only what every client can show is called text; the rest is bytes. */

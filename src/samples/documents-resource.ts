@@ -17,6 +17,8 @@ export const documents = defineResource({
   complete: { path: (_prefix, { services }) => services.documents.list() },
 
   async read(uri, { path = '' }, { services }) {
+    // `a.md/` and `./a.md` would be the same document: what is told of one name would not be known of the other.
+    if (uri !== documentUri(path)) return undefined;
     const bytes = await services.documents.read(path).catch(unlessMissing);
     if (!bytes) return undefined;
     const text = decodeUtf8(bytes);

@@ -2,6 +2,7 @@
 import { createMcpParts } from './assemble-mcp.js';
 import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
+import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
 import { serveOverStdio } from './mcp/stdio/stdio.js';
 import { openAudit } from './observe/audit.js';
@@ -28,7 +29,7 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
 }
 
 async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
-  const config = loadConfig(process.env, settings);
+  const config = loadConfig(process.env, settings, []); // the rules are about listeners and replicas
   const logger = createLogger(config.LOG_LEVEL);
   if (config.NODE_ENV === 'production') ignoreInspectorSignal();
   const audit = openAudit({
@@ -45,17 +46,19 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   const connection = serveOverStdio({
     ...mcp,
     audit,
+    limits: {
+      maxBytes: config.MAX_BODY_BYTES,
+      maxDepth: config.MAX_JSON_DEPTH,
+      maxMembers: config.MAX_JSON_MEMBERS,
+    },
     caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: mcp.catalog.scopes },
   });
 
-  const stop = async () => {
+  const end = exitAfterDrain(logger, async () => {
     await connection.close();
     await stores.close();
     await services?.close();
     await audit.close();
-    process.exit(0);
-  };
-  process.stdin.once('end', () => void stop());
-  process.once('SIGTERM', () => void stop());
-  process.once('SIGINT', () => void stop());
+  });
+  void connection.ended.then(() => end(0));
 }

@@ -1,8 +1,9 @@
-/** The process over HTTP: a bad configuration, signals and failures become exit codes. */
+/** The process over HTTP: a bad configuration and a failed start become exit codes. */
 import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
+import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
-import { createLogger, type Logger } from './observe/logger.js';
+import { createLogger } from './observe/logger.js';
 import type { Tracing } from './observe/tracing.js';
 import { openServer, type RunningServer } from './start.js';
 import { welcome } from './welcome.js';
@@ -34,10 +35,14 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   const tracing = config.tracing ? await openTracing() : undefined;
   const logger = createLogger(config.LOG_LEVEL, tracing?.logFields);
   tracing?.reportTo(logger);
-  exitOnBug(logger);
+  let server: RunningServer | undefined;
+  exitAfterDrain(logger, async () => {
+    await server?.close();
+    await tracing?.close();
+  });
   if (config.NODE_ENV === 'production') ignoreInspectorSignal();
   const tools = tracing ? definitions.tools.map(tracing.tool) : definitions.tools;
-  const server = await openServer({
+  server = await openServer({
     config,
     about,
     definitions: { ...definitions, tools },
@@ -45,8 +50,7 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
     logger,
     tracing,
   });
-  process.on('SIGHUP', () => void server.reopenAuditFiles());
-  exitOnSignal(server, logger, tracing);
+  process.on('SIGHUP', () => void server?.reopenAuditFiles());
   process.stderr.write(welcome(server));
 }
 
@@ -54,34 +58,4 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
 async function openTracing(): Promise<Tracing> {
   const { startTracing } = await import('./observe/tracing.js');
   return startTracing();
-}
-
-/** The first signal drains; a second one is somebody who does not want to wait. */
-function exitOnSignal(server: RunningServer, logger: Logger, tracing: Tracing | undefined): void {
-  let closing = false;
-  const onSignal = async (signal: NodeJS.Signals) => {
-    if (closing) process.exit(EXIT_FAILURE);
-    closing = true;
-    logger.info({ signal }, 'draining');
-    try {
-      await server.close();
-      await tracing?.close();
-      process.exit(0);
-    } catch (error) {
-      logger.fatal({ err: error }, 'shutdown failed');
-      process.exit(EXIT_FAILURE);
-    }
-  };
-  process.on('SIGTERM', (signal) => void onSignal(signal));
-  process.on('SIGINT', (signal) => void onSignal(signal));
-}
-
-/** After an unforeseen error nothing is known about the state; the platform starts a clean process. */
-function exitOnBug(logger: Logger): void {
-  const exit = (error: unknown) => {
-    logger.fatal({ err: error }, 'unexpected error');
-    process.exit(EXIT_FAILURE);
-  };
-  process.on('uncaughtException', exit);
-  process.on('unhandledRejection', exit);
 }

@@ -57,7 +57,8 @@ const tools = [
         method: 'sampling/createMessage',
         params: { messages: [{ role: 'user', content: { type: 'text', text: 'Guess' } }], maxTokens: 5 },
       });
-      return content.type === 'text' ? `guessed ${content.text}` : 'guessed nothing';
+      const guesses = [content].flat().map((block) => (block.type === 'text' ? block.text : 'nothing'));
+      return `guessed ${guesses.join(' ')}`;
     },
   }),
   defineTool({

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,6 +52,7 @@ function build(folder: string): void {
   const { stdout } = spawnSync(process.execPath, [TSC, ...args], { cwd: ROOT, encoding: 'utf8' });
   if (!existsSync(join(dist, 'main.js'))) throw new Error(`nothing was built: ${stdout}`);
   copyFileSync(join(ROOT, 'package.json'), join(own, 'package.json'));
+  symlinkSync(join(ROOT, 'examples'), join(own, 'examples'), 'junction');
   try {
     renameSync(own, folder);
   } catch {
@@ -68,13 +70,16 @@ export interface Running {
   ended(): Promise<number | NodeJS.Signals>;
 }
 
+type Env = Readonly<Record<string, string>>;
+
+export function run(name: string, env: Env, ...nodeOptions: string[]): Running {
+  return runFile(builtFile(name), env, ...nodeOptions);
+}
+
 /** Nothing of our own environment but what Node needs: a variable of the machine must not decide a test. */
-export function run(name: string, env: Readonly<Record<string, string>>, ...nodeOptions: string[]): Running {
+export function runFile(path: string, env: Env, ...nodeOptions: string[]): Running {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, [...nodeOptions, builtFile(name)], {
-    cwd: ROOT,
-    env: { PATH, ...env },
-  });
+  const child = spawn(process.execPath, [...nodeOptions, path], { cwd: ROOT, env: { PATH, ...env } });
   const printed = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (text: string) => {

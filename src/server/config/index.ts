@@ -6,7 +6,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { misspelled, type Problem, readTexts } from './environment.js';
 import { readTracing } from './tracing.js';
-import { brokenRules, defaultAudience, defaultHosts, defaultPublicUrl } from './rules.js';
+import { brokenRules, defaultAudience, defaultHosts, defaultPublicUrl, RULES } from './rules.js';
 import { type Config, type Parsed, Variables } from './schema.js';
 import { describe } from './values.js';
 
@@ -33,10 +33,11 @@ function secretsOf(forms: Forms): ReadonlySet<string> {
 
 /**
  * @param settings environment variables of the clone's own
+ * @param rules what the variables mean to each other
  * @throws {ConfigError} naming every variable at fault and the fix
  */
-export function loadConfig(env: NodeJS.ProcessEnv, settings?: z.ZodObject): Config {
-  const { config, problems } = readConfig(env, settings);
+export function loadConfig(env: NodeJS.ProcessEnv, settings?: z.ZodObject, rules = RULES): Config {
+  const { config, problems } = readConfig(env, settings, rules);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -45,6 +46,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, settings?: z.ZodObject): Conf
 export function readConfig(
   env: NodeJS.ProcessEnv,
   settingsForm: z.ZodObject = NO_SETTINGS,
+  rules = RULES,
 ): { config: Config; problems: readonly Problem[] } {
   const forms: Forms = { ...Variables.shape, ...settingsForm.shape };
   const [names, secrets] = [Object.keys(forms), secretsOf(forms)];
@@ -60,7 +62,7 @@ export function readConfig(
 
   const invalid = new Set([...unread, ...ours.problems].map(({ variable }) => variable));
   const isInvalid = (name: string) => invalid.has(name) || invalid.has(`${name}_FILE`);
-  const broken = brokenRules(config, (name) => texts[name] !== undefined, isInvalid);
+  const broken = brokenRules(rules, config, (name) => texts[name] !== undefined, isInvalid);
   const problems = [
     ...misspelled(env, new Set([...names, ...[...secrets].map((name) => `${name}_FILE`)])),
     ...unread,

@@ -146,8 +146,13 @@ function isPair(certFile: string, keyFile: string): boolean {
 }
 
 /** Every broken rule that looked at nothing invalid: an invalid variable has its default in `config`. */
-export function brokenRules(config: Config, isGiven: IsGiven, isInvalid: IsGiven): readonly Problem[] {
-  const broken = RULES.filter((one) => {
+export function brokenRules(
+  rules: readonly Rule[],
+  config: Config,
+  isGiven: IsGiven,
+  isInvalid: IsGiven,
+): readonly Problem[] {
+  const broken = rules.filter((one) => {
     const looked = new Set([one.variable]);
     const look = <T>(name: Name, value: T) => {
       looked.add(name);

@@ -28,6 +28,7 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
       trail.end({
         // A client that left before any answer got no status; the default 200 would be a lie.
         ...(res.headersSent && { 'http.status': res.statusCode }),
+        decision: trail.facts.decision ?? (res.headersSent && res.statusCode < 400 ? 'allow' : 'deny'),
         ...(!res.writableFinished && { truncated: true }),
         bytesIn: trail.facts.bytesIn ?? 0,
         bytesOut: bytesOut(),

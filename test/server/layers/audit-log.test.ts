@@ -14,6 +14,7 @@ describe('the record of a request', () => {
     expect(await audit.record()).toEqual({
       requestId: response.headers.get('x-request-id'),
       'client.address': '127.0.0.1',
+      decision: 'allow',
       'http.method': 'GET',
       'http.path': '/mcp',
       'http.status': 200,

@@ -30,6 +30,20 @@ const form = {
   },
 } as const;
 
+const cyclic: Record<string, unknown> = { type: 'text', text: 'a' };
+cyclic['_meta'] = { cyclic };
+const WRONG: Readonly<Record<string, object>> = {
+  block: { type: 'text' },
+  cycle: cyclic,
+  bigint: { type: 'text', text: 'a', _meta: { n: 1n } },
+  getter: {
+    get type() {
+      throw new Error('secret detail');
+    },
+  },
+};
+const wrongTools = [...Object.keys(WRONG), 'nothing'].map((name) => `wrong_${name}`);
+
 const definitions: Definitions = {
   tools: [
     tool('text', () => 'plain text', { title: 'Text', annotations: { readOnlyHint: true } }),
@@ -56,6 +70,17 @@ const definitions: Definitions = {
     }),
     tool('fails', () => {
       throw new ToolError('The disk is full');
+    }),
+    ...Object.entries(WRONG).map(([name, content]) =>
+      tool(`wrong_${name}`, () => ({ content: [content] }) as never),
+    ),
+    tool('wrong_nothing', () => undefined as never),
+    tool('fails_at_length', () => {
+      throw new ToolError('x'.repeat(5000));
+    }),
+    tool('logs_nothing', (_input, { log }) => {
+      log('error', undefined);
+      return 'done';
     }),
     tool('sleeps', (_input, { signal }) => once(signal, 'abort').then(() => 'late')),
     tool('huge', () => 'x'.repeat(5000)),
@@ -86,11 +111,30 @@ const definitions: Definitions = {
       complete: { id: async () => ['1', '12', '2'] },
       read: async (uri, { id }) => {
         if (id === 'broken') throw new Error('secret detail');
+        if (id === 'failed') throw new ToolError('The archive is closed');
+        if (id === 'wrong') return { uri } as never;
         return id === '1' ? { uri, blob: 'AAAA' } : undefined;
       },
     }),
   ],
   prompts: [
+    definePrompt({
+      name: 'fails',
+      description: 'Fails with a reason',
+      scopes: [],
+      arguments: [
+        {
+          name: 'who',
+          complete: async () => {
+            throw new ToolError('Nobody is known');
+          },
+        },
+      ],
+      render: ({ who }) => {
+        if (who === 'wrong') return [{ role: 'user', content: { type: 'text' } }] as never;
+        throw new ToolError('Nobody is here');
+      },
+    }),
     definePrompt({
       name: 'greet',
       title: 'Greet',
@@ -132,6 +176,9 @@ const ANSWERS: Cases = {
   'invalid arguments': toolCall('picky', { n: 4 }),
   'tool that throws': toolCall('throws'),
   'tool that fails with a reason': toolCall('fails'),
+  ...Object.fromEntries(wrongTools.map((name) => [name, toolCall(name)])),
+  'reason that is too long': toolCall('fails_at_length'),
+  'log without data': toolCall('logs_nothing', {}, { logLevel: 'debug' }),
   'time-out': toolCall('sleeps'),
   'oversized result': toolCall('huge'),
   'question accepted': toolCall('asks', {}, { answers: [{ action: 'accept', content: { sure: true } }] }),
@@ -141,6 +188,12 @@ const ERRORS: Cases = {
   'list with a cursor': { method: 'tools/list', params: { cursor: 'x' } },
   'resource that is not there': { method: 'resources/read', params: { uri: 'test://items/2' } },
   'resource that breaks': { method: 'resources/read', params: { uri: 'test://items/broken' } },
+  'resource that fails with a reason': { method: 'resources/read', params: { uri: 'test://items/failed' } },
+  'resource without contents': { method: 'resources/read', params: { uri: 'test://items/wrong' } },
+  'resource under an alias': { method: 'resources/read', params: { uri: 'test://items/%31' } },
+  'prompt that fails with a reason': { method: 'prompts/get', params: { name: 'fails' } },
+  'prompt without content': { method: 'prompts/get', params: { name: 'fails', arguments: { who: 'wrong' } } },
+  'completion that fails with a reason': complete({ type: 'ref/prompt', name: 'fails' }, 'who', ''),
   'prompt without its argument': { method: 'prompts/get', params: { name: 'greet', arguments: {} } },
   'unknown prompt': { method: 'prompts/get', params: { name: 'nothing' } },
   'completion of nothing': complete({ type: 'ref/prompt', name: 'nothing' }, 'x', ''),
@@ -151,7 +204,7 @@ const ERRORS: Cases = {
   'question to a client that cannot be asked': toolCall('asks'),
   cancellation: toolCall('waits', {}, { cancel: true, logLevel: 'error' }),
 };
-const CASES = { ...LISTS, ...DOCUMENTS, ...ANSWERS, ...ERRORS };
+const CASES: Cases = { ...LISTS, ...DOCUMENTS, ...ANSWERS, ...ERRORS };
 const namesOf = (...groups: readonly Cases[]) => groups.flatMap((group) => Object.keys(group));
 
 /** Every difference there is, and no other. */
@@ -250,7 +303,7 @@ test('every row of the table is about cases that exist', () => {
 });
 
 test('the cases are what their names say, so that two wrong answers cannot agree', async () => {
-  const answerOf = async (name: keyof typeof CASES) => {
+  const answerOf = async (name: string) => {
     const { status, notifications, questions, answer } = await callIn2026(server, CASES[name] as SameCall);
     return { status, notifications, questions, result: answer?.result, error: answer?.error };
   };
@@ -271,6 +324,12 @@ test('the cases are what their names say, so that two wrong answers cannot agree
     questions: [{ method: 'elicitation/create', params: form.params }],
     result: { content: [{ text: '{"action":"accept","content":{"sure":true}}' }] },
   });
+  for (const name of wrongTools)
+    expect(await answerOf(name)).toMatchObject({ result: { isError: true }, error: undefined });
+  expect(await answerOf('log without data')).toMatchObject({ notifications: [] });
+  for (const name of ['resource', 'prompt', 'completion'])
+    expect(await answerOf(`${name} that fails with a reason`)).toMatchObject({ error: { code: -32602 } });
+  expect(await answerOf('resource under an alias')).toMatchObject({ error: { code: -32602 } });
   expect(await answerOf('missing scope')).toMatchObject({ status: 403, error: { code: 403 } });
   expect(await answerOf('time-out')).toMatchObject({ result: { isError: true } });
   expect(JSON.stringify(await answerOf('tool that throws'))).not.toContain('secret');

@@ -55,6 +55,26 @@ describe('a JSON-RPC message', () => {
   ])('is refused as malformed: %s, case %#', (reason, body) => {
     expect(reasonOf(() => readMessage(body))).toBe(reason);
   });
+
+  test.each([
+    [7, rpc({ id: 7, method: 'ping', params: null })],
+    ['seven', rpc({ id: 'seven', method: 'ping', params: [] })],
+    [7, { jsonrpc: '1.0', id: 7, method: 'ping' }],
+    [7, { id: 7 }],
+    [7, rpc({ id: 7, method: 5 })],
+    [7, rpc({ id: 7, method: 'ping', result: {} })],
+    [undefined, rpc({ id: null, method: 'ping' })],
+    [undefined, rpc({ id: 'x'.repeat(257), method: 'ping' })],
+    [undefined, rpc({ id: 7, result: 1 })], // names a request of ours
+    [undefined, [rpc({ id: 7, method: 'ping', params: null })]],
+  ])('that is refused is answered under the id %p, if it is a request: case %#', (id, body) => {
+    expect(() => readMessage(body)).toThrow(expect.objectContaining({ code: 'malformed_message' }));
+    try {
+      readMessage(body);
+    } catch (refused) {
+      expect((refused as RefusedRequest).toBody('r')).toMatchObject({ id: id ?? null });
+    }
+  });
 });
 
 describe('a header that mirrors the body', () => {

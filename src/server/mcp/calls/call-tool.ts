@@ -1,8 +1,9 @@
 /** The one function that calls one tool, for both eras and for stdio. */
 import { type Call, internalError, RpcError } from './call.js';
 import type { CompiledTool } from '../definitions/catalog.js';
-import { capped, type RunOptions, runDefinition } from './run-definition.js';
-import { ToolError, type ToolResult } from '../definitions/tool.js';
+import { requireResult } from './require-result.js';
+import { type RunOptions, runDefinition } from './run-definition.js';
+import type { ToolResult } from '../definitions/tool.js';
 
 /** MCP `CallToolResult`. */
 type CallToolResult = {
@@ -29,16 +30,19 @@ export async function callTool(
   await call.audit.received();
   try {
     const value = checked.value as Record<string, unknown>;
-    const result = await runDefinition(call, options, (context) => definition.run(value, context));
-    return capped(shape(tool, result, call, options), options);
+    return await runDefinition(call, options, async (context) => {
+      const result = shape(tool, await definition.run(value, context), call, options);
+      return requireResult('CallToolResult', result, options);
+    });
   } catch (error) {
-    if (error instanceof ToolError || error instanceof RpcError) return toolFailure(error.message);
+    if (error instanceof RpcError) return toolFailure(error.message);
     throw error;
   }
 }
 
 function shape(tool: CompiledTool, result: ToolResult, call: Call, options: RunOptions): CallToolResult {
   if (typeof result === 'string') result = { content: [{ type: 'text', text: result }] };
+  if (typeof result !== 'object' || Array.isArray(result)) throw new TypeError('not the result of a tool');
   if (!tool.output) return { content: result.content ?? [] };
 
   const checked = tool.output.check(result.structuredContent);

@@ -30,14 +30,25 @@ export function requireDeclared(capabilities: Params, method: AskMethod): void {
   if (!declares(capabilities, method)) throw new MissingCapability(CAPABILITY[method]);
 }
 
-/** @param hasShape whether MCP's schema for answers to this method, in the revision spoken, takes a value */
+type HasShape = (method: AskMethod, value: unknown) => boolean;
+
+/**
+ * @param hasShape whether MCP's schema for answers to this method, in the revision spoken, takes a value
+ * @param takesBlocks whether a model may answer with a list of content blocks: since 2025-11-25
+ */
 export function isAnswer(
   request: AskRequest,
   answer: unknown,
-  hasShape: (method: AskMethod, value: unknown) => boolean,
+  hasShape: HasShape,
+  takesBlocks = true,
 ): boolean {
+  const { action, content } = (answer ?? {}) as { action?: string; content?: unknown };
+  if (request.method === 'sampling/createMessage' && takesBlocks && Array.isArray(content))
+    return (
+      content.length > 0 &&
+      content.every((block) => hasShape(request.method, { ...(answer as object), content: block }))
+    );
   if (!hasShape(request.method, answer)) return false;
-  const { action, content } = answer as { action?: string; content?: unknown };
   if (request.method !== 'elicitation/create' || action !== 'accept') return true;
   return isValid(request.params.requestedSchema as JsonSchema, content ?? {});
 }

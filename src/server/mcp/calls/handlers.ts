@@ -2,7 +2,8 @@
 import { type Call, INVALID_PARAMS, type Params, RpcError } from './call.js';
 import { callTool } from './call-tool.js';
 import { complete, createLists, type ListOptions } from '../definitions/lists.js';
-import { capped, runDefinition } from './run-definition.js';
+import { requireResult } from './require-result.js';
+import { runDefinition } from './run-definition.js';
 import { type Guarded, mayCall } from '../definitions/scopes.js';
 
 export type Handlers = ReturnType<typeof createHandlers>;
@@ -24,11 +25,11 @@ export function createHandlers(options: ListOptions) {
       const found = catalog.findResource(uri);
       const { definition } = callable(call, found?.resource, 'Resource not found');
       await call.audit.received();
-      const contents = await runDefinition(call, options, (context) =>
-        definition.read(uri, found?.variables ?? {}, context),
-      );
-      if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
-      return capped({ contents: Array.isArray(contents) ? contents : [contents] }, options);
+      return runDefinition(call, options, async (context) => {
+        const contents = await definition.read(uri, found?.variables ?? {}, context);
+        if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
+        return requireResult('ReadResourceResult', { contents: [contents].flat() }, options);
+      });
     },
 
     'prompts/get': async (params: Params, call: Call) => {
@@ -37,8 +38,11 @@ export function createHandlers(options: ListOptions) {
       const missing = definition.arguments.find(({ name, required }) => required && args[name] === undefined);
       if (missing) throw new RpcError(INVALID_PARAMS, `Missing argument: ${missing.name}`);
       await call.audit.received();
-      const messages = await runDefinition(call, options, (context) => definition.render(args, context));
-      return capped({ description: definition.description, messages }, options);
+      const { description } = definition;
+      return runDefinition(call, options, async (context) => {
+        const messages = await definition.render(args, context);
+        return requireResult('GetPromptResult', { description, messages }, options);
+      });
     },
 
     'completion/complete': (params: Params, call: Call) => complete(params, call, options),

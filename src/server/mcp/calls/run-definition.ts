@@ -7,8 +7,11 @@ import {
   InputRequired,
   internalError,
   INTERNAL_ERROR,
+  INVALID_PARAMS,
   RpcError,
 } from './call.js';
+import { tooLarge } from './require-result.js';
+import { followed } from './stray-errors.js';
 import { RefusedRequest } from '../../refusal.js';
 import {
   MissingCapability,
@@ -30,8 +33,8 @@ export interface RunOptions {
 }
 
 /**
- * @throws {ToolError} for what the caller may read
- * @throws {RpcError} `-32603` for any other failure, its detail logged under the request id
+ * @throws {RpcError} `-32602` with the author's words for a `ToolError`; `-32603` for any other failure, its detail
+ * logged under the request id
  * @throws {RefusedRequest} {InputRequired} {MissingCapability} unchanged: the eras answer them
  */
 export async function runDefinition<T>(
@@ -40,15 +43,20 @@ export async function runDefinition<T>(
   run: (context: ToolContext) => Promise<T> | T,
 ): Promise<T> {
   const end = createEnd(call.cancellation);
-  const clock = startClock(options.timeoutMs, () => end.abort(new ToolError('The call took too long')));
+  const clock = startClock(options.timeoutMs, () =>
+    end.abort(new RpcError(INTERNAL_ERROR, 'The call took too long')),
+  );
   const context = createContext(call, options, clock, end);
+  /** After the end of the call there is nobody left to tell but the log. */
+  const onStray = (error: unknown) => end.abort(toPublicError(error, call, options));
   try {
     // The race answers in time even when the handler does not listen to its signal.
-    return await Promise.race([(async () => run(context))(), end.aborted]);
+    return await Promise.race([followed(onStray, async () => run(context)), end.aborted]);
   } catch (error) {
-    throw toPublicError(error, call, options.logger);
+    throw toPublicError(error, call, options);
   } finally {
     clock.stop();
+    end.isOver = true;
   }
 }
 
@@ -61,8 +69,13 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
     get signal() {
       return end.signal();
     },
-    log: (level, data) => call.log(level, data),
-    progress: (done, total, message) => call.progress(done, total, message),
+    // Nothing follows the answer, whatever the handler left running.
+    log: (level, data) => {
+      if (!end.isOver && !WITHOUT_JSON.has(typeof data)) call.log(level, data);
+    },
+    progress: (done, total, message) => {
+      if (!end.isOver) call.progress(done, total, message);
+    },
     canAsk: (method) => call.canAsk(method),
     ask: (key, request) => {
       const answer = clock.pausedWhile(() => call.ask(key, request));
@@ -73,18 +86,21 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
   };
 }
 
-const PUBLIC = [ToolError, RpcError, InputRequired, MissingCapability, RefusedRequest];
+/** Of these JSON makes nothing, and a log notification without data is not valid. */
+const WITHOUT_JSON: ReadonlySet<string> = new Set(['undefined', 'function', 'symbol']);
 
-function toPublicError(error: unknown, call: Call, logger: Logger): unknown {
+const PUBLIC = [RpcError, InputRequired, MissingCapability, RefusedRequest];
+
+function toPublicError(error: unknown, call: Call, options: RunOptions): unknown {
+  if (error instanceof ToolError) return ownWords(error, options);
   if (PUBLIC.some((kind) => error instanceof kind) || call.cancellation.isCancelled) return error;
-  logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
+  options.logger.error({ err: error, requestId: call.requestId }, 'a definition failed');
   return internalError(call.requestId);
 }
 
-/** @throws {RpcError} for a result that is too large */
-export function capped<T extends object>(result: T, { maxResultBytes }: RunOptions): T {
-  if (Buffer.byteLength(JSON.stringify(result)) <= maxResultBytes) return result;
-  throw new RpcError(INTERNAL_ERROR, `The result is larger than ${maxResultBytes} bytes`);
+function ownWords({ message }: ToolError, { maxResultBytes }: RunOptions): RpcError {
+  if (Buffer.byteLength(JSON.stringify(message)) > maxResultBytes) return tooLarge(maxResultBytes);
+  return new RpcError(INVALID_PARAMS, message);
 }
 
 type End = ReturnType<typeof createEnd>;
@@ -92,15 +108,15 @@ type End = ReturnType<typeof createEnd>;
 /** What ends a run early. `AbortSignal.any` would do the same at the price of all the rest of a call. */
 function createEnd(cancellation: Cancellation) {
   const controller = new AbortController(); // makes its signal when somebody asks for it
-  let reject: (error: ToolError) => void = () => {};
+  let reject: (error: unknown) => void = () => {};
   const aborted = new Promise<never>((_, no) => (reject = no));
   aborted.catch(() => {}); // it may be over before the race begins
-  const abort = (reason?: ToolError) => {
+  const abort = (reason?: unknown) => {
     controller.abort(reason);
-    reject(reason ?? new ToolError('The call was cancelled'));
+    reject(reason ?? new RpcError(INTERNAL_ERROR, 'The call was cancelled'));
   };
   cancellation.onCancel(abort);
-  return { aborted, abort, signal: () => controller.signal };
+  return { aborted, abort, isOver: false, signal: () => controller.signal };
 }
 
 type Clock = ReturnType<typeof startClock>;

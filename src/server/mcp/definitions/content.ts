@@ -53,7 +53,8 @@ export type AskAnswer<R extends AskRequest> = R extends { method: 'elicitation/c
   : R extends { method: 'sampling/createMessage' }
     ? {
         readonly role: string;
-        readonly content: Content;
+        /** A list since revision 2025-11-25. */
+        readonly content: Content | readonly Content[];
         readonly model: string;
         readonly stopReason?: string;
       }

@@ -1,6 +1,7 @@
 /** The list methods, one page each of what the caller may see, and `completion/complete`. */
 import type { Caller } from '../../identity/caller.js';
 import { type Call, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
+import { requireResult } from '../calls/require-result.js';
 import { runDefinition, type RunOptions } from '../calls/run-definition.js';
 import type { Catalog } from './catalog.js';
 import { type Guarded, mayCall, mayList } from './scopes.js';
@@ -33,14 +34,15 @@ export function createLists(options: ListOptions) {
 
     'resources/list': async (params: Params, call: Call) => {
       refuseCursor(params);
-      const resources = shown(fixed, call.caller);
-      for (const template of templates) {
-        const { list: concrete } = template.definition;
-        // Names of documents are data: unlike the tools, a token must hold the scope to see them.
-        if (concrete && mayCall(call.caller, template))
-          resources.push(...(await runDefinition(call, options, concrete)));
-      }
-      return { resources };
+      return runDefinition(call, options, async (context) => {
+        const resources = shown(fixed, call.caller);
+        for (const template of templates) {
+          const { list: concrete } = template.definition;
+          // Names of documents are data: unlike the tools, a token must hold the scope to see them.
+          if (concrete && mayCall(call.caller, template)) resources.push(...(await concrete(context)));
+        }
+        return requireResult('ListResourcesResult', { resources }, options);
+      });
     },
   };
 }
@@ -59,10 +61,13 @@ export async function complete(params: Params, call: Call, options: ListOptions)
   if (!completer || !mayCall(call.caller, guarded))
     return { completion: { values: [], total: 0, hasMore: false } };
 
-  const candidates = await runDefinition(call, options, (context) => completer(value, context));
-  const values = candidates.filter((candidate) => candidate.toLowerCase().startsWith(value.toLowerCase()));
-  const shown = values.slice(0, MAX_VALUES);
-  return { completion: { values: shown, total: values.length, hasMore: values.length > MAX_VALUES } };
+  return runDefinition(call, options, async (context) => {
+    const candidates = await completer(value, context);
+    const values = candidates.filter((candidate) => candidate.toLowerCase().startsWith(value.toLowerCase()));
+    const shown = values.slice(0, MAX_VALUES);
+    const completion = { values: shown, total: values.length, hasMore: values.length > MAX_VALUES };
+    return requireResult('CompleteResult', { completion }, options);
+  });
 }
 
 type Reference =

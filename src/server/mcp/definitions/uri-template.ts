@@ -11,6 +11,9 @@ export interface UriTemplate {
   match(uri: string): Record<string, string> | undefined;
 }
 
+/** Percent-encoded as it need not be: another spelling of the same URI (RFC 3986 §6.2.2). One resource has one name. */
+const ALIAS = /%(?:[0-9A-F]?[a-f]|2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)|[^\x21-\x7e]/;
+
 /** @throws {TypeError} for an expression of RFC 6570 other than these, a name used twice, and more than one `{+name}` or two in a segment */
 export function parseUriTemplate(template: string): UriTemplate {
   const names: string[] = [];
@@ -36,7 +39,7 @@ function isAmbiguous(template: string): boolean {
 }
 
 function variables(regex: RegExp, names: readonly string[], uri: string): Record<string, string> | undefined {
-  const found = uri.length <= MAX_URI_LENGTH ? regex.exec(uri) : null;
+  const found = uri.length <= MAX_URI_LENGTH && !ALIAS.test(uri) ? regex.exec(uri) : null;
   if (!found) return undefined;
   try {
     return Object.fromEntries(names.map((name, i) => [name, decodeURIComponent(found[i + 1] ?? '')]));

@@ -12,33 +12,43 @@ type MessageKind = Extract<Envelope['kind'], 'request' | 'notification' | 'respo
 export function readMessage(body: unknown): { kind: MessageKind; message: JsonRpcMessage } {
   // Arrays are refused in every revision: scopes, costs and audit hold for one message.
   if (!isObject(body)) throw malformed('not_an_object');
-  if (body['jsonrpc'] !== '2.0') throw malformed('jsonrpc_version');
-  if ('id' in body && !isId(body['id'])) throw malformed('id');
+  const problem = problemOf(body);
+  if (problem !== undefined) throw malformed(problem, body);
   return { kind: kindOf(body), message: body as unknown as JsonRpcMessage };
 }
 
-function kindOf(body: Readonly<Record<string, unknown>>): MessageKind {
+type Body = Readonly<Record<string, unknown>>;
+
+function problemOf(body: Body): string | undefined {
   const { method, params } = body;
+  if (body['jsonrpc'] !== '2.0') return 'jsonrpc_version';
+  if ('id' in body && !isId(body['id'])) return 'id';
   if (method !== undefined) {
-    if (typeof method !== 'string' || method === '' || method.length > MAX_METHOD_LENGTH)
-      throw malformed('method');
-    if (params !== undefined && !isObject(params)) throw malformed('params');
-    if (!isShortToken(params)) throw malformed('progress_token');
-    if ('result' in body || 'error' in body) throw malformed('request_and_response');
-    return 'id' in body ? 'request' : 'notification';
+    if (typeof method !== 'string' || method === '' || method.length > MAX_METHOD_LENGTH) return 'method';
+    if (params !== undefined && !isObject(params)) return 'params';
+    if (!isShortToken(params)) return 'progress_token';
+    return isAnswer(body) ? 'request_and_response' : undefined;
   }
-  if (!('id' in body)) throw malformed('neither_request_nor_response');
-  const isAnswer = 'error' in body ? !('result' in body) && isError(body['error']) : isObject(body['result']);
-  if (!isAnswer) throw malformed('result_or_error');
-  return 'response';
+  if (!('id' in body)) return 'neither_request_nor_response';
+  const isWhole = 'error' in body ? !('result' in body) && isError(body['error']) : isObject(body['result']);
+  return isWhole ? undefined : 'result_or_error';
 }
 
-function isId(id: unknown): boolean {
+function kindOf(body: Body): MessageKind {
+  if (body['method'] === undefined) return 'response';
+  return 'id' in body ? 'request' : 'notification';
+}
+
+function isAnswer(body: Body): boolean {
+  return 'result' in body || 'error' in body;
+}
+
+function isId(id: unknown): id is string | number {
   return typeof id === 'string' ? id.length <= MAX_ID_LENGTH : Number.isSafeInteger(id);
 }
 
 /** @param params of a request. Its progress token comes back with each notification, so its length is multiplied. */
-export function isShortToken(params: Readonly<Record<string, unknown>> | undefined): boolean {
+function isShortToken(params: Body | undefined): boolean {
   const meta = params?.['_meta'] as Readonly<Record<string, unknown>> | null | undefined;
   const token = meta?.['progressToken'];
   return typeof token !== 'string' || token.length <= MAX_ID_LENGTH;
@@ -48,10 +58,13 @@ function isError(error: unknown): boolean {
   return isObject(error) && Number.isSafeInteger(error['code']) && typeof error['message'] === 'string';
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function malformed(reason: string): RefusedRequest {
-  return new RefusedRequest('malformed_message', { detail: { reason } });
+/** The id of a request comes back whenever it could be read (JSON-RPC 2.0 §5); that of an answer would name another's request. */
+function malformed(reason: string, body: Body = {}): RefusedRequest {
+  const { id, method } = body;
+  const isRequest = isId(id) && (method !== undefined || !isAnswer(body));
+  return new RefusedRequest('malformed_message', { detail: { reason }, ...(isRequest && { id }) });
 }

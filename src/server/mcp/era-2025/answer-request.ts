@@ -3,11 +3,11 @@ import type { Request, Response } from 'express';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
-import { Cancellation, INTERNAL_ERROR, internalError, INVALID_PARAMS, RpcError } from '../calls/call.js';
+import { Cancellation, internalError, INVALID_PARAMS, RpcError } from '../calls/call.js';
 import { toolFailure } from '../calls/call-tool.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { PreparedLists } from '../definitions/prepared-lists.js';
-import { MissingCapability, ToolError } from '../definitions/tool.js';
+import { MissingCapability } from '../definitions/tool.js';
 import { type CallWithin, createClientCall } from './client-call.js';
 import type { Engine, Handle } from './engine.js';
 import type { LiveSessions } from './live-sessions.js';
@@ -86,6 +86,5 @@ async function answer(req: Request, res: Response, within: CallWithin, options: 
 function toRpcError(error: unknown): RpcError | undefined {
   if (error instanceof RpcError) return error;
   if (error instanceof MissingCapability) return new RpcError(INVALID_PARAMS, error.message);
-  if (error instanceof ToolError) return new RpcError(INTERNAL_ERROR, error.message);
   return undefined;
 }

@@ -35,8 +35,11 @@ export function createClientCall(req: Request, within: CallWithin, askTimeoutMs:
   return { call, close: asks.close };
 }
 
+/** The first revision in which a model may answer with a list of content blocks. */
+const BLOCKS_SINCE = '2025-11-25';
+
 /** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
-function createAsks({ live, output, cancellation }: CallWithin, timeoutMs: number) {
+function createAsks({ session, live, output, cancellation }: CallWithin, timeoutMs: number) {
   const waiting = new Map<string, NodeJS.Timeout>();
   const forget = (id: string) => {
     clearTimeout(waiting.get(id));
@@ -64,7 +67,7 @@ function createAsks({ live, output, cancellation }: CallWithin, timeoutMs: numbe
       cancellation.onCancel(() => fail('The call was cancelled'));
       live.asks.set(id, (answer) => {
         if (answer.error) return fail('The client answered with an error');
-        if (!isAnswer(request, answer.result, hasAnswerShape))
+        if (!isAnswer(request, answer.result, hasAnswerShape, session.protocolVersion >= BLOCKS_SINCE))
           return fail('The answer of the client is not valid');
         forget(id);
         resolve(answer.result);

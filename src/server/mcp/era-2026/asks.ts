@@ -6,7 +6,7 @@ import type { Caller } from '../../identity/caller.js';
 import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
 import { type Call, InputRequired, type Params, type Result } from '../calls/call.js';
 import { RefusedRequest } from '../../refusal.js';
-import { type AskRequest, MissingCapability } from '../definitions/tool.js';
+import { type AskRequest, MissingCapability, ToolError } from '../definitions/tool.js';
 import { hasAnswerShape } from './engine.js';
 import { type Answered, digest, purposeOf, type RequestStates, type Round } from './request-state.js';
 
@@ -40,15 +40,20 @@ export async function runAsking(
   const answers = collectAnswers(round, params['inputResponses']);
   const used = new Map<string, Answered>();
   const unanswered = new Map<string, AskRequest>();
+  const askedAgain = [...(round?.askedAgain ?? [])];
   const canAsk = (kind: AskRequest['method']) => mayAsk && declares(capabilities, kind);
   const ask = async (key: string, request: AskRequest) => {
     if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
     requireDeclared(capabilities, request.method);
     const given = answers.get(key);
-    // A question that changed since, or an answer that does not fit, is put again.
-    if (given?.question === digest(request) && isAnswer(request, given.answer, hasAnswerShape)) {
-      used.set(key, given);
-      return given.answer;
+    // A question that changed since is put again; after an answer that does not fit, once.
+    if (given?.question === digest(request)) {
+      if (isAnswer(request, given.answer, hasAnswerShape)) {
+        used.set(key, given);
+        return given.answer;
+      }
+      if (round?.askedAgain.includes(key)) throw new ToolError('The answer of the client is not valid');
+      askedAgain.push(key);
     }
     unanswered.set(key, request);
     throw new InputRequired();
@@ -68,6 +73,7 @@ export async function runAsking(
   const requestState = await states.seal(purpose(), {
     asked: Object.fromEntries([...unanswered].map(([key, request]) => [key, digest(request)])),
     answered: Object.fromEntries(used),
+    askedAgain,
   });
   return { resultType: 'input_required', inputRequests: Object.fromEntries(unanswered), requestState };
 }

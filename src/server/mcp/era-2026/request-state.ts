@@ -21,6 +21,8 @@ export interface Round {
   /** Digest of the question by its key. */
   readonly asked: Readonly<Record<string, string>>;
   readonly answered: Readonly<Record<string, Answered>>;
+  /** The keys whose question was put before, and answered with what does not fit. */
+  readonly askedAgain: readonly string[];
 }
 
 interface Sealed extends Round {

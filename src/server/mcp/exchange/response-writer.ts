@@ -169,15 +169,15 @@ function isGone({ req }: Response): boolean {
   return req.socket.destroyed;
 }
 
-/** Line breaks of Unicode. SSE knows only CR and LF, but several client libraries split lines at these too. */
+/** Line breaks of Unicode. SSE and stdio know only CR and LF, but several client libraries split lines at these too. */
 const UNICODE_LINE_BREAKS = /[\u0085\u2028\u2029]/g;
+
+export function onOneLine(json: string): string {
+  return json.replace(UNICODE_LINE_BREAKS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
 
 /** `data` is JSON or a path: no CR or LF, and JSON has Unicode's line breaks within strings only. */
 function frame({ type = 'message', id, data }: StreamEvent): string {
   const kind = data === '' ? `retry: ${RETRY_MS}` : `event: ${type}`;
-  const line = data.replace(
-    UNICODE_LINE_BREAKS,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return `${id === undefined ? '' : `id: ${id}\n`}${kind}\ndata: ${line}\n\n`;
+  return `${id === undefined ? '' : `id: ${id}\n`}${kind}\ndata: ${onOneLine(data)}\n\n`;
 }

@@ -12,21 +12,13 @@ import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
-import {
-  type Call,
-  Cancellation,
-  internalError,
-  INVALID_PARAMS,
-  type Params,
-  type Result,
-  RpcError,
-} from '../calls/call.js';
+import { type Call, Cancellation, internalError, type Params, type Result, RpcError } from '../calls/call.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
-import { isShortToken } from '../envelope/json-rpc.js';
 import { changeNotification, progressTo } from '../calls/notifications.js';
 import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
+import { StdioTransport, type StdioTransportOptions } from './transport.js';
 import { runAsking } from '../era-2026/asks.js';
 import {
   createRequestStates,
@@ -45,13 +37,28 @@ export interface StdioOptions extends Introduction {
   readonly caller: Caller;
   readonly audit: Audit;
   readonly logger: Logger;
+  /** Of one line, as of a body over HTTP. */
+  readonly limits: StdioTransportOptions['limits'];
 }
 
-/** Serves the one client at the other end of stdin and stdout. @returns the way to stop */
-export function serveOverStdio(options: StdioOptions): { close(): Promise<void> } {
+export interface StdioConnection {
+  /** Settles when stdin has ended and all that it brought is answered. */
+  readonly ended: Promise<void>;
+  /** Reads no more, answers what was read, and ends. */
+  close(): Promise<void>;
+}
+
+/** Serves the one client at the other end of stdin and stdout. */
+export function serveOverStdio(options: StdioOptions): StdioConnection {
   const states = createRequestStates(options.requestState);
   const jsonSchemaValidator = new AjvJsonSchemaValidator();
   const running = new Set<Promise<Result>>();
+  const transport = new StdioTransport({
+    stdin: process.stdin,
+    stdout: process.stdout,
+    limits: options.limits,
+    onRefused: (refusal) => refuse(refusal, options),
+  });
   const connection = serveStdio(
     ({ era }) => {
       const server = new Server(options.serverInfo as Implementation, {
@@ -67,7 +74,7 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
         server.setRequestHandler(
           method as 'completion/complete',
           async ({ params = {} }: { params?: Params }, ctx) => {
-            const answered = answer({ method, params, era, server, ctx }, options, states);
+            const answered = answer({ method, params, era, server, ctx, transport }, options, states);
             running.add(answered);
             return (await answered.finally(() => running.delete(answered))) as never;
           },
@@ -76,14 +83,24 @@ export function serveOverStdio(options: StdioOptions): { close(): Promise<void> 
       tellChanges(server, options);
       return server;
     },
-    { onerror: (err) => options.logger.warn({ err }, 'stdio') },
+    { transport, onerror: (err) => options.logger.warn({ err }, 'stdio') },
   );
   return {
+    ended: transport.ended,
     async close() {
-      await connection.close(); // cancels what runs
+      transport.stopReading();
+      await transport.ended;
+      await connection.close(); // ends what was cancelled
       await Promise.allSettled(running); // its end belongs in the audit
     },
   };
+}
+
+/** The same answer as over HTTP, and its record. */
+function refuse(refusal: RefusedRequest, { audit, caller }: StdioOptions): object {
+  const trail = audit.trail(randomUUID(), { caller: { ...caller }, ...refusal.facts });
+  trail.end();
+  return refusal.toBody(trail.requestId);
 }
 
 interface StdioRequest {
@@ -92,6 +109,7 @@ interface StdioRequest {
   readonly era: 'legacy' | 'modern';
   readonly server: Server;
   readonly ctx: ServerContext;
+  readonly transport: StdioTransport;
 }
 
 async function answer(request: StdioRequest, options: StdioOptions, states: RequestStates): Promise<Result> {
@@ -101,8 +119,6 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   const audit = openTrail(request, options);
   const { requestId } = audit;
   try {
-    if (!isShortToken({ _meta: mcpReq._meta }))
-      throw new RpcError(INVALID_PARAMS, 'The progress token is too long');
     const notify = (name: string, body: Params) =>
       void mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
     const progress = progressTo(notify, mcpReq._meta);
@@ -135,7 +151,7 @@ function capabilitiesOfClient({ era, server, ctx }: StdioRequest): Params {
 }
 
 function openTrail(
-  { method, params, era }: StdioRequest,
+  { method, params, era, ctx, transport }: StdioRequest,
   { audit, catalog, caller }: StdioOptions,
 ): RequestTrail {
   const trail = audit.trail(randomUUID(), {
@@ -148,7 +164,8 @@ function openTrail(
   const tool = catalog.tools.get(String(params['name']));
   trail.note({ 'gen_ai.tool.name': tool?.definition.name ?? 'unknown' });
   const args = params['arguments'];
-  trail.arguments(JSON.stringify(args) ?? '', args, tool?.definition.auditArguments);
+  const received = transport.argumentBytes(ctx.mcpReq.id) ?? '';
+  trail.arguments(received, args, tool?.definition.auditArguments);
   return trail;
 }
 

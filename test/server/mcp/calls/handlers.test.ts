@@ -122,6 +122,141 @@ describe('a tool', () => {
   });
 });
 
+/** A handler of every kind that answers with what `make` returns, whatever that is, and how each is called. */
+function everyKind(make: () => unknown, change: object = {}) {
+  const { handlers, logged } = startHandlers(
+    {
+      tools: [
+        defineTool({ name: 't', description: 'T', scopes: [], input: z.object({}), run: make as never }),
+      ],
+      resources: [
+        defineResource({
+          name: 'r',
+          description: 'R',
+          scopes: [],
+          uri: 'x://{name}',
+          list: make as never,
+          complete: { name: make as never },
+          read: make as never,
+        }),
+      ],
+      prompts: [
+        definePrompt({ name: 'p', description: 'P', scopes: [], arguments: [], render: make as never }),
+      ],
+    },
+    change,
+  );
+  const ref = { type: 'ref/resource', uri: 'x://{name}' };
+  const answers = {
+    'tools/call': { name: 't' },
+    'resources/read': { uri: 'x://a' },
+    'prompts/get': { name: 'p' },
+    'completion/complete': { ref, argument: { name: 'name', value: '' } },
+    'resources/list': {},
+  };
+  const answer = async (method: keyof typeof answers) => handlers[method](answers[method], callBy([]));
+  return { answer, logged };
+}
+
+const OTHERS = ['resources/read', 'prompts/get', 'completion/complete', 'resources/list'] as const;
+
+test.each(OTHERS)('a ToolError of %s is -32602 in its own words, and no error of ours', async (method) => {
+  const { answer, logged } = everyKind(() => {
+    throw new ToolError('No such folder');
+  });
+
+  await expect(answer(method)).rejects.toMatchObject({ code: -32602, message: 'No such folder' });
+  expect(logged).toEqual([]);
+});
+
+test.each(OTHERS)('a ToolError of %s that is too long is not sent', async (method) => {
+  const { answer } = everyKind(() => {
+    throw new ToolError('x'.repeat(2_000));
+  });
+
+  await expect(answer(method)).rejects.toMatchObject({ message: 'The result is larger than 1000 bytes' });
+  expect(await everyKind(() => Promise.reject(new ToolError('"'.repeat(600)))).answer('tools/call')).toEqual(
+    text('The result is larger than 1000 bytes'),
+  );
+});
+
+test.each(['completion/complete', 'resources/list'] as const)('%s has a largest size', async (method) => {
+  const uri = `x://${'a'.repeat(20)}`;
+  const many = Array.from({ length: 100 }, () => (method === 'resources/list' ? { uri, name: uri } : uri));
+  const { answer } = everyKind(async () => many);
+
+  await expect(answer(method)).rejects.toMatchObject({ message: 'The result is larger than 1000 bytes' });
+});
+
+describe('what is no valid result', () => {
+  const cyclic: Record<string, unknown> = { type: 'text', text: 'a' };
+  cyclic['_meta'] = { cyclic };
+  const wrong: Readonly<Record<string, unknown>> = {
+    'no content block': { type: 'text' },
+    'a block of no known kind': { type: 'video', data: 'AAAA' },
+    'a cycle': cyclic,
+    'a BigInt': { type: 'text', text: 'a', _meta: { n: 1n } },
+    'a getter that throws': {
+      type: 'text',
+      text: 'a',
+      get _meta() {
+        throw new Error(SECRET);
+      },
+    },
+    nothing: undefined,
+    null: null,
+    'a number': 7,
+  };
+
+  test.each(Object.keys(wrong))(
+    'is a generic error of every kind of definition, logged once: %s',
+    async (name) => {
+      const value = wrong[name];
+      const made = { 'tools/call': { content: [value] }, 'prompts/get': [{ role: 'user', content: value }] };
+      for (const method of ['tools/call', 'prompts/get'] as const) {
+        const { answer, logged } = everyKind(() => (value === undefined ? undefined : made[method]));
+        const words = 'Internal error (request request-1)';
+
+        if (method === 'tools/call') expect(await answer(method)).toEqual(text(words));
+        else await expect(answer(method)).rejects.toMatchObject({ code: -32603, message: words });
+        expect(logged).toEqual([{ err: expect.any(Error), requestId: 'request-1' }]);
+      }
+      for (const method of ['completion/complete', 'resources/list'] as const) {
+        const { answer, logged } = everyKind(async () => [value]);
+
+        await expect(answer(method)).rejects.toMatchObject({ code: -32603 });
+        expect(logged).toHaveLength(1);
+      }
+    },
+  );
+
+  test.each([7, [], () => 'x'])('nor is %p the result of a tool', async (value) => {
+    expect(await everyKind(() => value).answer('tools/call')).toEqual(
+      text('Internal error (request request-1)'),
+    );
+  });
+});
+
+test('nothing follows the answer, and a log without data is none', async () => {
+  const told: unknown[] = [];
+  let goOn: () => void = () => {};
+  const { result } = callTool(
+    (_input, { log, progress }) => {
+      for (const data of [undefined, () => {}, Symbol('s'), null, 'first']) log('info', data);
+      goOn = () => {
+        log('info', 'late');
+        progress(2);
+      };
+      return 'done';
+    },
+    callBy(['use'], { log: (_level, data) => told.push(data), progress: (done) => told.push(done) }),
+  );
+  await result;
+  goOn();
+
+  expect(told).toEqual([null, 'first']);
+});
+
 test('what is too large to send is an error instead, from resources and prompts too', async () => {
   const big = 'x'.repeat(2_000);
   const { handlers } = startHandlers({
@@ -211,7 +346,7 @@ describe('lists', () => {
 
 describe('completion', () => {
   const values = Array.from({ length: 150 }, (_, i) => `Value ${i}`);
-  const { handlers } = startHandlers({
+  const definitions = {
     prompts: [
       definePrompt({
         name: 'p',
@@ -231,7 +366,8 @@ describe('completion', () => {
         read: async () => undefined,
       }),
     ],
-  });
+  };
+  const { handlers } = startHandlers(definitions, { maxResultBytes: 5_000 });
   const prompt = { type: 'ref/prompt', name: 'p' };
   const template = { type: 'ref/resource', uri: 'x://{name}' };
 

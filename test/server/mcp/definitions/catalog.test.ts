@@ -93,6 +93,12 @@ describe('a URI template', () => {
     ['x://r/{name}', 'x://r/', undefined],
     ['x://r/{+path}', 'x://r/a/b', { path: 'a/b' }],
     ['x://r/{+path}', 'x://r/%', undefined],
+    ['x://r/{name}', 'x://r/%C3%A9%2F%25', { name: 'é/%' }],
+    ['x://r/{name}', 'x://r/%61', undefined], // an alias of x://r/a
+    ['x://r/{name}', 'x://r/%2e', undefined],
+    ['x://r/{name}', 'x://r/%c3%a9', undefined],
+    ['x://r/{name}', 'x://r/é', undefined],
+    ['x://r/{+path}', 'x://r/a/%7Eb', undefined],
     ['x://r.t', 'x://rat', undefined],
     ['x://r.t', 'x://r.t', {}],
     ['x://r.t', 'x://r.t\n', undefined],

@@ -135,9 +135,9 @@ describe('errors', () => {
       'Resource not found',
     ],
     [
-      'a broken resource',
+      'a resource that fails with a reason',
       { method: 'resources/read', params: { uri: 'test://doc/broken' } },
-      -32603,
+      -32602,
       'This document is broken',
     ],
   ])('%s is a JSON-RPC error with HTTP 200', async (_what, message, code, words) => {

@@ -257,7 +257,10 @@ describe('errors', () => {
   test('so does a result that breaks the schema', async () => {
     const answer = await ask('tools/call', callParams('broken'));
 
-    expect(answer.error).toMatchObject({ code: -32603, message: expect.stringContaining('Internal error') });
+    expect(answer.result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('Internal error') }],
+    });
     expect(JSON.stringify(answer)).not.toContain('secret-type');
     expect(server.logged.at(-1)).toHaveProperty('requestId');
   });

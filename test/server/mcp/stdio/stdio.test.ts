@@ -40,7 +40,7 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
     const refused = await client
       .callTool({ name: 'ask', arguments: {}, _meta })
       .catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: -32602 });
+    expect(refused).toMatchObject({ code: -32600 });
     expect(String(refused)).not.toContain('xxx');
     const taken = { ..._meta, progressToken: 'x'.repeat(256) };
     expect((await client.callTool({ name: 'ask', arguments: {}, _meta: taken })).isError).toBeFalsy();

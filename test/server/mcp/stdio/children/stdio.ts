@@ -53,5 +53,6 @@ serveOverStdio({
   ...introduction({}, catalog),
   requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, once: memoryOnce() },
   askTimeoutMs: 5_000,
+  limits: { maxBytes: 100_000, maxDepth: 64, maxMembers: 1_000 },
   caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },
 });

@@ -1,0 +1,148 @@
+/**
+ * JSON-RPC messages on stdin and stdout, one a line.
+ *
+ * - A line is refused where a body would be over HTTP, and answered.
+ * - What came before the end of stdin is answered before the end is told.
+ * - Nobody answers our questions after it: they fail, so that the calls that wait for them end.
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
+import { type JsonLimits, parseJson } from '../../layers/parse-json.js';
+import { RefusedRequest } from '../../refusal.js';
+import { readMessage } from '../envelope/json-rpc.js';
+import { onOneLine } from '../exchange/response-writer.js';
+
+export interface StdioTransportOptions {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly limits: JsonLimits & { readonly maxBytes: number };
+  /** Audits a line that is refused. @returns the answer */
+  readonly onRefused: (refusal: RefusedRequest) => object;
+}
+
+type Id = string | number;
+
+export class StdioTransport implements Transport {
+  onmessage?: NonNullable<Transport['onmessage']>;
+  onclose?: () => void;
+
+  /** Settles when nothing more is read and all that was read is answered, or nobody is left to read the answers. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => {};
+  #isReading = true;
+  /** The requests without an answer, and the bytes in which their arguments came. */
+  readonly #unanswered = new Map<Id, Buffer | undefined>();
+  /** Our questions without an answer. */
+  readonly #asked = new Set<Id>();
+  #pieces: Buffer[] = [];
+  #lineBytes = 0;
+
+  constructor(private readonly options: StdioTransportOptions) {
+    this.ended = new Promise((resolve) => (this.#end = resolve));
+  }
+
+  async start(): Promise<void> {
+    const { stdin, stdout } = this.options;
+    stdout.on('error', this.#end);
+    stdin
+      .on('error', () => this.stopReading())
+      .once('end', () => {
+        if (this.#lineBytes > 0) this.#endLine();
+        this.stopReading();
+      });
+    stdin.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    this.#write(message);
+    if (!('method' in message)) return this.#settle(message.id);
+    if (!('id' in message)) return;
+    this.#asked.add(message.id);
+    if (!this.#isReading) this.#failQuestions();
+  }
+
+  async close(): Promise<void> {
+    this.onclose?.();
+  }
+
+  /** As at the end of stdin. */
+  stopReading(): void {
+    if (!this.#isReading) return;
+    this.#isReading = false;
+    this.options.stdin.pause();
+    this.#failQuestions();
+    this.#settle();
+  }
+
+  /** The arguments of a request as they came. */
+  argumentBytes(id: Id): Buffer | undefined {
+    return this.#unanswered.get(id);
+  }
+
+  #take(chunk: Buffer): void {
+    let start = 0;
+    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', start)) {
+      this.#keep(chunk.subarray(start, end));
+      this.#endLine();
+      start = end + 1;
+    }
+    this.#keep(chunk.subarray(start));
+  }
+
+  /** Of a line that is too long nothing is kept but its length. */
+  #keep(piece: Buffer): void {
+    this.#lineBytes += piece.length;
+    if (this.#lineBytes > this.options.limits.maxBytes) this.#pieces = [];
+    else this.#pieces.push(piece);
+  }
+
+  #endLine(): void {
+    const { maxBytes } = this.options.limits;
+    const line = Buffer.concat(this.#pieces);
+    const isTooLong = this.#lineBytes > maxBytes;
+    [this.#pieces, this.#lineBytes] = [[], 0];
+    if (!this.#isReading || (!isTooLong && line.toString().trim() === '')) return;
+    try {
+      if (isTooLong) throw new RefusedRequest('body_too_large', { detail: { maxBytes } });
+      this.#receive(line);
+    } catch (error) {
+      if (!(error instanceof RefusedRequest)) throw error;
+      this.#write(this.options.onRefused(error));
+    }
+  }
+
+  #receive(line: Buffer): void {
+    const { value, argumentBytes } = parseJson(line, this.options.limits);
+    const { kind, message } = readMessage(value);
+    const { id, method, params } = message;
+    if (kind === 'response') this.#asked.delete(id as Id);
+    if (method === 'notifications/cancelled') this.#settle(params?.['requestId']); // it gets no answer
+    if (kind === 'request' && id !== undefined) {
+      if (this.#unanswered.has(id))
+        throw new RefusedRequest('malformed_message', { id, detail: { reason: 'id_in_use' } });
+      // A subscription is answered when it ends, and nothing else ends it.
+      if (method !== 'subscriptions/listen') this.#unanswered.set(id, argumentBytes);
+    }
+    this.onmessage?.(message as JSONRPCMessage);
+  }
+
+  #settle(id?: unknown): void {
+    this.#unanswered.delete(id as Id);
+    if (!this.#isReading && this.#unanswered.size === 0) this.#end();
+  }
+
+  #failQuestions(): void {
+    for (const id of this.#asked) {
+      this.#asked.delete(id);
+      this.onmessage?.({
+        jsonrpc: '2.0',
+        id,
+        error: { code: -32000, message: 'The client has closed stdin' },
+      });
+    }
+  }
+
+  #write(message: object): void {
+    this.options.stdout.write(`${onOneLine(JSON.stringify(message))}\n`);
+  }
+}
