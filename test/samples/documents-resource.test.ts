@@ -33,6 +33,25 @@ test('every listed document can be read by its URI, also one whose name needs en
   }
 });
 
+test('a document has one URI: what clients make of the template, and no other spelling', async () => {
+  const name = 'events/a, b & c.md';
+  await writeFile(join(root, name), 'ä');
+  const uri = 'documents:///events/a,%20b%20&%20c.md';
+
+  expect(await read(uri)).toMatchObject({ uri, text: 'ä' });
+  for (const alias of [
+    'documents:///events/a%2C%20b%20%26%20c.md',
+    'documents:///events%2Fa,%20b%20&%20c.md',
+    'documents:///events/a,%20b%20&%20c.md/',
+    'documents:///events//a,%20b%20&%20c.md',
+    'documents:///./events/a,%20b%20&%20c.md',
+    'documents:////events/a,%20b%20&%20c.md',
+    'documents:///%65vents/a,%20b%20&%20c.md',
+    'DOCUMENTS:///events/a,%20b%20&%20c.md',
+  ])
+    expect([alias, await read(alias)]).toEqual([alias, undefined]);
+});
+
 test('a document that is not UTF-8 is answered as bytes', async () => {
   await writeFile(join(root, 'bytes.txt'), Buffer.from([0xff, 0xfe, 0x00]));
 

@@ -85,7 +85,8 @@ function refuses(
   });
 }
 
-function hasId(code: RefusalCode, reached: Trace, { method = 'POST' }: Change): boolean {
+function hasId(code: RefusalCode, reached: Trace, { method = 'POST', body }: Change): boolean {
+  if (code === 'malformed_message' && reached === 'jsonBody') return (body as { id?: unknown }).id === ID;
   return method === 'POST' && (WITH_ID.includes(code) || ORDER.indexOf(reached) >= ORDER.indexOf('envelope'));
 }
 
@@ -364,6 +365,8 @@ refuses('malformed_message', 400, 'jsonBody', {
   'a null id': withBody({ jsonrpc: '2.0', id: null, method: 'ping' }),
   'no method': withBody({ jsonrpc: '2.0', id: ID }),
   'params that are a list': withBody({ jsonrpc: '2.0', id: ID, method: 'ping', params: ['evil'] }),
+  'params that are null': withBody({ jsonrpc: '2.0', id: ID, method: 'ping', params: null }),
+  'no answer of ours': withBody({ jsonrpc: '2.0', id: 'evil', result: 1 }),
 });
 refuses('header_mismatch', 400, 'jsonBody', {
   'another method': withHeader('Mcp-Method', 'evil'),

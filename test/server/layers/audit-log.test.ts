@@ -23,6 +23,31 @@ describe('the record of a request', () => {
     });
   });
 
+  test.each([
+    [204, 'allow'],
+    [404, 'deny'],
+  ])('has a decision also where no layer has made one: %i is %s', async (status, decision) => {
+    const { url, audit } = await serve([(_req, res) => void res.status(status).end()]);
+
+    await fetch(url);
+
+    expect(await audit.record()).toMatchObject({ 'http.status': status, decision });
+  });
+
+  test('of a client that left before any answer says that nothing was allowed', async () => {
+    let arrive: () => void = () => {};
+    const arrived = new Promise<void>((resolve) => (arrive = resolve));
+    const { port, audit } = await serve([() => arrive()]);
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await arrived;
+    socket.destroy();
+
+    const record = await audit.record();
+    expect(record).toMatchObject({ decision: 'deny', truncated: true });
+    expect(record).not.toHaveProperty('http.status');
+  });
+
   test('has the path without its query, and no more than 256 characters of it', async () => {
     const { url, audit } = await serve([]);
 

@@ -75,6 +75,28 @@ describe('a question', () => {
     expect(resultOf(await next(stream))).toEqual({ text: words, isError: true });
   });
 
+  const block = { type: 'text', text: 'Hello' };
+  const blocks = [block, { type: 'image', data: 'AAAA', mimeType: 'image/png' }];
+  const NOT_VALID = { text: 'The answer of the client is not valid', isError: true };
+  test.each([
+    ['2025-11-25', 'several blocks', blocks, true],
+    ['2025-11-25', 'one block', block, true],
+    ['2025-11-25', 'no block', [], false],
+    ['2025-11-25', 'a use of a tool', [{ type: 'tool_use', id: 'a', name: 'b', input: {} }], false],
+    ['2025-06-18', 'several blocks', blocks, false],
+    ['2025-06-18', 'one block', block, true],
+  ])('in revision %s a model answers with %s', async (version, _what, content, fits) => {
+    const session = await raw.initialize({ sampling: {} }, undefined, version);
+    const stream = messages(await raw.post(ask('sample'), { session }));
+    const sent = await next(stream);
+    const result = { role: 'assistant', content, model: 'm' };
+    await raw.post({ id: sent.id, result }, { session });
+
+    const answer = resultOf(await next(stream));
+    if (fits) expect(JSON.parse(answer.text)).toEqual(result);
+    else expect(answer).toEqual(NOT_VALID);
+  });
+
   test('declined needs no content', async () => {
     const session = await raw.initialize({ elicitation: {} });
     const stream = messages(await raw.post(ask('confirm'), { session }));

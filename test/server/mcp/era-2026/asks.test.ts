@@ -297,6 +297,39 @@ describe('rounds', () => {
     expect(JSON.parse(textOf(third) ?? '')).toEqual([accept('Ada'), sampled, { roots: [] }]);
   });
 
+  test('a model may answer with several blocks', async () => {
+    const model = { ...sampled, content: [sampled.content, { type: 'text', text: ' you' }] };
+    const first = await call('together', {});
+    const inputResponses = { form: accept('Ada'), model, where: { roots: [] } };
+    const second = await call('together', {}, { requestState: stateOf(first), inputResponses });
+
+    expect(JSON.parse(textOf(second) ?? '')).toEqual([accept('Ada'), model, { roots: [] }]);
+  });
+
+  test.each([
+    ['no content', 'nothing'],
+    ['no blocks', { ...sampled, content: [] }],
+    ['a block that is none', { ...sampled, content: [sampled.content, { type: 'text' }] }],
+  ])('an answer that does not fit is asked again once, then the call fails: %s', async (_what, model) => {
+    const first = await call('together', {});
+    const answer = (before: Message, more: Params = {}) =>
+      call('together', {}, { requestState: stateOf(before), inputResponses: { model, ...more } });
+    const second = await answer(first, { form: accept('Ada'), where: { roots: [] } });
+    expect(Object.keys(second.result?.['inputRequests'] as object)).toEqual(['model']);
+    const third = await answer(second);
+
+    expect(third.result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('not valid') }],
+    });
+    const mended = await call(
+      'together',
+      {},
+      { requestState: stateOf(second), inputResponses: { model: sampled } },
+    );
+    expect(mended.error).toMatchObject({ data: { reason: 'request_state_used' } });
+  });
+
   test('a tool that swallows the interruption cannot answer without its answers, nor end the process', async () => {
     const first = await call('stubborn', {});
 
