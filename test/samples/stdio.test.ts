@@ -1,4 +1,6 @@
 /** The stdio entry point with clients nobody here wrote, against the built process. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -231,6 +233,93 @@ describe('the process', () => {
     expect(server.printed.stderr).toContain('"gen_ai.tool.name":"whoami"');
   });
 
+  const session = (capabilities: object = {}) => [
+    { ...initialize, params: { ...initialize.params, capabilities } },
+    { jsonrpc: '2.0', method: 'notifications/initialized' },
+  ];
+  const callOf = (id: number, name: string, args: object = {}) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name, arguments: args },
+  });
+
+  test('every line that is refused is answered as over HTTP would be a body, and audited', async () => {
+    const server = start({ MAX_BODY_BYTES: '10000', MAX_JSON_DEPTH: '8', MAX_JSON_MEMBERS: '100' });
+    const bytes = (text: string) => JSON.stringify({ evil: text });
+    const refused = [
+      ['not json', -32700, null, 'malformed_json'],
+      ['['.repeat(9) + ']'.repeat(9), -32700, null, 'malformed_json'],
+      [`[${'1,'.repeat(100)}1]`, -32700, null, 'malformed_json'],
+      ['{"a":1,"a":2}', -32700, null, 'malformed_json'],
+      [bytes('x'.repeat(20_000)), 413, null, 'body_too_large'],
+      ['[]', -32600, null, 'malformed_message'],
+      ['{"jsonrpc":"2.0","id":7,"method":"ping","params":null}', -32600, 7, 'malformed_message'],
+    ] as const;
+    for (const [line] of refused) write(server, line);
+    for (const message of ['', ...session(), callOf(2, 'whoami')]) write(server, message);
+    server.child.stdin?.end();
+
+    expect(await server.ended()).toBe(0);
+    const lines = linesOf(server) as { id: unknown; error?: { code: number; data: { code: string } } }[];
+    const errors = lines.flatMap(({ id, error }) => (error ? [[error.code, id, error.data.code]] : []));
+    expect(errors).toEqual(refused.map(([, ...answer]) => answer));
+    expect(lines.slice(refused.length).map(({ id }) => id)).toEqual([1, 2]);
+    const denied = recordsOf(server.printed.stderr).filter(({ decision }) => decision === 'deny');
+    expect(denied.map(({ reason }) => reason)).toEqual(refused.map(([, , , reason]) => reason));
+    expect(server.printed.stdout).not.toContain('evil');
+  });
+
+  test('all that was read before stdin ended is answered, a line without its end too', async () => {
+    const server = start();
+    for (const message of session()) write(server, message);
+    for (const id of [2, 3, 4]) write(server, callOf(id, 'process_files', { paths: ['.'] }));
+    server.child.stdin?.end(JSON.stringify(callOf(5, 'whoami')));
+
+    expect(await server.ended()).toBe(0);
+    const answered = linesOf(server).filter(({ result }) => result !== undefined);
+    expect(answered.map(({ id }) => id).sort()).toEqual([1, 2, 3, 4, 5]);
+    expect(JSON.stringify(answered)).not.toContain('isError');
+  });
+
+  test('the digest of arguments is of the bytes received', async () => {
+    const server = start();
+    for (const message of session()) write(server, message);
+    for (const [id, args] of [
+      ['2', '{"paths":["."]}'],
+      ['3', '{"paths": ["."]}'],
+    ])
+      write(
+        server,
+        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"process_files","arguments":${args}}}`,
+      );
+    server.child.stdin?.end();
+
+    expect(await server.ended()).toBe(0);
+    const received = recordsOf(server.printed.stderr).filter(({ stage }) => stage === 'received');
+    const noted = received.map((record) => record['arguments'] as { digest: string; bytes: number });
+    expect(noted.map(({ bytes }) => bytes)).toEqual([15, 16]);
+    expect(noted[0]?.digest).not.toBe(noted[1]?.digest);
+  });
+
+  test('runs in any folder, in production, with the documents of the package', async () => {
+    const { PATH = '' } = process.env;
+    const child = spawn(process.execPath, [builtFile('stdio.js')], {
+      cwd: root,
+      env: { PATH, NODE_ENV: 'production' },
+    });
+    cleanUp.push(async () => child.kill('SIGKILL'));
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    for (const message of [...session(), callOf(2, 'process_files', { paths: ['.'] })])
+      child.stdin.write(`${JSON.stringify(message)}\n`);
+    child.stdin.end();
+
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code).toBe(0);
+    expect(printed).toContain('"documents":');
+  });
+
   test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it with 0, as the end of stdin does', async (signal) => {
     const server = start();
     write(server, initialize);
@@ -240,7 +329,7 @@ describe('the process', () => {
     expect(await server.ended()).toBe(0);
   });
 
-  test('the end of stdin cancels a call, whose end stands in the audit all the same', async () => {
+  test('the end of stdin fails a question: its call ends, and does nothing', async () => {
     const server = start({ AUDIT_SINKS: 'stdout' });
     write(server, { ...initialize, params: { ...initialize.params, capabilities: { elicitation: {} } } });
     write(server, { jsonrpc: '2.0', method: 'notifications/initialized' });
@@ -259,6 +348,8 @@ describe('the process', () => {
     expect(stages.filter((stage) => stage === 'received')).not.toHaveLength(0);
     expect(stages.filter((stage) => stage === 'completed')).toHaveLength(2);
     expect(await readdir(root)).toContain('sprachcafe.md');
+    const [deleted] = linesOf(server).filter(({ id, method }) => id === 2 && method === undefined);
+    expect(deleted).toHaveProperty('result.isError', true);
   });
 
   test('a bad configuration ends it with 78, naming the variable, and nothing on stdout', async () => {
