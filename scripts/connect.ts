@@ -1,11 +1,11 @@
 /** `npm run connect -- NAME`: how a client is connected to this server. */
 import { parseArgs } from 'node:util';
 import { KEY_VARIABLE } from './connect/client.js';
-import { CLIENTS, DEFAULT_URL, targetAt } from './connect/page.js';
+import { CLIENTS, DEFAULT_URL, ownProcess, targetAt } from './connect/page.js';
 
 const HELP = `Usage: npm run connect -- NAME [--url URL]
 
-Prints what connects the client NAME to the server, with an API key (from the variable ${KEY_VARIABLE}) and by OAuth.
+Prints what connects the client NAME to the server, with an API key (from the variable ${KEY_VARIABLE}) and by OAuth, and over stdio.
 
 ${CLIENTS.map(({ id, title }) => `  ${id.padEnd(16)}${title}`).join('\n')}
 
@@ -41,11 +41,12 @@ function connect(): string {
   const client = CLIENTS.find(({ id }) => id === name);
   if (!client || rest.length > 0) throw new UsageError('name one of the clients');
   const target = targetAt(readUrl(values.url));
-  const { title, where, apiKey, oauth, signIn, traps } = client;
+  const { title, where, apiKey, oauth, stdio, signIn, traps } = client;
   return [
     `${title}: in ${where}.`,
     `With an API key:\n\n${apiKey(target).text}`,
     `By OAuth. ${signIn}\n\n${oauth(target).text}`,
+    ...(stdio ? [`Over stdio, after npm run build. It needs no key.\n\n${stdio(ownProcess()).text}`] : []),
     `Mind:\n${traps.map((trap) => `- ${trap}`).join('\n')}`,
   ]
     .join('\n\n')

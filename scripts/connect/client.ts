@@ -6,6 +6,13 @@ export interface Target {
   readonly url: string;
 }
 
+/** How a client starts the server itself. Its working folder and its PATH are its own, so both paths are absolute. */
+export interface Process {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
 export interface Snippet {
   /** Language of the block; `sh` is pasted into a shell, anything else is the content of the file. */
   readonly language: 'sh' | 'json' | 'toml';
@@ -21,6 +28,8 @@ export interface ConnectClient {
   readonly apiKey: (target: Target) => Snippet;
   /** By OAuth: the client finds the authorization server by itself. */
   readonly oauth: (target: Target) => Snippet;
+  /** Over stdio, where the client can start a process. */
+  readonly stdio?: (process: Process) => Snippet;
   /** What to do after the OAuth snippet. */
   readonly signIn: string;
   readonly traps: readonly string[];
@@ -33,6 +42,10 @@ export const json = (content: object): Snippet => ({
   language: 'json',
   text: JSON.stringify(content, null, 2),
 });
+
+/** The form that most clients share. */
+export const mcpServers = ({ name, command, args }: Process): Snippet =>
+  json({ mcpServers: { [name]: { command, args } } });
 
 export const shell = (...lines: readonly string[]): Snippet => ({
   language: 'sh',

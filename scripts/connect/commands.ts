@@ -9,6 +9,8 @@ const claudeCode: ConnectClient = {
   where: 'a shell; `--scope project` writes `.mcp.json`, which may say `${NAME}` for a variable',
   apiKey: ({ name, url }) => shell(`claude mcp add --transport http ${word(name)} ${word(url)}`, KEY_HEADER),
   oauth: ({ name, url }) => shell(`claude mcp add --transport http ${word(name)} ${word(url)}`),
+  stdio: ({ name, command, args }) =>
+    shell(`claude mcp add ${word(name)} -- ${[command, ...args].map(word).join(' ')}`),
   signIn: 'Then `/mcp` in a session, the server, *Authenticate*.',
   traps: [
     'The options that take one value go before the name; `--header` takes all that follows, so it goes last.',
@@ -30,6 +32,11 @@ const inspector: ConnectClient = {
   oauth: ({ url }) =>
     shell(
       `npx -y @modelcontextprotocol/inspector --cli ${word(url)} --transport http`,
+      '--method tools/list',
+    ),
+  stdio: ({ command, args }) =>
+    shell(
+      `npx -y @modelcontextprotocol/inspector --cli ${[command, ...args].map(word).join(' ')}`,
       '--method tools/list',
     ),
   signIn: 'It prints the address to open, and listens on `http://127.0.0.1:6276/oauth/callback`.',

@@ -1,5 +1,5 @@
 /** Clients that are configured by a file. */
-import { type ConnectClient, json, KEY_VARIABLE, type Target } from './client.js';
+import { type ConnectClient, json, KEY_VARIABLE, mcpServers, type Target } from './client.js';
 
 const remote = ({ url }: Target, ...more: readonly string[]) => ({
   command: 'npx',
@@ -20,6 +20,7 @@ const claudeDesktop: ConnectClient = {
       },
     }),
   oauth: (target) => json({ mcpServers: { [target.name]: remote(target) } }),
+  stdio: mcpServers,
   signIn: 'mcp-remote opens the browser when Claude Desktop starts.',
   traps: [
     'The file starts processes only: an entry with a `url` is not read. Connectors added in Settings are called from ' +
@@ -42,6 +43,7 @@ const vsCode: ConnectClient = {
       servers: { [name]: { type: 'http', url, headers: { 'X-Api-Key': '${input:mcp-api-key}' } } },
     }),
   oauth: ({ name, url }) => json({ servers: { [name]: { type: 'http', url } } }),
+  stdio: ({ name, command, args }) => json({ servers: { [name]: { type: 'stdio', command, args } } }),
   signIn: 'VS Code asks when the server starts, and opens the browser.',
   traps: [
     'The outer key is `servers`; `mcpServers`, as in other clients, is ignored without a word.',
@@ -57,6 +59,7 @@ const cursor: ConnectClient = {
   apiKey: ({ name, url }) =>
     json({ mcpServers: { [name]: { url, headers: { 'X-Api-Key': `\${env:${KEY_VARIABLE}}` } } } }),
   oauth: ({ name, url }) => json({ mcpServers: { [name]: { url } } }),
+  stdio: mcpServers,
   signIn: 'Press *Needs login* beside the server in Settings → MCP.',
   traps: [
     'The variable is written `${env:NAME}`, and Cursor must have been started from an environment that has it.',
@@ -73,6 +76,7 @@ const windsurf: ConnectClient = {
       mcpServers: { [name]: { serverUrl: url, headers: { 'X-Api-Key': `\${env:${KEY_VARIABLE}}` } } },
     }),
   oauth: ({ name, url }) => json({ mcpServers: { [name]: { serverUrl: url } } }),
+  stdio: mcpServers,
   signIn: 'Windsurf opens the browser when it connects.',
   traps: [
     'The key of the URL is `serverUrl`.',
@@ -96,6 +100,11 @@ const codex: ConnectClient = {
     language: 'toml',
     text: [`[mcp_servers.${name}]`, `url = ${JSON.stringify(url)}`].join('\n'),
   }),
+  stdio: ({ name, command, args }) => ({
+    language: 'toml',
+    // Strings and lists of strings are the same in TOML and JSON.
+    text: `[mcp_servers.${name}]\ncommand = ${JSON.stringify(command)}\nargs = ${JSON.stringify(args)}`,
+  }),
   signIn: 'Then `codex mcp login NAME`.',
   traps: [
     '`bearer_token_env_var` is the name of the variable, not the key itself.',
@@ -111,6 +120,7 @@ const gemini: ConnectClient = {
   apiKey: ({ name, url }) =>
     json({ mcpServers: { [name]: { httpUrl: url, headers: { 'X-Api-Key': `$${KEY_VARIABLE}` } } } }),
   oauth: ({ name, url }) => json({ mcpServers: { [name]: { httpUrl: url } } }),
+  stdio: mcpServers,
   signIn: 'Then `/mcp auth NAME`; the browser comes back to `http://localhost:7777/oauth/callback`.',
   traps: [
     'The key of the URL is `httpUrl`; versions before 0.61 take `url` for HTTP+SSE.',

@@ -2,10 +2,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { cwd } from 'node:process';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ConnectClient, KEY_VARIABLE } from '../../scripts/connect/client.js';
-import { CLIENTS, generatedFiles, targetAt } from '../../scripts/connect/page.js';
+import { CLIENTS, generatedFiles, ownProcess, targetAt } from '../../scripts/connect/page.js';
 import { serve, type Served } from '../helpers/serve.js';
 
 let server: Served;
@@ -122,6 +124,34 @@ test('a URL cannot end the word it stands in', () => {
     expect(fromArguments(words(client.oauth(targetAt(hostile)).text)).url).toBe(hostile);
 });
 
+const BY_PROCESS = CLIENTS.flatMap(({ id, stdio }) => (stdio ? [[id, stdio] as const] : []));
+
+test('every client that can start a process has an entry for stdio', () => {
+  expect(CLIENTS.filter(({ stdio }) => !stdio).map(({ id }) => id)).toEqual(['mcp-remote', 'curl']);
+});
+
+test.each(BY_PROCESS)(
+  '%s starts the server by paths that hold in any folder, spaces and all',
+  (id, stdio) => {
+    const process = { name: 'it', command: '/opt/my node/node', args: ['/home/a b/dist/stdio.js'] };
+    const { language, text: snippet } = stdio(process);
+    const started = () => {
+      if (language === 'sh') return words(snippet).filter((word) => word.startsWith('/'));
+      if (language === 'toml')
+        return [...snippet.matchAll(/^(?:command|args) = (.+)$/gm)].flatMap(([, value = '']) =>
+          JSON.parse(value),
+        );
+      const file = JSON.parse(snippet);
+      const { command, args } = (id === 'vscode' ? file.servers : file.mcpServers)['it'];
+      return [command, ...args];
+    };
+
+    expect(started()).toEqual([process.command, ...process.args]);
+    expect(ownProcess().args).toEqual([join(cwd(), 'dist/stdio.js')]);
+    expect(isAbsolute(ownProcess().command)).toBe(true);
+  },
+);
+
 test.each([...generatedFiles()])('%s is what `npm run docs:clients` writes', (path, content) => {
   expect(readFileSync(path, 'utf8')).toBe(content);
 });
@@ -145,6 +175,7 @@ describe('the command', () => {
   test('prints a snippet for the URL that it is given, on stdout', () => {
     const { status, stdout } = connect('windsurf', '--url', 'https://mcp.example.com/mcp');
 
+    expect(stdout).toContain(JSON.stringify(ownProcess().args[0]));
     expect([status, stdout]).toEqual([
       0,
       expect.stringContaining('"serverUrl": "https://mcp.example.com/mcp"'),
