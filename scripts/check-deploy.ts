@@ -13,7 +13,7 @@ import { onlyHelp } from './only-help.js';
 
 onlyHelp(`npm run check:deploy
 
-Renders every overlay of deploy/, validates and lints it, and breaks it on purpose to see that the rules notice.
+Renders, validates and lints every overlay of deploy/; then breaks each on purpose, to prove that every rule notices.
 KUBERNETES_OPENAPI names the schemas of your cluster (kubectl get --raw /openapi/v2 | gzip).
 
 Exit code: 0, 1 when something was found, 64 for a wrong argument.

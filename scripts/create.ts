@@ -18,8 +18,8 @@ import { gitIn } from './upgrade/git.js';
 
 const USAGE = `npm run create -- FOLDER --name NAME [--samples]
 
-Makes a server of your own in FOLDER, from what is committed here: with its name, without the samples, as a git repository
-with its first commit. FOLDER must be empty or not there. NAME is of small letters, digits and "-".
+Makes a server of your own in FOLDER from the last commit here: with its name, without the samples, as a git repository with
+one commit. FOLDER must be empty or absent. NAME is of small letters, digits and "-".
 
   --samples  keeps the sample tools, their documents and the demo
 

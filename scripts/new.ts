@@ -11,8 +11,8 @@ NAME is of small letters, digits and "-". Scopes: NAME:call for a tool and NAME:
 
 npm run new -- --remove-samples
 
-Takes the samples away, their documents, tests and demo, and what the pages say of them, and says what it removed and
-changed. Your own tools, settings and services stay. Commit first: the difference is then easy to look at.
+Removes the samples with their documents, tests and demo, and the sentences about them in the pages. Prints what it
+removed and changed. Your own tools, settings and services stay. Commit first: the difference is then easy to look at.
 
 Exit code: 0, 1 when it could not be written, 64 for a wrong argument.
 `;

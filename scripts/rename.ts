@@ -11,7 +11,7 @@ Gives this clone its name: package, image, manifests, dashboard, proxies, client
 small letters, digits and "-", and begins with a letter. Metrics keep their names. Commit first: the difference is then
 easy to look at.
 
-Exit code: 0, 1 when NAME already means something else in these files, 64 for a wrong argument.
+Exit code: 0, 1 when these files already use NAME for something else, 64 for a wrong argument.
 `;
 const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 

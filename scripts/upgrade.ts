@@ -12,8 +12,8 @@ import { readClone, treeFor } from './upgrade/trees.js';
 
 const USAGE = `npm run upgrade -- [--from GIT_URL_OR_FOLDER] [--to TAG] [--check]
 
-Brings what belongs to the template to a newer version. Files that you did not touch are replaced, those that you did are
-merged, and what is yours is left alone. Nothing of the newer version is run, and nothing is committed. Commit first.
+Brings the template's files in this clone to a newer version. Replaces files that you did not touch, merges those that you
+did, and leaves your own alone. Runs nothing of the newer version, and commits nothing. Commit your work first.
 
   --from   where the template is; else what "from" in template.json says
   --to     a tag of it; else its newest version

@@ -50,14 +50,14 @@ const inspector: ConnectClient = {
 const mcpRemote: ConnectClient = {
   id: 'mcp-remote',
   title: 'mcp-remote',
-  where: 'a bridge for clients that only start processes: its command is what they are given',
+  where: 'the settings of a client that can only start a process: the command that it starts',
   apiKey: ({ url }) => shell(`npx -y mcp-remote ${word(url)}`, `--header 'X-Api-Key:\${${KEY_VARIABLE}}'`),
   oauth: ({ url }) => shell(`npx -y mcp-remote ${word(url)}`),
   signIn: 'It opens the browser, and waits 30 seconds for you: `--auth-timeout 120` is kinder.',
   traps: [
-    'It puts the variable in itself, so the key is not seen in the list of processes.',
+    'mcp-remote expands the variable itself, so the key does not appear in the list of processes.',
     'An `http:` URL works on loopback only; elsewhere it asks for `--allow-http`. Use https instead.',
-    'What it learned stays in `~/.mcp-auth`: remove it when the authorization server has changed.',
+    'Tokens and registrations are kept in `~/.mcp-auth`: remove it when the authorization server changes.',
     '`--protocol auto` speaks revision 2026-07-28 with this server; without it the older one.',
   ],
 };
@@ -85,9 +85,9 @@ const curl: ConnectClient = {
   oauth: ({ url }) => curlWith(url, 'Authorization: Bearer $TOKEN'),
   signIn: 'The token comes from your authorization server, for this server as its audience.',
   traps: [
-    'Both types in `Accept`, or 406; the headers say the same as the body, or 400.',
+    '`Accept` must name both types, or the answer is 406; the headers must agree with the body, or it is 400.',
     '`-N` shows a stream as it comes.',
-    'No `Origin`: a command is no browser, and one that is not listed would be refused.',
+    'Leave `Origin` out: only browsers send it, and one that is not in `ALLOWED_ORIGINS` is refused.',
   ],
 };
 

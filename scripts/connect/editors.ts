@@ -80,7 +80,7 @@ const windsurf: ConnectClient = {
   signIn: 'Windsurf opens the browser when it connects.',
   traps: [
     'The key of the URL is `serverUrl`.',
-    'There is no file per project: what stands here is there in every one.',
+    'There is no file per project: the entry applies to all of them.',
   ],
 };
 

@@ -81,7 +81,9 @@ function requireFreeName(constant: string, list: string): void {
   try {
     compileFunction(`'use strict'; const ${declared}`);
   } catch {
-    throw new Error(`${constant} means something else in TypeScript: choose a longer name`);
+    throw new Error(
+      `${constant} cannot name a variable here: it is reserved in TypeScript, or used in the files. Choose a longer name`,
+    );
   }
 }
 

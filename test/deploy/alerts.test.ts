@@ -1,14 +1,14 @@
 /** The alert rules and the dashboard: that they fire, name what exists, and say what to do. */
 import { expect, test } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { written } from '../../scripts/alert-rules.js';
 import { unknownMetrics } from '../../scripts/deploy/lint-availability.js';
 import { REFUSAL_CODES } from '../../src/server/refusal.js';
-import { blocks, pages, read, ROOT } from '../helpers/pages.js';
+import { anchors, blocks, pages, read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { type AlertCase, CASES } from './alert-series.js';
 import { unknownLabels } from './metric-labels.js';
@@ -27,7 +27,6 @@ const { groups } = parse(read(RULES)) as { readonly groups: readonly { readonly 
 const rules = groups.flatMap((group) => group.rules);
 const alerts = rules.filter((rule) => rule.alert !== undefined);
 const names = alerts.map(({ alert = '' }) => alert);
-const runbooks = readdirSync(join(ROOT, 'docs/runbooks')).filter((name) => name !== 'README.md');
 
 describeWithPrograms(['promtool'], 'by promtool', () => {
   test('each alert fires on series that mean it, and not on those that come near', () => {
@@ -78,20 +77,18 @@ function pageQueries(): readonly string[] {
   return all.filter(({ language }) => language === 'promql').map(({ text }) => text);
 }
 
-test('every alert has its series, its page and a link to it; every page its alert', () => {
+test('every alert has its series, its section with what to look at and to do, and a link to it', () => {
   expect(Object.keys(CASES)).toEqual(names);
-  expect(runbooks.sort()).toEqual(names.map((name) => `${name}.md`).sort());
-  const index = [
-    ...read('docs/runbooks/README.md').matchAll(/^\| \[(\w+)\]\(\1\.md\) \| (\w+) \| (.+) \|$/gm),
-  ];
-  expect(index.map(([, name, severity, summary]) => [name, severity, summary])).toEqual(
+  const page = read('docs/runbooks.md');
+  const sections = page.split(/^## /m).slice(1);
+  const heads = sections.map((section) => /^(\w+)\n\n_(\w+): (.+)_\n/.exec(section)?.slice(1));
+  expect(heads).toEqual(
     alerts.map(({ alert, labels, annotations }) => [alert, labels?.['severity'], annotations?.summary]),
   );
-  for (const { alert, annotations } of alerts) {
-    expect(annotations?.runbook_url).toMatch(new RegExp(`/docs/runbooks/${alert}\\.md$`));
-    const headings = [...read(`docs/runbooks/${alert}.md`).matchAll(/^#+ (.+)$/gm)].map(([, text]) => text);
-    expect(headings).toEqual([alert, 'What it means', 'What to look at', 'What to do']);
-  }
+  for (const section of sections) expect(section).toMatch(/\n\*\*Look at\*\*\n- [^]*\n\*\*Do\*\*\n- /);
+  const linked = alerts.map(({ annotations }) => annotations?.runbook_url.split('/docs/runbooks.md#')[1]);
+  expect(linked).toEqual(names.map((name) => name.toLowerCase()));
+  expect(anchors(page)).toEqual(expect.arrayContaining(linked));
 });
 
 test('rules and dashboard name only metrics, recorded rules and refusal codes that exist', async () => {

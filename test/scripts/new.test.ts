@@ -54,7 +54,7 @@ test.each([
   [['tool', '../evil'], 64, 'a name is of'],
   [['tool', 'a', '--scopes', "x'y"], 64, 'a scope is'],
   [['tool', 'a', '--nonsense'], 64, 'nonsense'],
-  [['tool', 'delete'], 1, 'means something else'],
+  [['tool', 'delete'], 1, 'cannot name a variable'],
 ])('%j ends with %i and says why', (args, code, words) => {
   const { status, stdout, stderr } = make(...args);
   expect([status, stdout + stderr]).toEqual([code, expect.stringContaining(words)]);

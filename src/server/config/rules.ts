@@ -46,12 +46,12 @@ const JWT = ['ISSUERS', 'JWKS_URL', 'AUDIENCE', 'ALGORITHMS', 'CLOCK_TOLERANCE_S
 export const RULES: readonly Rule[] = [
   rule(
     'ALLOWED_HOSTS',
-    'required in production and when HOST is not loopback: list the host[:port] that clients use',
+    'required in production or when HOST is not loopback: list the host[:port] that clients use',
     (config, isGiven) => isExposed(config) && !isGiven('ALLOWED_HOSTS'),
   ),
   rule(
     'AUTH',
-    'none is refused in production and when HOST is not loopback: set jwt, api-key or both',
+    'must not be none in production or when HOST is not loopback: set jwt, api-key or both',
     (config) => isExposed(config) && config.AUTH.length === 0,
   ),
   rule(
@@ -61,12 +61,12 @@ export const RULES: readonly Rule[] = [
   ),
   rule(
     'TRUSTED_PROXIES',
-    'required in production, or behind an ingress all callers are one address: list its CIDRs, or set none',
+    'required in production, or all callers behind a proxy count as one address: list the CIDRs of your proxies, or none',
     (config, isGiven) => config.NODE_ENV === 'production' && !isGiven('TRUSTED_PROXIES'),
   ),
   rule(
     'API_KEYS_FILE',
-    'required by api-key in production and when HOST is not loopback: make one with npm run key -- create',
+    'required by AUTH=api-key in production or when HOST is not loopback: make one with npm run key -- create',
     (config, isGiven) => config.AUTH.includes('api-key') && isExposed(config) && !isGiven('API_KEYS_FILE'),
   ),
   rule(
@@ -88,12 +88,12 @@ export const RULES: readonly Rule[] = [
   ),
   rule(
     'JWT_JWKS_URL',
-    'serves a single issuer, or one issuer could sign for another: unset it to use discovery',
+    'allows a single issuer, or one issuer could sign for another: unset it to use discovery',
     (config, isGiven) => isGiven('JWT_JWKS_URL') && config.JWT_ISSUERS.length > 1,
   ),
   rule(
     'TLS_KEY_FILE',
-    'goes together with TLS_CERT_FILE: set both or neither',
+    'needs TLS_CERT_FILE and is needed by it: set both or neither',
     (_config, isGiven) => isGiven('TLS_CERT_FILE') !== isGiven('TLS_KEY_FILE'),
   ),
   rule(
@@ -109,24 +109,24 @@ export const RULES: readonly Rule[] = [
   ),
   rule(
     'ADMIN_PORT',
-    'must differ from PORT: health and metrics are not for the public',
+    'must differ from PORT, or health and metrics would be public',
     (config) => config.PORT !== 0 && config.PORT === config.ADMIN_PORT && config.HOST === config.ADMIN_HOST,
   ),
   rule(
     'TOOL_TIMEOUT_MS',
-    'may not exceed SHUTDOWN_GRACE_MS, or a deployment would cut calls off: lower it or raise the grace',
+    'must not exceed SHUTDOWN_GRACE_MS, or a rollout would cut calls off: lower it, or raise the grace',
     (config) => config.TOOL_TIMEOUT_MS > config.SHUTDOWN_GRACE_MS,
   ),
   ...(['REDIS_URL', 'STATE_KEYS'] as const).map((name) =>
     rule(
       name,
-      'required when REPLICAS > 1: the replicas must share their state',
+      'required when REPLICAS > 1: all replicas must share their state',
       (config, isGiven) => config.REPLICAS > 1 && !isGiven(name),
     ),
   ),
   rule(
     'LEGACY_SSE',
-    'is refused when REPLICAS > 1: its streams live in one process',
+    'must be off when REPLICAS > 1: an HTTP+SSE session lives in one process',
     (config) => config.LEGACY_SSE && config.REPLICAS > 1,
   ),
   rule(

@@ -31,13 +31,13 @@ const listeners = {
   HOST: variable('Public listener: address', network.bindAddress, '127.0.0.1'),
   PORT: variable('Public listener: port; 0 takes a free one', integer(0, 65_535), '3000'),
   PUBLIC_URL: optional(
-    'Canonical resource URI: endpoint path, audience, metadata and challenges',
+    'URL that clients use: gives the endpoint path, the audience and the OAuth metadata',
     network.publicUrl,
     'http://HOST:PORT/mcp (https with TLS_CERT_FILE)',
   ),
   TLS_CERT_FILE: optional('HTTPS in process: PEM certificate chain', readableFile),
   TLS_KEY_FILE: optional('HTTPS in process: PEM private key', readableFile),
-  MAX_CONNECTIONS: variable('Open connections of all callers together', integer(1), '10000'),
+  MAX_CONNECTIONS: variable('Maximum open connections, all callers together', integer(1), '10000'),
   ADMIN_HOST: variable(
     'Admin listener (`/livez`, `/readyz`, `/metrics`), never public',
     network.bindAddress,
@@ -48,13 +48,13 @@ const listeners = {
 
 const origins = {
   ALLOWED_HOSTS: optional(
-    'Exact `Host` values we answer to (DNS rebinding), comma-separated',
+    'Exact `Host` values that are served (against DNS rebinding), comma-separated',
     list(network.parseHost, 'an exact host[:port], without wildcards'),
     'host of PUBLIC_URL, plus the loopback names on a loopback HOST',
   ),
   ALLOWED_ORIGINS: list(network.parseOrigin, 'an exact scheme://host[:port] without wildcards; never null')
     .default([])
-    .describe('Exact origins whose pages may call, comma-separated; empty refuses every browser'),
+    .describe('Exact origins whose pages may call, comma-separated; empty refuses every web page'),
   TRUSTED_PROXIES: variable(
     'CIDRs of proxies whose `X-Forwarded-For` is believed, comma-separated, or `none`',
     listOrNone(network.parseProxyRange, 'a CIDR of at least /8 (IPv4) or /7 (IPv6), such as 10.0.0.0/8'),
@@ -73,7 +73,7 @@ const authentication = {
     .describe(
       'Issuer URLs, comma-separated; keys by RFC 8414 or OpenID discovery; compared as plain strings',
     ),
-  JWT_JWKS_URL: optional('Key set of the single issuer, instead of discovery', network.keySetUrl),
+  JWT_JWKS_URL: optional('URL of the key set of the single issuer, instead of discovery', network.keySetUrl),
   JWT_AUDIENCE: optional(
     'Accepted audiences, comma-separated',
     list((text) => /^\S+$/.exec(text)?.[0], 'without spaces'),
@@ -84,8 +84,12 @@ const authentication = {
     list(oneWord(...ASYMMETRIC), 'an asymmetric algorithm of RFC 7518 or RFC 8037'),
     'ES256,EdDSA,PS256,RS256',
   ),
-  JWT_CLOCK_TOLERANCE_S: variable('Seconds that clocks may differ', integer(0, 300), '5'),
-  API_KEYS_FILE: optional('JSON of hashed keys (`npm run key`); re-read when it changes', readableFile),
+  JWT_CLOCK_TOLERANCE_S: variable(
+    'Tolerated difference between the clocks of issuer and server',
+    integer(0, 300),
+    '5',
+  ),
+  API_KEYS_FILE: optional('JSON file of hashed keys (`npm run key`); re-read when it changes', readableFile),
   REQUIRED_SCOPES: scopes.default([]).describe('Scopes that every call needs, space-separated'),
   CHALLENGE_SCOPES: variable(
     'What a 401 tells clients to ask for: `required` names REQUIRED_SCOPES and leaves the rest to a step-up; `all` names ' +
@@ -99,30 +103,30 @@ const limits = {
   RATE_LIMIT_IP: variable('Points per window and client address (IPv6: per /64)', rateLimit, '600/60s'),
   RATE_LIMIT_CALLER: variable('Points per window and caller', rateLimit, '300/60s'),
   RATE_LIMIT_AUTH_FAILURES: variable('Failed authentications per window and address', rateLimit, '20/60s'),
-  MAX_BODY_BYTES: variable('Request body', integer(1), '1048576'),
-  MAX_JSON_DEPTH: variable('Nesting of a request body', integer(1, 1000), '64'),
+  MAX_BODY_BYTES: variable('Maximum size of a request body', integer(1), '1048576'),
+  MAX_JSON_DEPTH: variable('Maximum nesting of a request body', integer(1, 1000), '64'),
   MAX_JSON_MEMBERS: variable(
-    'Members of all objects of a request body together, and elements of all its arrays likewise',
+    'Maximum members of all objects in a request body together; the same for the elements of all arrays',
     integer(1),
     '10000',
   ),
-  MAX_SESSIONS_PER_CALLER: variable('Live sessions (revisions up to 2025-11-25)', integer(1), '100'),
-  MAX_STREAMS_PER_CALLER: variable('Open streams', integer(1), '20'),
-  SESSION_IDLE_MS: variable('A session unused for so long ends', milliseconds(), '1800000'),
+  MAX_SESSIONS_PER_CALLER: variable('Maximum live sessions (revisions up to 2025-11-25)', integer(1), '100'),
+  MAX_STREAMS_PER_CALLER: variable('Maximum open streams', integer(1), '20'),
+  SESSION_IDLE_MS: variable('Idle time after which a session ends', milliseconds(), '1800000'),
   TOOL_TIMEOUT_MS: variable(
-    'Time for one call; the clock stops while a tool asks the user',
+    'Maximum time of one call; the clock stops while a tool asks the user',
     milliseconds(),
     '60000',
   ),
-  ASK_TIMEOUT_MS: variable('Time for the user to answer', milliseconds(), '300000'),
-  MAX_RESULT_BYTES: variable('Result of a tool', integer(1), '10485760'),
+  ASK_TIMEOUT_MS: variable('Maximum time for the user to answer', milliseconds(), '300000'),
+  MAX_RESULT_BYTES: variable('Maximum size of the result of a tool', integer(1), '10485760'),
   STREAM_KEEPALIVE_MS: variable(
-    'A comment is sent on a stream that was silent for so long',
+    'Silence after which a comment is sent to keep a stream open',
     milliseconds(),
     '15000',
   ),
   STREAM_MAX_BUFFER_BYTES: variable(
-    'A stream whose reader is further behind is closed',
+    'Unread bytes at which the stream of a slow reader is closed',
     integer(1),
     '1048576',
   ),
@@ -157,7 +161,7 @@ const operation = {
     'stdout',
   ),
   AUDIT_MODE: variable(
-    '`strict`: a tool waits until its record is written; `batch`: records are written behind, bounded',
+    '`strict`: a tool waits until its record is written; `batch`: records are queued, up to a limit',
     oneOf('strict', 'batch'),
     'strict',
   ),
@@ -175,11 +179,11 @@ const operation = {
     'info',
   ),
   SHUTDOWN_DELAY_MS: optional(
-    'From unready until no more connections are taken',
+    'Time between unready and the end of new connections',
     milliseconds(0),
     '5000 in production, else 0',
   ),
-  SHUTDOWN_GRACE_MS: variable('Time for the calls in flight to end', milliseconds(0), '65000'),
+  SHUTDOWN_GRACE_MS: variable('Maximum time for the calls in flight to end', milliseconds(0), '65000'),
 };
 
 /** Titles and variables, as the documents show them. */

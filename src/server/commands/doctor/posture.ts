@@ -92,7 +92,7 @@ export const POSTURE: readonly Line[] = [
   line(
     'authorize',
     ['REQUIRED_SCOPES'],
-    (c) => `${orNone(c.REQUIRED_SCOPES, 'no scope for every call')}, and each tool's own`,
+    (c) => `${orNone(c.REQUIRED_SCOPES, 'no scope')} needed by every call; each tool adds its own`,
   ),
   line(
     'sessions',
