@@ -8,6 +8,7 @@ import type { Verifier } from './identity/verifier.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
 import { createKeepAlive } from './mcp/exchange/keep-alive.js';
+import type { Challenge } from './mcp/calls/authorize.js';
 import type { McpParts } from './assemble-mcp.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
@@ -76,7 +77,12 @@ function openJwt(config: Config, logger: Logger): Verifier {
   });
 }
 
-export function createEras(config: Config, mcp: McpParts, { sessions, events, mail, places }: Stores) {
+export function createEras(
+  config: Config,
+  mcp: McpParts,
+  challenge: Challenge,
+  { sessions, events, mail, places }: Stores,
+) {
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
   const shared = {
     ...mcp,
@@ -91,6 +97,7 @@ export function createEras(config: Config, mcp: McpParts, { sessions, events, ma
       sessions,
       events,
       mail,
+      challenge,
       sseMessagesPath: SSE_PATHS.messages,
       maxSessionsPerCaller: config.MAX_SESSIONS_PER_CALLER,
     }),

@@ -46,7 +46,7 @@ export async function createPipeline(options: PipelineOptions) {
   const mcp = createMcpParts(options);
   const { catalog } = mcp;
   const identity = await createIdentity(config, mcp, logger);
-  const { eras, bufferedBytes, close: closeEras } = createEras(config, mcp, stores);
+  const { eras, bufferedBytes, close: closeEras } = createEras(config, mcp, identity.challenge, stores);
   const { rateLimits } = stores;
   const addressOf = clientAddress(config.TRUSTED_PROXIES);
 

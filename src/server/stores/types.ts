@@ -98,6 +98,8 @@ export interface ChangeBus extends Omit<Bus<Change>, 'subscribe'> {
 /** A message of a client that concerns a call which another replica may run: an answer, a cancellation. */
 export interface SessionMail {
   readonly sessionId: string;
+  /** Of whoever sent it. */
+  readonly scopes: readonly string[];
   /** JSON-RPC. */
   readonly message: object;
 }
@@ -156,6 +158,9 @@ export interface EventStream {
 
 export type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
 
+/** A new stream, and the scopes that whoever reads it holds (`changes`) or needs (`call`). */
+export type NewStream = StreamOwner & { readonly scopes: readonly string[] };
+
 /**
  * Keeps the events of streams, so that a client that lost its connection can read on (MCP 2025-11-25, transports,
  * resumability). Bounded in number, size and time. A stream has one reader: resuming it ends the one before.
@@ -167,12 +172,9 @@ export interface EventLog {
    * Begins a stream, with an empty event that primes its client, and gives `reader` all of it.
    * @param lastWords final event of a `call` whose process dies before it has one
    */
-  begin(
-    session: StreamOwner,
-    kind: StreamKind,
-    reader: EventReader,
-    lastWords?: string,
-  ): Promise<EventStream>;
+  begin(session: NewStream, kind: StreamKind, reader: EventReader, lastWords?: string): Promise<EventStream>;
+  /** The scopes of the stream in which the event `id` was sent; `undefined` where {@link resume} would answer so. */
+  scopesOf(session: StreamOwner, id: string): Promise<readonly string[] | undefined>;
   /**
    * Gives `reader` what came after the event `id`, then what comes. `undefined`, alike, when `id` is unknown, of
    * another session or owner, or of events no longer kept without a gap.
@@ -181,8 +183,9 @@ export interface EventLog {
   /**
    * Adds an event to the newest stream of changes of a session, sooner to one with a reader; not if the session was
    * told of this position or a later one, since several replicas may hold its streams.
+   * @param needed only streams whose readers hold these scopes count
    */
-  tell(sessionId: string, position: string, data: string): Promise<void>;
+  tell(sessionId: string, position: string, data: string, needed: readonly string[]): Promise<void>;
   /** Up to which position a session was told; `end` when it only begins to listen. */
   toldUpTo(sessionId: string, end: string): Promise<string>;
   /** Forgets every stream of a session. */

@@ -4,7 +4,7 @@ import { after } from './after.js';
 
 const MAX_CHARS = 10_000;
 const LONG_MS = 60_000;
-const session = { id: 'session of alice', owner: 'alice' };
+const session = { id: 'session of alice', owner: 'alice', scopes: ['a', 'b'] };
 
 /** A reader that can be waited for. */
 function collector() {
@@ -201,7 +201,7 @@ export function eventLogContract(
         const dropped = await log.begin(session, 'call', readers[0]);
         await log.begin(session, 'call', readers[1]);
         await log.begin(session, 'changes', readers[2]);
-        const kept = await log.begin({ id: 'other', owner: 'alice' }, 'call', other);
+        const kept = await log.begin({ ...session, id: 'other' }, 'call', other);
         await Promise.all(readers.map(({ got }) => got(1)));
         await dropped.drop();
         await readers[0].ended();

@@ -184,7 +184,7 @@ describeWithRedis('while Redis is away', () => {
     await connected(here, there);
     const record = session();
     const first: string[] = [];
-    const stream = await writing.begin(record, 'call', {
+    const stream = await writing.begin({ ...record, scopes: [] }, 'call', {
       onEvent: ({ id }) => void first.push(id),
       onEnd: () => {},
     });
@@ -213,7 +213,7 @@ describeWithRedis('while Redis is away', () => {
     const seen: string[] = [];
     let finish = () => {};
     const ended = new Promise<void>((resolve) => (finish = resolve));
-    const stream = await log.begin(session(), 'call', {
+    const stream = await log.begin({ ...session(), scopes: [] }, 'call', {
       onEvent: ({ data }) => seen.push(data),
       onEnd: finish,
     });
@@ -238,7 +238,7 @@ describeWithRedis('while Redis is away', () => {
     ];
     const record = session();
     const ids: string[] = [];
-    const stream = await writing.begin(record, 'call', {
+    const stream = await writing.begin({ ...record, scopes: [] }, 'call', {
       onEvent: ({ id }) => void ids.push(id),
       onEnd: () => {},
     });
@@ -261,9 +261,9 @@ describeWithRedis('while Redis is away', () => {
     const record = session();
     const ids: string[] = [];
     const nobody: EventReader = { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} };
-    const call = await dying.begin(record, 'call', nobody, 'last words');
+    const call = await dying.begin({ ...record, scopes: [] }, 'call', nobody, 'last words');
     await call.append('one');
-    await dying.begin(record, 'changes', nobody);
+    await dying.begin({ ...record, scopes: [] }, 'changes', nobody);
     await dying.close();
 
     const startedAt = performance.now();
@@ -299,15 +299,15 @@ describeWithRedis('while Redis is away', () => {
       onEnd: () => {},
     };
     const got = new Promise<void>((resolve) => (wake = resolve));
-    await living.begin(record, 'changes', reader);
-    await dying.begin(record, 'changes', nobody);
+    await living.begin({ ...record, scopes: [] }, 'changes', reader);
+    await dying.begin({ ...record, scopes: [] }, 'changes', nobody);
     await dying.close();
     const diedAt = performance.now();
-    await living.tell(record.id, '1-1', 'one');
-    await living.tell(record.id, '2-1', 'two');
+    await living.tell(record.id, '1-1', 'one', []);
+    await living.tell(record.id, '2-1', 'two', []);
     expect(seen).toEqual(['']);
     while (seen.length < 3 && performance.now() - diedAt < 8000) await after(50);
-    await living.tell(record.id, '3-1', 'three');
+    await living.tell(record.id, '3-1', 'three', []);
     await got;
 
     expect(seen).toEqual(['', 'one', 'two', 'three']);

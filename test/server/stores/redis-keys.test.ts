@@ -70,17 +70,22 @@ describeWithRedis('in Redis', () => {
 
     const reader = { onEvent: () => {}, onEnd: () => {} };
     const ids: string[] = [];
-    const call = await events.begin(record, 'call', { ...reader, onEvent: ({ id }) => ids.push(id) }, 'lost');
+    const call = await events.begin(
+      { ...record, scopes: [] },
+      'call',
+      { ...reader, onEvent: ({ id }) => ids.push(id) },
+      'lost',
+    );
     await call.append('one');
     call.stop();
     await events.resume(record, String(ids[0]), reader);
-    await (await events.begin(record, 'changes', reader)).append('two');
+    await (await events.begin({ ...record, scopes: [] }, 'changes', reader)).append('two');
     await events.toldUpTo(record.id, await changes.end());
     const heard = new Promise<string>((resolve) =>
       changes.subscribe((_change, position) => resolve(position)),
     );
     changes.publish({ kind: 'tools' });
-    await events.tell(record.id, await heard, 'three');
+    await events.tell(record.id, await heard, 'three', []);
     await call.end('four');
     await Promise.all([sessions.close(), events.close(), changes.close()]);
   }
@@ -116,7 +121,10 @@ describeWithRedis('in Redis', () => {
     ) as [ReturnType<typeof eventsOfOneProcess>, ReturnType<typeof eventsOfOneProcess>];
     const owner = { id: 'odd "} session', owner: 'odd \n owner' };
     const ids: string[] = [];
-    const stream = await writing.begin(owner, 'call', { onEvent: ({ id }) => ids.push(id), onEnd: () => {} });
+    const stream = await writing.begin({ ...owner, scopes: [] }, 'call', {
+      onEvent: ({ id }) => ids.push(id),
+      onEnd: () => {},
+    });
     await stream.append(data);
     const seen: string[] = [];
     const ended = new Promise<void>((resolve) => {

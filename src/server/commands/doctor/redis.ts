@@ -76,7 +76,10 @@ async function tryAll(stores: Stores): Promise<readonly Finding[]> {
       await stores.sessions.delete(id);
     },
     streams: async () => {
-      const stream = await stores.events.begin(session, 'call', { onEvent: () => {}, onEnd: () => {} });
+      const stream = await stores.events.begin({ ...session, scopes: [] }, 'call', {
+        onEvent: () => {},
+        onEnd: () => {},
+      });
       await stream.append('{}');
       await stream.drop();
     },

@@ -5,10 +5,12 @@ import type { Catalog } from '../definitions/catalog.js';
 import type { Envelope } from '../envelope/message.js';
 import { type Guarded, missingScopes } from '../definitions/scopes.js';
 
+/** The `WWW-Authenticate` header for a missing scope (RFC 6750 §3.1), naming all that the call needs. */
+export type Challenge = (error: string, scope: readonly string[]) => Readonly<Record<string, string>>;
+
 export interface AuthorizeOptions {
   readonly catalog: Catalog;
-  /** The `WWW-Authenticate` header for a missing scope (RFC 6750 §3.1), naming all that the call needs. */
-  readonly challenge: (error: string, scope: readonly string[]) => Readonly<Record<string, string>>;
+  readonly challenge: Challenge;
   /** Takes points from the caller's limit, or throws `rate_limited`; the first point is already taken. */
   readonly spend: (req: Request, res: Response, points: number) => Promise<void>;
 }
@@ -18,14 +20,7 @@ export function authorize(options: AuthorizeOptions): RequestHandler {
     const { catalog } = options;
     const scopes = scopesOf(catalog, req.envelope);
     noteCall(req, catalog);
-    const missing = missingScopes(req.caller, { scopes });
-    if (missing.length > 0) {
-      throw new RefusedRequest('insufficient_scope', {
-        detail: { missing },
-        headers: options.challenge('insufficient_scope', scopes),
-        ...(req.envelope.id !== undefined && { id: req.envelope.id }),
-      });
-    }
+    requireScopes(req, scopes, options.challenge);
     const cost = toolOf(catalog, req.envelope)?.definition.cost ?? 1;
     if (cost > 1) await options.spend(req, res, cost - 1);
     req.audit.note({ decision: 'allow' });
@@ -33,8 +28,19 @@ export function authorize(options: AuthorizeOptions): RequestHandler {
   };
 }
 
+/** @throws {RefusedRequest} `insufficient_scope`, naming all that is needed */
+export function requireScopes(req: Request, scopes: readonly string[], challenge: Challenge): void {
+  const missing = missingScopes(req.caller, { scopes });
+  if (missing.length === 0) return;
+  throw new RefusedRequest('insufficient_scope', {
+    detail: { missing },
+    headers: challenge('insufficient_scope', scopes),
+    ...(req.envelope.id !== undefined && { id: req.envelope.id }),
+  });
+}
+
 /** What a message needs; a name we do not know needs no more than any call, the era answers it. */
-function scopesOf(catalog: Catalog, { method, target = '' }: Envelope): readonly string[] {
+export function scopesOf(catalog: Catalog, { method, target = '' }: Envelope): readonly string[] {
   let named: Guarded | undefined;
   if (method === 'tools/call') named = catalog.tools.get(target);
   else if (method === 'prompts/get') named = catalog.prompts.get(target);

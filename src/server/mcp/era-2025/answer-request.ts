@@ -4,7 +4,9 @@ import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
 import { Cancellation, internalError, INVALID_PARAMS, RpcError } from '../calls/call.js';
+import { scopesOf } from '../calls/authorize.js';
 import { toolFailure } from '../calls/call-tool.js';
+import type { Catalog } from '../definitions/catalog.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { PreparedLists } from '../definitions/prepared-lists.js';
 import { MissingCapability } from '../definitions/tool.js';
@@ -20,6 +22,7 @@ export interface AnswerOptions {
   readonly live: LiveSessions;
   readonly lists: PreparedLists;
   readonly askTimeoutMs: number;
+  readonly catalog: Catalog;
   readonly logger: Logger;
 }
 
@@ -48,7 +51,12 @@ export async function answerRequest(
 async function answer(req: Request, res: Response, within: CallWithin, options: AnswerOptions) {
   const { output, cancellation } = within;
   const { message, method = '' } = req.envelope;
-  const { call, close } = createClientCall(req, within, options.askTimeoutMs);
+  const { call, close } = createClientCall(
+    req,
+    within,
+    scopesOf(options.catalog, req.envelope),
+    options.askTimeoutMs,
+  );
   const run = options.methods.get(method);
   let broken: unknown;
   const handle: Handle = async (params) => {

@@ -5,6 +5,7 @@ import { declares, isAnswer, requireDeclared } from '../calls/client-questions.j
 import type { Call, Cancellation } from '../calls/call.js';
 import { logTo, type Notify, progressTo } from '../calls/notifications.js';
 import { type AskRequest, ToolError } from '../definitions/tool.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
 import { hasAnswerShape } from './engine.js';
 import type { Within } from './methods.js';
 import type { Output } from './output.js';
@@ -14,11 +15,17 @@ export interface CallWithin extends Within {
   readonly cancellation: Cancellation;
 }
 
-export function createClientCall(req: Request, within: CallWithin, askTimeoutMs: number) {
+/** @param scopes what the call needs, and so an answer to its questions */
+export function createClientCall(
+  req: Request,
+  within: CallWithin,
+  scopes: readonly string[],
+  askTimeoutMs: number,
+) {
   const { session, live, output, cancellation } = within;
   const { clientCapabilities } = session;
   const notify: Notify = (method, params) => output.send({ jsonrpc: '2.0', method, params });
-  const asks = createAsks(within, askTimeoutMs);
+  const asks = createAsks(within, scopes, askTimeoutMs);
   const call: Call = {
     caller: req.caller,
     requestId: req.requestId,
@@ -39,7 +46,11 @@ export function createClientCall(req: Request, within: CallWithin, askTimeoutMs:
 const BLOCKS_SINCE = '2025-11-25';
 
 /** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
-function createAsks({ session, live, output, cancellation }: CallWithin, timeoutMs: number) {
+function createAsks(
+  { session, live, output, cancellation }: CallWithin,
+  scopes: readonly string[],
+  timeoutMs: number,
+) {
   const waiting = new Map<string, NodeJS.Timeout>();
   const forget = (id: string) => {
     clearTimeout(waiting.get(id));
@@ -65,13 +76,14 @@ function createAsks({ session, live, output, cancellation }: CallWithin, timeout
       };
       waiting.set(id, setTimeout(onTimeout, timeoutMs));
       cancellation.onCancel(() => fail('The call was cancelled'));
-      live.asks.set(id, (answer) => {
+      const settle = (answer: JsonRpcMessage) => {
         if (answer.error) return fail('The client answered with an error');
         if (!isAnswer(request, answer.result, hasAnswerShape, session.protocolVersion >= BLOCKS_SINCE))
           return fail('The answer of the client is not valid');
         forget(id);
         resolve(answer.result);
-      });
+      };
+      live.asks.set(id, { scopes, settle });
       output.send({ jsonrpc: '2.0', id, ...request });
     });
 

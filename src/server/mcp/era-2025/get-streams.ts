@@ -1,6 +1,9 @@
 /** The GET streams: they tell clients of changes, or give what a lost stream still had to say. They hold no engine. */
 import { RefusedRequest } from '../../refusal.js';
+import type { Request } from 'express';
 import type { Change, EventStream, SessionRecord, Stores } from '../../stores/types.js';
+import { type Challenge, requireScopes } from '../calls/authorize.js';
+import type { Catalog } from '../definitions/catalog.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
 import { changeNotification } from '../calls/notifications.js';
 import type { LiveSessions, LiveStream } from './live-sessions.js';
@@ -8,6 +11,8 @@ import { readInto } from './output.js';
 
 export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events' | 'places'> {
   readonly live: LiveSessions;
+  readonly catalog: Catalog;
+  readonly challenge: Challenge;
   readonly maxStreamsPerCaller: number;
   readonly onError: (error: unknown) => void;
 }
@@ -59,7 +64,7 @@ export function createGetStreams(options: GetStreamsOptions) {
   const register = (session: SessionRecord, stream: EventStream, writer: ResponseWriter) => {
     const { streams } = live.findOrAdd(session.id);
     const entry: LiveStream = {
-      send: (message, position) => events.tell(session.id, position, JSON.stringify(message)),
+      send: (message, position, needed) => events.tell(session.id, position, JSON.stringify(message), needed),
       end: () => {
         streams.delete(stream.id);
         live.release(session.id);
@@ -76,14 +81,21 @@ export function createGetStreams(options: GetStreamsOptions) {
   return {
     /**
      * Begins a stream of changes, or resumes the one in which `lastEventId` was seen.
-     * @throws {RefusedRequest} `too_many_streams`; `malformed_message`, alike for unknown, foreign and forgotten ids
+     * @throws {RefusedRequest} `too_many_streams`; `malformed_message`, alike for unknown, foreign and forgotten ids;
+     * `insufficient_scope` for a token that lost a right of the call, or of the stream of changes
      */
-    open: async (session: SessionRecord, writer: ResponseWriter, lastEventId: string | undefined) => {
+    open: async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
+      const lastEventId = req.get('last-event-id');
       await take(session.owner, writer);
+      if (lastEventId !== undefined) {
+        const needed = await events.scopesOf(session, lastEventId);
+        requireScopes(req, needed ?? [], options.challenge);
+      }
+      const scopes = options.catalog.scopes.filter((scope) => req.caller.scopes.includes(scope));
       const reader = readInto(writer, session);
       const end = await options.changes.end();
       const stream = await (lastEventId === undefined
-        ? events.begin(session, 'changes', reader)
+        ? events.begin({ ...session, scopes }, 'changes', reader)
         : events.resume(session, lastEventId, reader));
       if (!stream) throw new RefusedRequest('malformed_message', { message: UNKNOWN_EVENT });
       if (stream.kind === 'changes') {
@@ -127,15 +139,17 @@ async function deliver(
   change: Change,
   position: string,
   id: string,
-  { sessions, live }: GetStreamsOptions,
+  { sessions, live, catalog }: GetStreamsOptions,
 ): Promise<void> {
   const streams = live.find(id)?.streams;
   if (!streams?.size) return;
+  let needed: readonly string[] = [];
   if (change.kind === 'resource') {
     const session = await sessions.get(id);
     if (!session?.subscriptions.includes(change.uri)) return;
+    needed = catalog.findResource(change.uri)?.resource.scopes ?? [];
   }
   const all = [...streams.values()];
   const newest = all.findLast(({ leftAt }) => leftAt === undefined) ?? all.at(-1);
-  await newest?.send({ jsonrpc: '2.0', ...changeNotification(change) }, position);
+  await newest?.send({ jsonrpc: '2.0', ...changeNotification(change) }, position, needed);
 }

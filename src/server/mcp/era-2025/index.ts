@@ -4,6 +4,7 @@ import type { SessionMail, SessionRecord, Stores } from '../../stores/types.js';
 import type { Era } from '../era-router.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
+import type { Catalog } from '../definitions/catalog.js';
 import { createPreparedLists } from '../definitions/prepared-lists.js';
 import { type AnswerOptions, answerRequest } from './answer-request.js';
 import { createEngine } from './engine.js';
@@ -11,6 +12,7 @@ import { createGetStreams, type GetStreams } from './get-streams.js';
 import { createLiveSessions, type LiveSessions } from './live-sessions.js';
 import { createMethods, type MethodsOptions } from './methods.js';
 import { createLoggedOutput } from './output.js';
+import { type Challenge, requireScopes, scopesOf } from '../calls/authorize.js';
 import { newSessionId, openSession, requireSession } from './sessions.js';
 import { createSse, createSseOutput, type Sse } from '../http-sse/http-sse.js';
 
@@ -19,6 +21,8 @@ export interface Era2025Options
     Omit<ResponseWriterOptions, 'audit'>,
     Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
     Pick<Stores, 'changes' | 'events' | 'mail' | 'places'> {
+  readonly catalog: Catalog;
+  readonly challenge: Challenge;
   readonly maxSessionsPerCaller: number;
   readonly maxStreamsPerCaller: number;
   /** Path of the endpoint that takes the messages of HTTP+SSE. */
@@ -87,7 +91,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
     keepAlive,
     maxBufferBytes,
     audit: req.audit,
-    ...(kind === 'stream' && { isStillAllowed: req.isStillAllowed }), // a call was allowed when it began
+    isStillAllowed: req.isStillAllowed,
   });
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();
@@ -104,10 +108,17 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
       req,
       res,
       session,
-      createLoggedOutput({ events, onError, writer, session, id: req.envelope.id ?? 0 }),
+      createLoggedOutput({
+        events,
+        onError,
+        writer,
+        session,
+        scopes: scopesOf(context.catalog, req.envelope),
+        id: req.envelope.id ?? 0,
+      }),
       context,
     );
-  if (kind === 'stream') return context.streams.open(session, writer, req.get('last-event-id'));
+  if (kind === 'stream') return context.streams.open(req, session, writer);
   if (kind === 'end') {
     await context.sessions.delete(session.id); // its end reaches `live` through the store, as on every replica
     return void res.status(204).end();
@@ -143,10 +154,15 @@ async function handleSse(req: Request, res: Response, context: Context): Promise
 }
 
 /** A notification, or the answer to a question of ours. What fits nothing in flight is accepted and ignored. */
-async function accept(req: Request, session: SessionRecord, { live, mail }: Context): Promise<void> {
+async function accept(req: Request, session: SessionRecord, context: Context): Promise<void> {
   const { envelope, audit } = req;
+  const { live, mail } = context;
   if (!envelope.message) return;
-  const sent: SessionMail = { sessionId: session.id, message: envelope.message };
+  const question =
+    envelope.kind === 'response' && live.find(session.id)?.asks.get(String(envelope.message.id));
+  if (question) requireScopes(req, question.scopes, context.challenge);
+  const { scopes } = req.caller;
+  const sent: SessionMail = { sessionId: session.id, scopes, message: envelope.message };
   const isFound = receive(sent, live);
   if (isFound || envelope.method === 'notifications/initialized') return;
   await mail.publish(sent); // another replica may run the call
@@ -154,7 +170,7 @@ async function accept(req: Request, session: SessionRecord, { live, mail }: Cont
 }
 
 /** Gives an answer or a cancellation to the call it is for; whether that runs here. */
-function receive({ sessionId, message: sent }: SessionMail, live: LiveSessions): boolean {
+function receive({ sessionId, scopes, message: sent }: SessionMail, live: LiveSessions): boolean {
   const message = sent as JsonRpcMessage;
   const open = live.find(sessionId);
   if (message.method === 'notifications/cancelled') {
@@ -162,7 +178,8 @@ function receive({ sessionId, message: sent }: SessionMail, live: LiveSessions):
     call?.cancel();
     return call !== undefined;
   }
-  const settle = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;
-  settle?.(message);
-  return settle !== undefined;
+  const question = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;
+  // From another replica, which could not know what the call needs: an answer without its scopes is none.
+  if (question?.scopes.every((scope) => scopes?.includes(scope))) question.settle(message);
+  return question !== undefined;
 }

@@ -6,7 +6,7 @@ export interface LiveSession {
   /** Requests in flight by JSON-RPC id; aborting one cancels it. */
   readonly calls: Map<string | number, Cancellation>;
   /** Questions that wait for the client, by the id we gave them. */
-  readonly asks: Map<string, (answer: JsonRpcMessage) => void>;
+  readonly asks: Map<string, Question>;
   /** Streams for changes by id, oldest first: those open, and those whose client may come back. */
   readonly streams: Map<string, LiveStream>;
   /** `logging/setLevel`, so that it also holds for calls already running. */
@@ -19,9 +19,18 @@ export interface LiveSession {
   isBehind: boolean;
 }
 
+/** A question of a call: its answer needs what the call needs. */
+export interface Question {
+  readonly scopes: readonly string[];
+  settle(answer: JsonRpcMessage): void;
+}
+
 export interface LiveStream {
-  /** @param position of the change that it tells of */
-  send(message: object, position: string): void | Promise<void>;
+  /**
+   * @param position of the change that it tells of
+   * @param needed scopes that its reader must hold
+   */
+  send(message: object, position: string, needed: readonly string[]): void | Promise<void>;
   end(): void;
   /** When its client went (`performance.now()`); `undefined` while it is there. */
   leftAt?: number;

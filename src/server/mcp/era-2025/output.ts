@@ -20,6 +20,8 @@ export interface Output {
 export interface LoggedOutputOptions {
   readonly writer: ResponseWriter;
   readonly session: SessionRecord;
+  /** What the call needs, and so whoever reads on in its stream. */
+  readonly scopes: readonly string[];
   readonly events: EventLog;
   /** JSON-RPC id of the call. */
   readonly id: string | number;
@@ -30,7 +32,14 @@ export interface LoggedOutputOptions {
  * The log keeps the stream, and the response only reads it: so its client may go and come back. Once the log has failed
  * the rest goes to the response alone and the log forgets the stream: a client that came back would read messages twice. A JSON answer is not kept: its client would have no id to ask for it with.
  */
-export function createLoggedOutput({ writer, session, events, id, onError }: LoggedOutputOptions): Output {
+export function createLoggedOutput({
+  writer,
+  session,
+  scopes,
+  events,
+  id,
+  onError,
+}: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
   let hasLogFailed = false;
   /** What the response has not got from the log yet. */
@@ -43,7 +52,7 @@ export function createLoggedOutput({ writer, session, events, id, onError }: Log
       reader.onEvent(event);
       if (event.data !== '') unread.shift();
     };
-    const begun = await events.begin(session, 'call', { ...reader, onEvent }, lastWords(id));
+    const begun = await events.begin({ ...session, scopes }, 'call', { ...reader, onEvent }, lastWords(id));
     writer.onClose(() => begun.stop());
     return begun;
   };

@@ -30,7 +30,12 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
   const { engine, streams, lists, keepAlive, maxBufferBytes } = options;
   const cancellation = new Cancellation();
-  const writer = createResponseWriter(res, { keepAlive, maxBufferBytes, audit: req.audit });
+  const writer = createResponseWriter(res, {
+    keepAlive,
+    maxBufferBytes,
+    audit: req.audit,
+    isStillAllowed: req.isStillAllowed,
+  });
   const prepared = lists.find(req);
   if (prepared) return writer.answerPrepared(...prepared);
   writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels

@@ -26,6 +26,8 @@ export interface SseOptions extends Omit<ResponseWriterOptions, 'audit'> {
 export interface SseConnection {
   readonly id: string;
   readonly owner: string;
+  /** Of whoever opened it. */
+  readonly scopes: readonly string[];
   readonly writer: ResponseWriter;
   /** Whether `initialize` is under way or done. */
   isInitialized: boolean;
@@ -46,7 +48,7 @@ export function createSse(options: SseOptions) {
       await options.streams.take(owner, writer);
       const id = newSessionId();
       audit.session(id);
-      connections.set(id, { id, owner, writer, isInitialized: false });
+      connections.set(id, { id, owner, scopes: req.caller.scopes, writer, isInitialized: false });
       writer.onClose(() => connections.delete(id));
       writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
     },
@@ -61,9 +63,14 @@ export function createSse(options: SseOptions) {
     },
 
     /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
-    begin: ({ id, writer }: SseConnection): void => {
+    begin: ({ id, scopes, writer }: SseConnection): void => {
       const { streams } = live.findOrAdd(id);
-      streams.set(id, { send: (message) => writer.send(message), end: () => writer.end() });
+      streams.set(id, {
+        send: (message, _position, needed) => {
+          if (needed.every((scope) => scopes.includes(scope))) writer.send(message);
+        },
+        end: () => writer.end(),
+      });
       writer.onClose(() => {
         streams.delete(id);
         live.release(id);

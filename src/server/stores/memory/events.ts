@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { EventLog, EventReader, EventStream, LoggedEvent, StreamKind, StreamOwner } from '../types.js';
+import type {
+  EventLog,
+  EventReader,
+  EventStream,
+  LoggedEvent,
+  NewStream,
+  StreamKind,
+  StreamOwner,
+} from '../types.js';
 
 const MAX_EVENTS = 1000;
 const MAX_SESSION_CHARS = 4 * 1024 * 1024;
@@ -23,6 +31,7 @@ interface Stream {
   readonly kind: StreamKind;
   readonly session: string;
   readonly owner: string;
+  readonly scopes: readonly string[];
   readonly groups: readonly Group[];
   /** The newest events, without a gap. */
   readonly events: LoggedEvent[];
@@ -56,12 +65,13 @@ class MemoryEvents implements EventLog {
     this.#timer = setInterval(forgetUnused, Math.min(this.retainMs, 30_000)).unref();
   }
 
-  async begin(session: StreamOwner, kind: StreamKind, reader: EventReader) {
+  async begin(session: NewStream, kind: StreamKind, reader: EventReader) {
     const stream: Stream = {
       id: `${kind}-${randomBytes(16).toString('base64url')}`,
       kind,
       session: session.id,
       owner: session.owner,
+      scopes: session.scopes,
       groups: [
         this.#group(`session ${session.id}`, MAX_SESSION_CHARS),
         this.#group(`owner ${session.owner}`, MAX_OWNER_CHARS),
@@ -81,11 +91,15 @@ class MemoryEvents implements EventLog {
     return this.#lend(stream, reader);
   }
 
+  async scopesOf(session: StreamOwner, id: string) {
+    return this.#find(session, id)?.stream.scopes;
+  }
+
   async resume(session: StreamOwner, id: string, reader: EventReader) {
-    const [, streamId = '', seen = ''] = /^([\w-]{1,64})\.([1-9]\d{0,14})$/.exec(id) ?? [];
-    const stream = this.#streams.get(streamId);
-    if (stream?.session !== session.id || stream.owner !== session.owner) return undefined;
-    const missed = stream.next - 1 - Number(seen);
+    const found = this.#find(session, id);
+    if (!found) return undefined;
+    const { stream, seen } = found;
+    const missed = stream.next - 1 - seen;
     if (missed < 0 || missed > stream.events.length || this.#isUnused(stream)) return undefined;
 
     stream.reader?.onEnd();
@@ -101,8 +115,10 @@ class MemoryEvents implements EventLog {
     return this.#lend(stream, reader);
   }
 
-  async tell(sessionId: string, _position: string, data: string): Promise<void> {
-    const streams = this.#ofSession(sessionId).filter(({ kind }) => kind === 'changes');
+  async tell(sessionId: string, _position: string, data: string, needed: readonly string[]): Promise<void> {
+    const streams = this.#ofSession(sessionId).filter(
+      ({ kind, scopes }) => kind === 'changes' && needed.every((scope) => scopes.includes(scope)),
+    );
     const newest = streams.findLast(({ reader }) => reader !== undefined) ?? streams.at(-1);
     if (newest) this.#append(newest, data);
   }
@@ -118,6 +134,13 @@ class MemoryEvents implements EventLog {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     [...this.#streams.values()].forEach(this.#drop);
+  }
+
+  #find(session: StreamOwner, id: string): { stream: Stream; seen: number } | undefined {
+    const [, streamId = '', seen = ''] = /^([\w-]{1,64})\.([1-9]\d{0,14})$/.exec(id) ?? [];
+    const stream = this.#streams.get(streamId);
+    if (stream?.session !== session.id || stream.owner !== session.owner) return undefined;
+    return { stream, seen: Number(seen) };
   }
 
   #lend(stream: Stream, reader: EventReader): EventStream {

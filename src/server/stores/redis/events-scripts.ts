@@ -2,7 +2,7 @@
  * What Redis keeps of a stream, and each step on it as one script. All keys of a session share its hash tag.
  *
  * - `mcp:streams:{session}`: sorted set of the session's streams by their beginning
- * - `mcp:stream:{session}:STREAM`: hash `owner`, `next`, `chars`, `over`, `reader` (inbox and token), `readAt` and `seen` (when
+ * - `mcp:stream:{session}:STREAM`: hash `owner`, `scopes` (JSON), `next`, `chars`, `over`, `reader` (inbox and token), `readAt` and `seen` (when
  *   the reader last looked, and what it had then), `writer` (inbox), `lastWords`
  * - the same with `:log`: Redis stream of the events, numbered `1-0`, `2-0`, …
  *
@@ -55,9 +55,9 @@ local function append(data, last, most)
   return n
 end`;
 
-/** ARGV: owner, reader, time, last words (empty: the stream outlives its process). */
+/** ARGV: owner, reader, time, last words (empty: the stream outlives its process), scopes. */
 export const BEGIN = `${PRELUDE}
-redis.call('HSET', meta, 'owner', ARGV[3], 'next', 2, 'chars', 0)
+redis.call('HSET', meta, 'owner', ARGV[3], 'scopes', ARGV[7], 'next', 2, 'chars', 0)
 read(ARGV[4], 1)
 if ARGV[6] ~= '' then
   redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', string.match(ARGV[4], '^%S+'))
@@ -85,7 +85,7 @@ local n = append(state[1], true, math.huge)
 tell(state[3], {n = n, data = state[1], over = true})
 return n`;
 
-/** ARGV: position, data, characters to keep. */
+/** ARGV: position, data, characters to keep, scopes that a reader must hold. */
 export const TELL = `${PRELUDE}
 local position, data = ARGV[3], ARGV[4]
 local function parts(one) return string.match(one, '^(%d+)-(%d+)$') end
@@ -96,11 +96,18 @@ if ms then
   if ms < toldMs or (ms == toldMs and n <= toldN) then return 0 end
   redis.call('SET', told, position)
 end
+local needed = cjson.decode(ARGV[6])
+local function holds(scopes)
+  local held = {}
+  for _, scope in ipairs(cjson.decode(scopes or '[]')) do held[scope] = true end
+  for _, scope in ipairs(needed) do if not held[scope] then return false end end
+  return true
+end
 local newest, living
 for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
   if string.sub(one, 1, 8) == 'changes-' then
-    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader', 'readAt')
-    if state[1] then
+    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader', 'readAt', 'scopes')
+    if state[1] and holds(state[4]) then
       newest = newest or one
       if state[2] and not isDead(state[3]) then living = one break end
     end
@@ -118,6 +125,12 @@ export const TOLD = `${PRELUDE}
 redis.call('SET', told, ARGV[3], 'NX')
 touch()
 return redis.call('GET', told)`;
+
+/** ARGV: owner. The scopes of the stream; nil when it is unknown or of another owner. */
+export const SCOPES = `${PRELUDE}
+local state = redis.call('HMGET', meta, 'owner', 'scopes')
+if state[1] ~= ARGV[3] then return nil end
+return state[2]`;
 
 /** ARGV: owner, new reader, number of the last event seen, time. What came after it; nil when there is a gap. */
 export const RESUME = `${PRELUDE}

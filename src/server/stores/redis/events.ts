@@ -1,8 +1,22 @@
 import { randomBytes } from 'node:crypto';
-import type { EventLog, EventReader, EventStream, StreamKind } from '../types.js';
+import type { EventLog, EventReader, EventStream, NewStream, StreamKind, StreamOwner } from '../types.js';
 import type { Alive } from './alive.js';
 import { type Connection, PREFIX } from './connection.js';
-import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, STOP, TAIL, TELL, TOLD } from './events-scripts.js';
+import {
+  APPEND,
+  BEGIN,
+  DROP,
+  FORGET,
+  LOSE,
+  RESUME,
+  SCOPES,
+  STOP,
+  TAIL,
+  TELL,
+  TOLD,
+} from './events-scripts.js';
+
+const EVENT_ID = /^((call|changes)-[\w-]{1,64})\.([1-9]\d{0,14})$/;
 
 /** How often a reader looks for what no message told it, and keeps its stream from expiring. */
 const TAIL_INTERVAL_MS = 1000;
@@ -61,7 +75,7 @@ class RedisEvents implements EventLog {
     this.#timer = setInterval(catchUpAll, interval).unref();
   }
 
-  async begin(session: { id: string; owner: string }, kind: StreamKind, reader: EventReader, lastWords = '') {
+  async begin(session: NewStream, kind: StreamKind, reader: EventReader, lastWords = '') {
     const id = `${kind}-${randomBytes(16).toString('base64url')}`;
     const token = newToken();
     this.#tails.set(token, {
@@ -73,14 +87,20 @@ class RedisEvents implements EventLog {
       maybeLost: false,
     });
     const tail = `${this.#inbox} ${token}`;
-    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now()), lastWords]);
+    const scopes = JSON.stringify(session.scopes);
+    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now()), lastWords, scopes]);
     this.#deliver(token, 1, '', false);
     return this.#lend(session.id, id, kind, token);
   }
 
-  async resume(session: { id: string; owner: string }, eventId: string, reader: EventReader) {
-    const [, id = '', kind = '', seen = ''] =
-      /^((call|changes)-[\w-]{1,64})\.([1-9]\d{0,14})$/.exec(eventId) ?? [];
+  async scopesOf(session: StreamOwner, eventId: string): Promise<readonly string[] | undefined> {
+    const [, id = ''] = EVENT_ID.exec(eventId) ?? [];
+    const scopes = await this.#run(SCOPES, session.id, id, [session.owner]);
+    return scopes === null ? undefined : (JSON.parse(String(scopes)) as string[]);
+  }
+
+  async resume(session: StreamOwner, eventId: string, reader: EventReader) {
+    const [, id = '', kind = '', seen = ''] = EVENT_ID.exec(eventId) ?? [];
     if (id === '') return undefined;
     const token = newToken();
     this.#tails.set(token, {
@@ -101,8 +121,9 @@ class RedisEvents implements EventLog {
     return this.#lend(session.id, id, kind as StreamKind, token);
   }
 
-  async tell(sessionId: string, position: string, data: string): Promise<void> {
-    await this.#run(TELL, sessionId, '', [position, data, String(this.options.maxStreamChars)]);
+  async tell(sessionId: string, position: string, data: string, needed: readonly string[]): Promise<void> {
+    const args = [position, data, String(this.options.maxStreamChars), JSON.stringify(needed)];
+    await this.#run(TELL, sessionId, '', args);
   }
 
   async toldUpTo(sessionId: string, end: string): Promise<string> {

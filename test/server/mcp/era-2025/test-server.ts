@@ -10,6 +10,7 @@ import {
   defineResource,
   defineTool,
   ToolError,
+  type Definitions,
 } from '../../../../src/server/mcp/definitions/tool.js';
 import { memoryChanges, memoryMail } from '../../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../../src/server/stores/memory/events.js';
@@ -137,14 +138,22 @@ interface TestServerOptions extends Partial<Era2025Options> {
   readonly idleMs?: number;
   readonly keepAliveMs?: number;
   readonly retainMs?: number;
+  /** Instead of those above. */
+  readonly definitions?: Partial<Definitions>;
 }
 
-export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change }: TestServerOptions = {}) {
+export async function startTestServer({
+  idleMs,
+  keepAliveMs,
+  retainMs,
+  definitions = { tools, resources },
+  ...change
+}: TestServerOptions = {}) {
   const sessions = memorySessions(idleMs ?? 600_000);
   const changes = memoryChanges();
   const mail = memoryMail();
   const events = memoryEvents(1_000_000, retainMs ?? 60_000);
-  const { catalog, handlers, logger } = eraParts({ tools, resources }, changes);
+  const { catalog, handlers, logger } = eraParts(definitions, changes);
   const keepAlive = createKeepAlive(keepAliveMs ?? 60_000);
   const options: Era2025Options = {
     handlers,
@@ -162,6 +171,9 @@ export async function startTestServer({ idleMs, keepAliveMs, retainMs, ...change
       logging: {},
       completions: {},
     },
+    challenge: (error, scope) => ({
+      'WWW-Authenticate': `Bearer error="${error}", scope="${scope.join(' ')}"`,
+    }),
     maxSessionsPerCaller: 3,
     maxStreamsPerCaller: 2,
     askTimeoutMs: 5_000,
