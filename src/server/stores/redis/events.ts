@@ -96,7 +96,7 @@ class RedisEvents implements EventLog {
   async scopesOf(session: StreamOwner, eventId: string): Promise<readonly string[] | undefined> {
     const [, id = ''] = EVENT_ID.exec(eventId) ?? [];
     const scopes = await this.#run(SCOPES, session.id, id, [session.owner]);
-    return scopes === null ? undefined : (JSON.parse(String(scopes)) as string[]);
+    return typeof scopes === 'string' ? (JSON.parse(scopes) as string[]) : undefined;
   }
 
   async resume(session: StreamOwner, eventId: string, reader: EventReader) {
