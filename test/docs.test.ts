@@ -72,10 +72,14 @@ group('the order of the layers', () => {
     overloadGuard: 'overload',
     'identity.metadata': 'resourceMetadata',
   };
-  const [, listed = ''] = /\binOrder\(\[\n(.*?)\n {4}\]\)/s.exec(read('src/server/pipeline.ts')) ?? [];
-  // Spans where traces are exported check nothing, and are spread into the list.
-  const used = listed.matchAll(/^ {6}(?:answerAt\(\w+, )?(\w[\w.]*)/gm);
-  const order = [...used].map(([, name = '']) => NAMES[name] ?? name).concat('errorResponse');
+  const [, listed = ''] = /\bphases: Phases = \{\n(.*?)\n {2}\};/s.exec(read('src/server/pipeline.ts')) ?? [];
+  const used = listed.matchAll(
+    /(?:^ {6}|^ {4}\w+: \[|(?<=^ {4}audit: .*\), ))(?:answerAt\(\w+, )?(?!answerAt)(\w[\w.]*)/gm,
+  );
+  const order = [...used]
+    .map(([, layer, call]) => layer ?? call ?? '')
+    .map((name) => NAMES[name] ?? name)
+    .concat('errorResponse');
 
   test('of the lifecycle page is that of src/server/pipeline.ts', () => {
     const headings = [...read(LIFECYCLE).matchAll(/^### (\d+)\. `(\w+)`$/gm)];

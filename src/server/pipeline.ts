@@ -3,7 +3,7 @@
  * `docs/request-lifecycle.md` says what each answers.
  */
 import type { RequestListener, Server } from 'node:http';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { readCredential } from './identity/credential.js';
 import { auditLog } from './layers/audit-log.js';
 import { authenticate } from './layers/authenticate.js';
@@ -13,7 +13,7 @@ import { deprecation } from './mcp/http-sse/deprecation.js';
 import { endpoint } from './layers/endpoint.js';
 import { errorResponse } from './layers/error-response.js';
 import { hostGuard } from './layers/host-guard.js';
-import { answerAt, inOrder } from './layers/compose-layers.js';
+import { answerAt, composeLayers } from './layers/compose-layers.js';
 import { jsonBody } from './layers/json-body.js';
 import { negotiate } from './layers/negotiate.js';
 import { originGuard } from './layers/origin-guard.js';
@@ -39,6 +39,11 @@ export interface PipelineOptions extends McpOptions {
   /** Only where traces are exported. */
   readonly tracing?: Tracing | undefined;
 }
+
+/** In this order. Each is a span where traces are exported, but for the first, which opens the audit of the request. */
+type Phases = Readonly<
+  Record<'audit' | 'admission' | 'authentication' | 'reading' | 'authorization' | 'call', RequestHandler[]>
+>;
 
 /** @throws when a definition is wrong or the keys cannot be read */
 export async function createPipeline(options: PipelineOptions) {
@@ -68,13 +73,9 @@ export async function createPipeline(options: PipelineOptions) {
   app.set('query parser', false);
   useMessageTypes(app, options.messageTypes);
 
-  const group = (name: string) => (tracing ? [tracing.layers(name)] : []);
-
-  app.use(
-    inOrder([
-      requestId(),
-      auditLog({ audit, clientAddress: addressOf }),
-      ...group('admission'),
+  const phases: Phases = {
+    audit: [requestId(), auditLog({ audit, clientAddress: addressOf })],
+    admission: [
       securityHeaders({ https: config.PUBLIC_URL.protocol === 'https:' }),
       deprecation(ssePaths, config.PUBLIC_URL.pathname),
       hostGuard(config.ALLOWED_HOSTS),
@@ -87,31 +88,34 @@ export async function createPipeline(options: PipelineOptions) {
         windowMs: config.RATE_LIMIT_IP.windowMs,
       }),
       answerAt(metadataPaths, identity.metadata),
-      ...group('authentication'),
+    ],
+    authentication: [
       authenticate({
         ...identity,
         readCredential,
         failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
       }),
       rateLimitCaller(callerLimit, lookUpSession(stores.sessions)),
-      ...group('reading'),
-      negotiate(ssePaths.slice(1)),
+    ],
+    reading: [
+      negotiate(config.LEGACY_SSE ? [SSE_PATHS.messages] : []),
       jsonBody({
         maxBytes: config.MAX_BODY_BYTES,
         maxDepth: config.MAX_JSON_DEPTH,
         maxMembers: config.MAX_JSON_MEMBERS,
       }),
       envelope(catalog, ssePaths),
-      ...group('authorization'),
+    ],
+    authorization: [
       authorize({
         catalog,
         challenge: identity.challenge,
         spend: spendFromCaller(callerLimit),
       }),
-      ...(tracing ? [tracing.call] : []),
-      eraRouter(eras),
-    ]),
-  );
+    ],
+    call: [eraRouter(eras)],
+  };
+  app.use(composeLayers(tracing ? traced(phases, tracing) : Object.values(phases).flat()));
   app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
 
   return {
@@ -135,6 +139,11 @@ export async function createPipeline(options: PipelineOptions) {
       for (const verifier of identity.verifiers) verifier.close();
     },
   };
+}
+
+function traced({ audit, call, ...phases }: Phases, tracing: Tracing): RequestHandler[] {
+  const spans = Object.entries(phases).flatMap(([name, layers]) => [tracing.layers(name), ...layers]);
+  return [...audit, ...spans, tracing.call, ...call];
 }
 
 /**

@@ -5,8 +5,8 @@ import { requestPath } from './request-path.js';
  * Many layers as one: each is called by the one before it. Express would do the same, but looks up path, method and
  * parameters before each. What a layer throws, or rejects with, goes to the error layer.
  */
-export function inOrder(layers: RequestHandler[]) {
-  const handler: RequestHandler = function inOrder(req, res, leave) {
+export function composeLayers(layers: RequestHandler[]) {
+  const handler: RequestHandler = function composeLayers(req, res, leave) {
     // Each layer has a `next` of its own: one that is called twice runs what follows twice and skips nothing.
     const run = (index: number): void => {
       const layer = layers[index];

@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import { answerAt, inOrder } from '../../../src/server/layers/compose-layers.js';
+import { answerAt, composeLayers } from '../../../src/server/layers/compose-layers.js';
 
 /** What ran, in its order, and what came out at the end. */
 async function walk(...layers: readonly ((ran: string[]) => RequestHandler)[]): Promise<readonly string[]> {
   const ran: string[] = [];
   const done: NextFunction = (error?: unknown) => ran.push(error instanceof Error ? error.message : 'done');
   const req = { originalUrl: '/a?b' } as Request;
-  await inOrder(layers.map((layer) => layer(ran)))(req, {} as Response, done);
+  await composeLayers(layers.map((layer) => layer(ran)))(req, {} as Response, done);
   await new Promise(setImmediate);
   return ran;
 }
