@@ -1,5 +1,5 @@
-import { constants, fstatSync, write } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { close, constants, fstat, fstatSync, open, type Stats, write } from 'node:fs';
+import { open as openHandle } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -20,56 +20,79 @@ const OWNER_ONLY = 0o600;
 /** `O_NONBLOCK`: a FIFO without a reader is an error instead of a thread that waits for ever. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
+/**
+ * A write of no more than this to a pipe is taken whole or not at all (POSIX `PIPE_BUF`, on Linux): a reader that goes
+ * away leaves neither half a record nor one that comes twice.
+ */
+const PIPE_ATOMIC_BYTES = 4096;
+
+const [openFd, writeFd, statFd, closeFd] = [
+  promisify(open),
+  promisify(write),
+  promisify(fstat),
+  promisify(close),
+];
+
 export async function openOutput(sink: AuditSink): Promise<Output> {
   if (sink.kind === 'file') return openFile(sink.path);
   const fd = FD[sink.kind];
-  const stat = fstatSync(fd);
-  if (stat.isFIFO() || stat.isSocket()) return socketOutput(fd);
-  const writeFd = promisify(write);
+  if (isPipe(fstatSync(fd))) return pipeOutput(fd);
   return {
     write: async (data) => (await writeFd(fd, data)).bytesWritten,
     close: async () => {},
   };
 }
 
+const isPipe = (stat: Stats) => stat.isFIFO() || stat.isSocket();
+
 /**
- * A pipe is written through a socket, which makes it non-blocking: a stalled reader would otherwise hold a thread, and
- * with it the exit of the process. Files and terminals are written from the thread pool.
+ * A pipe is written through a socket, which makes it non-blocking and waits while it is full: a stalled reader would
+ * otherwise hold a thread, and with it the exit of the process. Files and terminals are written from the thread pool.
  */
-function socketOutput(fd: number): Output {
+function pipeOutput(fd: number): Output {
   const socket = new Socket({ fd, readable: false, writable: true });
   socket.on('error', () => {}); // each write reports its own
   return {
     write: (data) =>
       new Promise((resolve, reject) => {
-        socket.write(data, (error) => (error ? reject(error) : resolve(data.length)));
+        const lines = data.subarray(0, endOfLines(data));
+        socket.write(lines, (error) => (error ? reject(error) : resolve(lines.length)));
       }),
     close: async () => void socket.destroy(), // libuv leaves descriptors 1 and 2 themselves open
   };
 }
 
+/** As many whole lines as are taken at once, or one that is longer. */
+function endOfLines(data: Buffer): number {
+  return data.lastIndexOf('\n', PIPE_ATOMIC_BYTES - 1) + 1 || data.indexOf('\n') + 1;
+}
+
 async function openFile(path: string): Promise<Output> {
-  const file = await open(path, APPEND, OWNER_ONLY);
-  const close = () => file.close();
+  const fd = await openFd(path, APPEND, OWNER_ONLY);
   try {
-    const stat = await file.stat();
-    if (stat.isFile() && stat.size > 0 && (await endsInTornLine(path, stat.size))) await file.write('\n');
+    const stat = await statFd(fd);
+    if (isPipe(stat)) return pipeOutput(fd);
+    if (stat.isFile() && stat.size > 0 && (await endsInTornLine(path, stat.size))) {
+      await writeFd(fd, Buffer.from('\n'));
+    }
   } catch (error) {
-    await close();
+    await closeFd(fd);
     throw error;
   }
-  const write = async (data: Buffer) => {
-    const [{ bytesWritten }, { nlink }] = await Promise.all([file.write(data), file.stat()]);
-    // Deleted under us: the write succeeds, and nobody will ever read it.
-    if (nlink === 0) throw new Error('audit file was deleted');
-    return bytesWritten;
+  return {
+    write: async (data) => {
+      const [{ bytesWritten }, { nlink }] = await Promise.all([writeFd(fd, data), statFd(fd)]);
+      // Deleted under us: the write succeeds, and nobody will ever read it.
+      if (nlink === 0) throw new Error('audit file was deleted');
+      return bytesWritten;
+    },
+    close: () => closeFd(fd),
   };
-  return { write, close };
 }
 
 /** A crash or a full disk may have left half a record, which would spoil the next one. */
 async function endsInTornLine(path: string, size: number): Promise<boolean> {
-  const reader = await open(path, 'r');
+  const reader = await openHandle(path, 'r');
   try {
     const { buffer, bytesRead } = await reader.read(Buffer.alloc(1), 0, 1, size - 1);
     return bytesRead === 1 && buffer.toString() !== '\n';

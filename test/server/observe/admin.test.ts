@@ -40,6 +40,7 @@ testOnFullDisk(
   'a full disk refuses calls, shows in readiness, and needs no restart once there is room',
   async () => {
     const server = await start();
+    await until(() => existsSync(server.audit)); // opened behind the start
     await rename(server.audit, `${server.audit}.1`);
     await symlink(FULL_DISK, server.audit);
     await server.reopenAuditFiles();

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { closed } from '../../helpers/raw-http.js';
 import type { Command } from './children/audit.js';
 import { recordsIn, until } from './records.js';
@@ -32,10 +32,13 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Starts the child with `fd` as its stdout, and gives the descriptor up. */
-async function start(fd: number): Promise<void> {
-  child = spawn(process.execPath, ['--import', 'tsx', CHILD], { stdio: ['ignore', fd, 'inherit', 'ipc'] });
-  closeSync(fd);
+/** Starts the child with `fd` as its stdout, and gives the descriptor up; or with a file as its sink. */
+async function start(sink: number | string): Promise<void> {
+  const [stdout, ...path] = typeof sink === 'number' ? [sink] : (['ignore', sink] as const);
+  child = spawn(process.execPath, ['--import', 'tsx', CHILD, ...path], {
+    stdio: ['ignore', stdout, 'inherit', 'ipc'],
+  });
+  if (typeof sink === 'number') closeSync(sink);
   child.on('message', (message: { problem?: unknown }) => {
     if ('problem' in message) problems.push(message.problem);
   });
@@ -63,8 +66,14 @@ async function exitCode(): Promise<unknown> {
   return child.exitCode ?? (await once(child, 'exit'))[0];
 }
 
+interface Fifo {
+  readonly path: string;
+  openReader(): Reader;
+  openWriter(): number;
+}
+
 /** A real pipe whose reading end is ours, to stall, close and open again. */
-function makeFifo(): { path: string; openReader(): Reader; openWriter(): number } {
+function makeFifo(): Fifo {
   const path = join(directory, 'fifo');
   expect(spawnSync('mkfifo', [path]).status).toBe(0);
   return {
@@ -97,51 +106,76 @@ class Reader {
   }
 }
 
-test('a pipe whose reader stalls refuses new calls, never blocks the event loop, and loses nothing', async () => {
-  const fifo = makeFifo();
-  const reader = fifo.openReader();
-  await start(fifo.openWriter());
-  await tell({ do: 'complete', count: 500 }); // several times what a pipe holds
+describe.each([
+  ['stdout', (fifo: Fifo) => fifo.openWriter()],
+  ['a file', (fifo: Fifo) => fifo.path],
+] as const)('%s:', (_, open) => {
+  test('a pipe whose reader stalls refuses new calls, never blocks the event loop, and loses nothing', async () => {
+    const fifo = makeFifo();
+    const reader = fifo.openReader();
+    await start(open(fifo));
+    await tell({ do: 'complete', count: 500 }); // several times what a pipe holds
 
-  expect(await tell({ do: 'received' })).toBe('audit_unavailable');
-  await until(async () => !(await isAccepting())); // that it answers at all: the event loop runs
+    expect(await tell({ do: 'received' })).toBe('audit_unavailable');
+    await until(async () => !(await isAccepting())); // that it answers at all: the event loop runs
 
-  reader.read();
-  await until(async () => (await tell({ do: 'received' })) === 'written');
-  child.send({ do: 'close' });
-  expect(await exitCode()).toBe(0);
-  await reader.ended();
-  const records = recordsIn(reader.text);
-  expect(records.filter(({ stage }) => stage === 'completed')).toHaveLength(500);
-  expect(records.map(({ seq }) => seq)).toEqual(records.map((_, i) => i));
-  expect(records.at(-1)?.stage).toBe('received');
-});
+    reader.read();
+    await until(async () => (await tell({ do: 'received' })) === 'written');
+    child.send({ do: 'close' });
+    expect(await exitCode()).toBe(0);
+    await reader.ended();
+    const records = recordsIn(reader.text);
+    expect(records.filter(({ stage }) => stage === 'completed')).toHaveLength(500);
+    expect(records.map(({ seq }) => seq)).toEqual(records.map((_, i) => i));
+    expect(records.at(-1)?.stage).toBe('received');
+  });
 
-test('a stalled pipe does not keep the process from exiting', async () => {
-  const fifo = makeFifo();
-  fifo.openReader();
-  await start(fifo.openWriter());
-  await tell({ do: 'complete', count: 500 });
-  child.send({ do: 'exit' });
+  test('a stalled pipe does not keep the process from exiting', async () => {
+    const fifo = makeFifo();
+    fifo.openReader();
+    await start(open(fifo));
+    await tell({ do: 'complete', count: 500 });
+    child.send({ do: 'exit' });
 
-  expect(await exitCode()).toBe(3);
-});
+    expect(await exitCode()).toBe(3);
+  });
 
-test('a pipe whose reader went away is used again when there is a new one', async () => {
-  const fifo = makeFifo();
-  const first = fifo.openReader().read();
-  await start(fifo.openWriter());
-  expect(await tell({ do: 'received' })).toBe('written');
-  await first.close();
-  expect(await tell({ do: 'received' })).toBe('audit_unavailable');
-  expect(await tell({ do: 'status' })).toEqual({ accepting: false, healthy: false });
+  test('a pipe whose reader went away is used again when there is a new one', async () => {
+    const fifo = makeFifo();
+    const first = fifo.openReader().read();
+    await start(open(fifo));
+    expect(await tell({ do: 'received' })).toBe('written');
+    await first.close();
+    expect(await tell({ do: 'received' })).toBe('audit_unavailable');
+    expect(await tell({ do: 'status' })).toEqual({ accepting: false, healthy: false });
 
-  const second = fifo.openReader().read();
-  await until(isAccepting);
-  expect(await tell({ do: 'received' })).toBe('written');
-  await until(() => second.text.includes('"r2"'));
-  expect(recordsIn(second.text).map(({ requestId }) => requestId)).toEqual(['r1', 'r2']);
-  expect(problems).toEqual(['audit sink failing', 'audit sink recovered']);
+    const second = fifo.openReader().read();
+    await until(isAccepting);
+    expect(await tell({ do: 'received' })).toBe('written');
+    await until(() => second.text.includes('"r2"'));
+    expect(recordsIn(second.text).map(({ requestId }) => requestId)).toEqual(['r1', 'r2']);
+    expect(problems).toEqual(['audit sink failing', 'audit sink recovered']);
+  });
+
+  test('a reader that goes away with the pipe full leaves its successor no half record, and none twice', async () => {
+    const fifo = makeFifo();
+    const first = fifo.openReader();
+    await start(open(fifo));
+    await tell({ do: 'complete', count: 500 });
+    await until(async () => !(await isAccepting()));
+    await first.close();
+    await until(() => problems.includes('audit sink failing'));
+
+    const second = fifo.openReader().read();
+    await until(isAccepting);
+    child.send({ do: 'close' });
+    expect(await exitCode()).toBe(0);
+    await second.ended();
+    const seqs = recordsIn(second.text).map(({ seq }) => seq);
+    const [oldest = 500] = seqs;
+    expect(oldest).toBeLessThan(200); // what the first had taken, and what a FIFO that nobody has open forgets
+    expect(seqs).toEqual(Array.from({ length: 500 - oldest }, (_, i) => oldest + i));
+  });
 });
 
 test('stdout that is a file gets every record', async () => {

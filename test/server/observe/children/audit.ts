@@ -1,4 +1,4 @@
-/** An audit on stdout, driven over IPC so that stdout and stderr stay free. */
+/** An audit on stdout or in the file that is named, driven over IPC so that stdout and stderr stay free. */
 import { openAudit } from '../../../../src/server/observe/audit.js';
 import { RefusedRequest } from '../../../../src/server/refusal.js';
 
@@ -6,8 +6,9 @@ export type Command =
   | { readonly do: 'complete'; readonly count: number }
   | { readonly do: 'received' | 'status' | 'close' | 'exit' };
 
+const [, , path] = process.argv;
 const audit = openAudit({
-  sinks: [{ kind: 'stdout' }],
+  sinks: [path === undefined ? { kind: 'stdout' } : { kind: 'file', path }],
   mode: 'strict',
   hmacKey: Buffer.alloc(32, 1),
   onProblem: (problem) => process.send?.({ problem }),
