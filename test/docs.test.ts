@@ -25,6 +25,18 @@ group('links', () => {
     expect(problems((path) => links(path).filter(isBroken))).toEqual({});
   });
 
+  test('labelled with the name of a file lead to that file', () => {
+    const labelled = (path: string) => [...read(path).matchAll(/\[([\w./-]+\.(?:ts|md))\]\(([^)#]+)/g)];
+    const isElsewhere = ([, label, target]: RegExpExecArray) => !`/${target}`.endsWith(`/${label}`);
+    expect(
+      problems((path) =>
+        labelled(path)
+          .filter(isElsewhere)
+          .map(([text]) => text),
+      ),
+    ).toEqual({});
+  });
+
   test('lead from the README to every page of docs/', () => {
     const reached = new Set(['README.md']);
     for (const path of reached) {
@@ -100,6 +112,13 @@ group('the order of the layers', () => {
     const expected = order.filter((name) => !notDrawn.includes(name)).map((name) => DRAWN[name] ?? name);
     expect(layers).toEqual(expected);
   });
+});
+
+test('every known limit names the test that shows it, or says that it is yours', () => {
+  const [, limits = ''] = read('SECURITY.md').split('### Known limits');
+  const each = limits.split(/^- /m).slice(1);
+  expect(each.length).toBeGreaterThan(10);
+  expect(each.filter((text) => !/\]\(test\/[\w/-]+\.test\.ts\)|\*\*Yours/.test(text))).toEqual([]);
 });
 
 group('names', () => {

@@ -14,7 +14,7 @@ type Text = z.ZodType<unknown, string>;
 const variable = <T extends Text>(meaning: string, form: T, text: string) =>
   form.prefault(text as z.input<T>).describe(meaning);
 
-/** A variable without one, or whose default depends on the others (`config-rules.ts` computes it). */
+/** A variable without one, or whose default depends on the others (`rules.ts` computes it). */
 const optional = <T extends Text>(meaning: string, form: T, computed: string = '') =>
   form.optional().meta({ description: meaning, default: computed });
 

@@ -56,6 +56,12 @@ test('a good token tells issuer, subject, client and scopes', async () => {
   });
 });
 
+test('a token that its issuer bound to a key of the client is taken without a proof of that key', async () => {
+  const token = await issuer.sign({ cnf: { jkt: 'a'.repeat(43) } });
+
+  await expect(verifier.verify(token)).resolves.toMatchObject({ subject: 'alice' });
+});
+
 test.each([
   [{ scope: undefined, scp: ['x', 'y'] }, ['x', 'y']],
   [{ scope: undefined, scp: 'x y' }, ['x', 'y']],

@@ -3,7 +3,7 @@ import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { closed, parseRaw } from '../../helpers/raw-http.js';
-import { until } from '../observe/records.js';
+import { readRecords, until } from '../observe/records.js';
 import { closeAll, start } from './start.js';
 
 jest.setTimeout(20_000);
@@ -104,6 +104,8 @@ test('connections beyond the limit are dropped, and are taken again when there i
   first.socket.destroy();
   second.socket.destroy();
   await until(async () => (await fetch(server.url).catch(() => undefined)) !== undefined);
+  await server.close();
+  expect(await readRecords(server.audit)).toHaveLength(1); // of the request that was taken
 });
 
 test.each(['url', 'adminUrl'] as const)(

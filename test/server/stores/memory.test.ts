@@ -156,6 +156,37 @@ test('many small streams count as well', async () => {
   await log.close();
 });
 
+test('what one process counts and keeps, another does not know', async () => {
+  const [one, other] = [
+    await openStores({ sessionIdleMs: 60_000 }),
+    await openStores({ sessionIdleMs: 60_000 }),
+  ];
+  const limits = [one, other].map(({ rateLimits }) =>
+    rateLimits.limiter('ip', { points: 1, windowMs: 60_000 }),
+  );
+  const counted: boolean[] = [];
+  for (const limit of [limits[0], ...limits])
+    counted.push((await limit?.consume('192.0.2.1'))?.allowed ?? false);
+  expect(counted).toEqual([true, false, true]);
+
+  await one.sessions.create(
+    {
+      id: 's',
+      owner: 'alice',
+      protocolVersion: '2025-11-25',
+      clientInfo: { name: 'c', version: '1' },
+      clientCapabilities: {},
+      subscriptions: [],
+    },
+    1,
+  );
+  expect([await one.sessions.get('s'), await other.sessions.get('s')]).toEqual([
+    expect.anything(),
+    undefined,
+  ]);
+  await Promise.all([one.close(), other.close()]);
+});
+
 test('the stores of a process open healthy and close', async () => {
   const stores = await openStores({ sessionIdleMs: 1000, streamMaxBytes: 1000, streamRetainMs: 1000 });
 

@@ -257,6 +257,28 @@ test('nothing follows the answer, and a log without data is none', async () => {
   expect(told).toEqual([null, 'first']);
 });
 
+test('the lists and completion do not wait for their audit record', async () => {
+  const unaudited = callBy(['use'], { audit: { received: () => Promise.reject(new Error('asked')) } });
+  const { handlers } = startHandlers({
+    tools: [toolThat(() => 'done')],
+    prompts: [
+      definePrompt({
+        name: 'p',
+        description: 'A prompt',
+        scopes: [],
+        arguments: [{ name: 'x', complete: async () => ['y'] }],
+        render: () => [],
+      }),
+    ],
+  });
+  const argument = { name: 'x', value: '' };
+  expect(handlers['tools/list']({}, unaudited).tools).toHaveLength(1);
+  const params = { ref: { type: 'ref/prompt', name: 'p' }, argument };
+  await expect(handlers['completion/complete'](params, unaudited)).resolves.toMatchObject({
+    completion: { values: ['y'] },
+  });
+});
+
 test('what is too large to send is an error instead, from resources and prompts too', async () => {
   const big = 'x'.repeat(2_000);
   const { handlers } = startHandlers({
