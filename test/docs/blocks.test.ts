@@ -11,6 +11,7 @@ const TAKEN_BY: readonly (readonly [language: string, page: RegExp, test: string
   ['sh', /./, 'docs/commands'], // and the others of shell-blocks.ts
   ['dotenv', /./, 'docs/variables'],
   ['promql', /./, 'deploy/alerts'],
+  ['diff', /^docs\/what-you-may-delete\.md$/, 'docs/what-you-may-delete'],
   ['json', /^docs\/request-lifecycle\.md$/, 'docs/requests'],
   ['json', /^docs\/clients\.md$/, 'scripts/connect'],
   ['toml', /^docs\/clients\.md$/, 'scripts/connect'],

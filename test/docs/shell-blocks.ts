@@ -16,6 +16,7 @@ const BLOCKS: readonly (readonly [test: string, matches: RegExp])[] = [
 /** Of the other blocks each command has its test; the last row runs none, and knows what cannot be run. */
 const COMMANDS: typeof BLOCKS = [
   ['docs/audit-queries', /^jq /],
+  ['docs/what-you-may-delete', /^git rm /],
   ['docs/requests', /^curl |^npm run (?:-s )?client /],
   ['examples/classic-streaming', /^npx tsx /],
   ['server/process/process', /\bkill -HUP /],
