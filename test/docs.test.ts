@@ -139,7 +139,7 @@ group('names', () => {
       const own = code.flatMap(({ text }) =>
         [...text.matchAll(/^ {2}([A-Z_]+): /gm)].map(([, name]) => name),
       );
-      const text = page.replaceAll(/^```ts.*?^```$/gms, '');
+      const text = page.replaceAll(/^```(?:ts|diff) .*?^```$/gms, '');
       const named = [...text.matchAll(/(?<![\w.])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g)].map(([name]) => name);
       return named.filter(
         (name) => !known.has(name) && !name.startsWith('OTEL_') && !own.includes(name.replace(/_FILE$/, '')),
