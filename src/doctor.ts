@@ -1,5 +1,6 @@
 /** Says what a start with this environment would do: `npm run doctor`, or `node dist/doctor.js` where it is built. */
 import { runDoctor } from './server/commands/doctor.js';
+import { openServices } from './services.js';
 import { settings } from './settings.js';
 
-await runDoctor({ settings });
+await runDoctor({ settings, openServices });

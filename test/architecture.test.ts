@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Without layers and a pipeline it puts the same parts together itself.
   'process-stdio': 'command-line, config, exit, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
-  commands: 'config, identity, stores, stores/redis, redis, type mcp',
+  commands: 'config, identity, http, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'mcp, type observe',

@@ -55,7 +55,7 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
 async function openKeys({ API_KEYS_FILE }: Config, scopes: readonly string[], logger: Logger) {
   if (API_KEYS_FILE !== undefined) {
     const verifier = await apiKeyVerifier({ file: API_KEYS_FILE, logger }).catch((error: Error) => {
-      const fix = 'mend it, or make one with npm run key -- create';
+      const fix = 'mend it, or make one with npm run key -- create, or node dist/key.js create';
       throw new ConfigError([
         { variable: 'API_KEYS_FILE', message: `${API_KEYS_FILE}: ${error.message}: ${fix}` },
       ]);

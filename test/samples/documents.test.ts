@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolError } from '../../src/server/mcp/definitions/tool.js';
 import { type Documents, openDocuments } from '../../src/samples/documents.js';
+import { builtFile } from '../helpers/built.js';
 import { documentFolder } from './context.js';
 
 const never = new AbortController().signal;
@@ -188,4 +189,12 @@ test('a folder that does not exist stops the start, naming the setting', async (
   await rm(root, { recursive: true });
 
   await expect(openDocuments(root)).rejects.toThrow('FILES_ROOT is not a folder');
+});
+
+test('npm run doctor says that such a start would fail', () => {
+  const env = { PORT: '0', ADMIN_PORT: '0', FILES_ROOT: join(root, 'absent') };
+  const { status, stdout } = spawnSync(process.execPath, [builtFile('doctor.js')], { env, encoding: 'utf8' });
+
+  expect(status).toBe(78);
+  expect(stdout).toMatch(/^ +problem +services: FILES_ROOT/m);
 });

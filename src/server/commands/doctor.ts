@@ -10,7 +10,8 @@ const USAGE = `Usage: npm run doctor [-- --json], or node dist/doctor.js where i
 
 Reads the configuration from the environment, prints what it amounts to and every problem with its fix. Then it tries
 what the configuration names: issuers and their clocks, keys, hosts and origins, proxies, Redis and the rights of its
-user, audit files, certificates. It changes nothing, but for entries in Redis that end within seconds.
+user, audit files, certificates, and what a start opens: the ports and the connections of src/services.ts. It changes
+nothing, but for entries in Redis that end within seconds.
 It loads no .env file by itself:  node --env-file=.env dist/doctor.js
 
   --json   the same as one JSON object: posture, problems, findings
@@ -20,7 +21,7 @@ Exit code: 0 when the server would start and work, 78 when it would not, 64 for 
 const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 const EXIT_CONFIG = 78;
 
-type Definition = Pick<ServerDefinition, 'settings'>;
+type Definition = Pick<ServerDefinition, 'settings' | 'openServices'>;
 
 interface Report {
   readonly posture: Readonly<Record<string, string>>;
@@ -30,14 +31,16 @@ interface Report {
   readonly findings: readonly Finding[];
 }
 
-async function examine({ settings }: Definition): Promise<Report> {
-  const { config, problems } = readConfig(process.env, settings);
+export async function examine({ settings, openServices }: Definition, env = process.env): Promise<Report> {
+  const { config, problems } = readConfig(env, settings);
   const atFault = new Set(problems.map(({ variable }) => variable));
+  const own = ['tool settings', ...Object.keys(settings?.shape ?? {})];
+  if (own.some((name) => atFault.has(name) || atFault.has(`${name}_FILE`))) atFault.add('settings');
   const posture = POSTURE.map(({ label, uses, text }) => {
     const isKnown = !uses.some((name) => atFault.has(name));
     return [label.trim(), isKnown ? text(config) : 'see the problems'];
   });
-  const findings = await tryAll(config, atFault);
+  const findings = await tryAll(config, atFault, openServices);
   return { posture: Object.fromEntries(posture), problems, findings };
 }
 
@@ -62,18 +65,19 @@ function written({ posture, problems, findings }: Report): string {
 
 const hasProblem = (findings: readonly Finding[]) => findings.some(({ level }) => level === 'problem');
 
-/** Prints the report, and sets the exit code. */
+/** Prints the report, and ends the process: a connection that does not close would keep it. */
 export async function runDoctor(definition: Definition): Promise<void> {
   try {
     const { values } = parseArgs({ options: { help: { type: 'boolean' }, json: { type: 'boolean' } } });
     if (values.help) process.stdout.write(USAGE);
     else {
       const report = await examine(definition);
-      process.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : written(report));
-      process.exitCode = report.problems.length > 0 || hasProblem(report.findings) ? EXIT_CONFIG : 0;
+      const exitCode = report.problems.length > 0 || hasProblem(report.findings) ? EXIT_CONFIG : 0;
+      const text = values.json ? `${JSON.stringify(report, null, 2)}\n` : written(report);
+      process.stdout.write(text, () => process.exit(exitCode));
     }
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nSee: npm run doctor -- --help\n`);
+    process.stderr.write(`${(error as Error).message}\nSee --help\n`);
     process.exitCode = EXIT_USAGE;
   }
 }

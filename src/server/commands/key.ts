@@ -113,7 +113,7 @@ async function rotate(path: string, id: string, overlap: string): Promise<void> 
 
 function find(file: ApiKeyFile, id: string): ApiKeyEntry {
   const entry = file.keys.find((key) => key.id === id);
-  if (!entry) throw new Error('no key has this id; see: npm run key -- list');
+  if (!entry) throw new Error('no key has this id; list shows them all');
   return entry;
 }
 
@@ -139,7 +139,7 @@ export async function runKey(): Promise<void> {
   try {
     await obey();
   } catch (error) {
-    const usage = error instanceof UsageError ? '\nSee: npm run key -- --help' : '';
+    const usage = error instanceof UsageError ? '\nSee --help' : '';
     process.stderr.write(`${(error as Error).message}${usage}\n`);
     process.exitCode = usage ? EXIT_USAGE : EXIT_FAILURE;
   }

@@ -66,7 +66,7 @@ export const RULES: readonly Rule[] = [
   ),
   rule(
     'API_KEYS_FILE',
-    'required by AUTH=api-key in production or when HOST is not loopback: make one with npm run key -- create',
+    'required by AUTH=api-key in production or when HOST is not loopback: make one with npm run key -- create, or node dist/key.js create',
     (config, isGiven) => config.AUTH.includes('api-key') && isExposed(config) && !isGiven('API_KEYS_FILE'),
   ),
   rule(

@@ -40,7 +40,7 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
   if ((await read()).size === 0)
     logger?.warn(
       { file },
-      'API_KEYS_FILE holds no key: every call is refused until npm run key -- create adds one',
+      'API_KEYS_FILE holds no key: every call is refused until npm run key -- create, or node dist/key.js create, adds one',
     );
 
   async function currentKeys() {

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { examine } from '../../../src/server/commands/doctor.js';
 import { builtFile } from '../../helpers/built.js';
 
-/** The command as it was built, in a process, in an environment that holds nothing but `env`. */
+/** The command as it was built, in a process, in an environment that holds nothing but `env` and ports of its own. */
 function doctor(env: Record<string, string>, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [builtFile('doctor.js'), ...args], {
-    env,
+    env: { PORT: '0', ADMIN_PORT: '0', ...env },
     encoding: 'utf8',
   });
   return { status, stdout, stderr };
@@ -96,6 +100,32 @@ describe('npm run doctor', () => {
     expect(problems).toEqual([{ variable: 'PORT', message: expect.any(String) }]);
     const audit = { check: 'audit', level: 'problem', fix: expect.stringContaining('/nonexistent writable') };
     expect(findings).toContainEqual(expect.objectContaining(audit));
+  });
+
+  test.each(['PORT', 'ADMIN_PORT'])('names a %s that is in use', async (name) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { status, stdout } = doctor({ [name]: String((other.address() as AddressInfo).port) });
+    other.close();
+
+    expect(status).toBe(78);
+    expect(stdout).toMatch(new RegExp(`^ +problem +ports: ${name} is in use`, 'm'));
+  });
+
+  test('opens no service with settings that are at fault', async () => {
+    const opened: unknown[] = [];
+    const openServices = async (settings: unknown) =>
+      (opened.push(settings), { close: async () => {} }) as never;
+    const settings = z.object({ RETRIES: z.coerce.number() });
+    const given = (RETRIES: string) =>
+      examine({ settings, openServices }, { PORT: '0', ADMIN_PORT: '0', RETRIES });
+    const wrong = await given('many');
+    const right = await given('3');
+
+    expect(wrong.problems.map(({ variable }) => variable)).toEqual(['RETRIES']);
+    expect(wrong.posture['tool settings']).toBe('see the problems');
+    expect(right.findings).toContainEqual(expect.objectContaining({ check: 'services', level: 'ok' }));
+    expect(opened).toEqual([{ RETRIES: 3 }]);
   });
 
   test('a wrong argument is an error of its own', () => {

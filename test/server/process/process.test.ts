@@ -143,7 +143,7 @@ describe('the configuration', () => {
 
     expect(await server.ended()).toBe(78);
     expect(server.printed.stderr).toMatch(
-      /^API_KEYS_FILE: .*broken\.json: not a key file.*npm run key -- create$/m,
+      /^API_KEYS_FILE: .*broken\.json: not a key file.*npm run key -- create, or node dist\/key\.js create$/m,
     );
     expect(server.printed.stderr).not.toContain('mcp_live_');
   });

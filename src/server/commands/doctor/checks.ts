@@ -1,17 +1,22 @@
 /** Everything that is tried, and the variables each needs to be valid. */
 import type { Config } from '../../config/index.js';
+import type { OpenServices } from '../../mcp/definitions/tool.js';
 import { withProgress } from '../progress.js';
 import { checkHost, checkOrigins, checkProxies } from './addresses.js';
 import { checkAudit, checkCertificates, checkKeyFile } from './files.js';
 import { type Check, type Finding, problem } from './finding.js';
 import { checkIssuers } from './issuers.js';
+import { checkPorts, checkServices } from './opened.js';
 import { checkTemplate } from './template.js';
 
 /** Loads the client of Redis only where there is one to try. */
 const checkRedis: Check = async (config, now) =>
   config.REDIS_URL === undefined ? [] : (await import('./redis.js')).checkRedis(config, now);
 
-const CHECKS: readonly (readonly [name: string, check: Check, uses: readonly (keyof Config)[]])[] = [
+type Trial = readonly [name: string, check: Check, uses: readonly (keyof Config)[]];
+
+const TRIALS: readonly Trial[] = [
+  ['ports', checkPorts, ['HOST', 'PORT', 'ADMIN_HOST', 'ADMIN_PORT']],
   ['host', checkHost, ['PUBLIC_URL', 'ALLOWED_HOSTS']],
   ['origins', checkOrigins, ['PUBLIC_URL', 'ALLOWED_ORIGINS']],
   ['proxies', checkProxies, ['PUBLIC_URL', 'TLS_CERT_FILE', 'TRUSTED_PROXIES']],
@@ -28,9 +33,14 @@ const CHECKS: readonly (readonly [name: string, check: Check, uses: readonly (ke
 ];
 
 /** At once, since some wait for the network. A check whose variables are at fault is left out: its fault is known. */
-export async function tryAll(config: Config, atFault: ReadonlySet<string>): Promise<readonly Finding[]> {
+export async function tryAll(
+  config: Config,
+  atFault: ReadonlySet<string>,
+  openServices?: OpenServices,
+): Promise<readonly Finding[]> {
   const now = new Date();
-  const tried = CHECKS.filter(([, , uses]) => !uses.some((name) => atFault.has(name)));
+  const services: Trial = ['services', checkServices(openServices), ['settings']];
+  const tried = [...TRIALS, services].filter(([, , uses]) => !uses.some((name) => atFault.has(name)));
   const found = tried.map(async ([name, check]) => {
     try {
       return await check(config, now);

@@ -1,12 +1,14 @@
 /** Whether the files that the configuration names can be used, and for how long. */
 import { X509Certificate } from 'node:crypto';
 import { constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { access, statfs } from 'node:fs/promises';
+import { access, open, statfs } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { parseApiKeyFile } from '../../identity/api-key-entry.js';
 import { type Check, daysUntil, type Finding, ok, problem, SOON_DAYS, warning } from './finding.js';
 
+/** As the server opens a file that is there: a FIFO without a reader is an error. */
+const EXISTING = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 const LOW_DISK_BYTES = 100 * 1024 * 1024;
 
 /** Nothing is created: a file made by another user than the server's would be one that it cannot write. */
@@ -16,11 +18,12 @@ export const checkAudit: Check = async ({ AUDIT_SINKS }) => {
     paths.map(async (path): Promise<Finding> => {
       const tried = existsSync(path) ? path : dirname(path);
       try {
-        await access(tried, constants.W_OK);
-      } catch {
+        if (tried === path) await (await open(path, EXISTING)).close();
+        else await access(`${tried}/.`, constants.W_OK | constants.X_OK);
+      } catch (error) {
         return problem(
           'audit',
-          `${path} cannot be written by this user: every request would be refused`,
+          `every request would be refused: ${(error as Error).message}`,
           `make ${tried} writable for the user that runs the server, or change AUDIT_SINKS`,
         );
       }
@@ -35,6 +38,8 @@ export const checkAudit: Check = async ({ AUDIT_SINKS }) => {
   );
 };
 
+const MAKE_KEY = 'make one: npm run key -- create, or node dist/key.js create';
+
 export const checkKeyFile: Check = ({ AUTH, API_KEYS_FILE }, now) => {
   if (!AUTH.includes('api-key') || API_KEYS_FILE === undefined) return [];
   const check = 'API keys';
@@ -48,7 +53,7 @@ export const checkKeyFile: Check = ({ AUTH, API_KEYS_FILE }, now) => {
     const counted =
       active > 0
         ? ok(check, `${active} active`)
-        : warning(check, 'none is active: nobody can call by key', 'npm run key -- create');
+        : warning(check, 'none is active: nobody can call by key', MAKE_KEY);
     const ending = ends.filter(({ days }) => days >= 0 && days < SOON_DAYS);
     const readers =
       process.platform !== 'win32' && (statSync(API_KEYS_FILE).mode & 0o022) !== 0
@@ -64,17 +69,11 @@ export const checkKeyFile: Check = ({ AUTH, API_KEYS_FILE }, now) => {
       counted,
       ...readers,
       ...ending.map(({ id, days }) =>
-        warning(
-          check,
-          `${id} ends in ${days} days`,
-          'npm run key -- create, and give its caller the new one',
-        ),
+        warning(check, `${id} ends in ${days} days`, `${MAKE_KEY}; then give its caller the new one`),
       ),
     ];
   } catch (error) {
-    return [
-      problem(check, (error as Error).message, 'repair the file, or make one with npm run key -- create'),
-    ];
+    return [problem(check, (error as Error).message, `repair the file, or ${MAKE_KEY}`)];
   }
 };
 

@@ -1,15 +1,20 @@
 /** What the doctor finds by trying, each thing broken once. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
+import { checkServices } from '../../../../src/server/commands/doctor/opened.js';
+import type { OpenServices } from '../../../../src/server/mcp/definitions/tool.js';
 import { tryAll } from '../../../../src/server/commands/doctor/checks.js';
 import { loadConfig } from '../../../../src/server/config/index.js';
 import { selfSignedCertificate } from '../../../helpers/certificate.js';
+import { freePort } from '../../../helpers/free-port.js';
 import { describeWithRedis } from '../../../helpers/redis.js';
 import { startRedis } from '../../../helpers/redis-server.js';
 
@@ -20,8 +25,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 /** What the environment names; which files of the template a clone changed is for `template.test.ts`. */
-const found = async (env: NodeJS.ProcessEnv) =>
-  (await tryAll(loadConfig(env), new Set())).filter(({ check }) => check !== 'template');
+const found = async (env: NodeJS.ProcessEnv, openServices?: OpenServices) =>
+  (await tryAll(loadConfig({ PORT: '0', ADMIN_PORT: '0', ...env }), new Set(), openServices)).filter(
+    ({ check }) => check !== 'template',
+  );
 const levelsOf = async (env: NodeJS.ProcessEnv, check: string) =>
   (await found(env)).filter((finding) => finding.check === check).map(({ level }) => level);
 
@@ -33,13 +40,52 @@ test('the defaults are well, and every finding that is not has a fix', async () 
     ALLOWED_ORIGINS: 'http://page.example',
     AUDIT_SINKS: 'file:/nonexistent/audit.log',
   });
-  expect(broken.map(({ check, level }) => `${check} ${level}`)).toEqual([
+  const notOk = broken.filter(({ level }) => level !== 'ok');
+  expect(notOk.map(({ check, level }) => `${check} ${level}`)).toEqual([
     'host problem',
     'origins warning',
     'proxies warning',
     'audit problem',
   ]);
-  expect(broken.filter(({ fix }) => !fix)).toEqual([]);
+  expect(notOk.filter(({ fix }) => !fix)).toEqual([]);
+});
+
+test('an audit sink that a start could not open is named, and nothing is made', async () => {
+  const absent = join(folder, 'audit.log');
+  expect(await levelsOf({ AUDIT_SINKS: `file:${absent}` }, 'audit')).toEqual(['ok']);
+  expect(existsSync(absent)).toBe(false);
+  await writeFile(join(folder, 'plain'), '');
+  expect(spawnSync('mkfifo', [join(folder, 'fifo')]).status).toBe(0);
+  for (const sink of [folder, join(folder, 'plain', 'audit.log'), join(folder, 'fifo')]) {
+    expect(await levelsOf({ AUDIT_SINKS: `file:${sink}` }, 'audit')).toEqual(['problem']);
+  }
+});
+
+test('one port of two addresses that overlap is named', async () => {
+  const PORT = String(await freePort());
+  const given = { PORT, ADMIN_PORT: PORT, ADMIN_HOST: '0.0.0.0' };
+  expect(await levelsOf(given, 'ports')).toEqual(['ok', 'problem']);
+});
+
+test('services are opened and closed; why they cannot be is said', async () => {
+  const close = jest.fn(async () => {});
+  const services = async (open: OpenServices) =>
+    (await found({}, open)).filter(({ check }) => check === 'services');
+  expect(await services(async () => ({ close }) as never)).toMatchObject([{ level: 'ok' }]);
+  expect(close).toHaveBeenCalledTimes(1);
+  expect(await services(() => Promise.reject(new Error('no route to db.example')))).toMatchObject([
+    { level: 'problem', message: 'no route to db.example' },
+  ]);
+});
+
+test('services that never open are not waited for', async () => {
+  jest.useFakeTimers();
+  const outcome = expect(
+    (async () => checkServices(() => new Promise(() => {}))(loadConfig({}), new Date()))(),
+  ).rejects.toThrow('src/services.ts');
+  await jest.advanceTimersByTimeAsync(10_000);
+  await outcome;
+  jest.useRealTimers();
 });
 
 test('a certificate is looked at: its end, and its name', async () => {

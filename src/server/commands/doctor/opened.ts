@@ -1,0 +1,45 @@
+/** What a start opens besides files: the ports and the clone's own connections. Each is closed again at once. */
+import http from 'node:http';
+import { listen } from '../../http/listener.js';
+import type { OpenServices } from '../../mcp/definitions/tool.js';
+import { type Check, type Finding, ok, problem } from './finding.js';
+
+const OPEN_MS = 10_000;
+
+/** Both are held until both were tried: they may want the same port of two addresses. */
+export const checkPorts: Check = async ({ HOST, PORT, ADMIN_HOST, ADMIN_PORT }) => {
+  const [server, admin] = [http.createServer(), http.createServer()];
+  try {
+    return [await tryPort(server, HOST, PORT, ''), await tryPort(admin, ADMIN_HOST, ADMIN_PORT, 'ADMIN_')];
+  } finally {
+    for (const one of [server, admin]) one.close().closeAllConnections();
+  }
+};
+
+async function tryPort(server: http.Server, host: string, port: number, prefix: string): Promise<Finding> {
+  try {
+    await listen(server, host, port, prefix);
+    return ok('ports', `${prefix}HOST and ${prefix}PORT can be listened on`);
+  } catch (error) {
+    const fix = 'beside a server that runs, set PORT=0 and ADMIN_PORT=0 for the doctor alone';
+    return problem('ports', (error as Error).message, fix);
+  }
+}
+
+/** @throws what `openServices` throws, or when it does not end */
+export const checkServices =
+  (openServices: OpenServices | undefined): Check =>
+  async ({ settings }) => {
+    if (openServices === undefined) return [];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new Error(`openServices in src/services.ts did not end within ${OPEN_MS / 1000} s`);
+      timer = setTimeout(() => reject(error), OPEN_MS);
+    });
+    try {
+      await Promise.race([openServices(settings).then((services) => services.close()), late]);
+      return [ok('services', 'can be opened and closed')];
+    } finally {
+      clearTimeout(timer);
+    }
+  };
