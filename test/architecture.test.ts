@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Without layers and a pipeline it puts the same parts together itself.
   'process-stdio': 'command-line, config, exit, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
-  commands: 'config, identity, http, stores, stores/redis, redis, type mcp',
+  commands: 'config, exact-names, identity, http, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'mcp, type observe',
@@ -40,8 +40,8 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   http: 'refusal, layers, type config, type observe, type express, type identity, type stores',
   // What both ways in share.
   'assemble-mcp': 'mcp, type config, type observe, type stores',
-  // The type of a clone's settings, which `settings.ts` fills in.
-  config: 'zod, type mcp',
+  // What identity verifies by, how the guards write names, and the type of a clone's settings.
+  config: 'zod, exact-names, identity/algorithms, type mcp',
   // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
   pipeline:
     'express, config, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
@@ -49,9 +49,9 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Values: the class by which a store that cannot answer is told from a bug, `callerKey`, whose limit it is, and what
   // cuts a credential out of a path.
   layers:
-    'refusal, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
+    'refusal, exact-names, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
-  identity: 'jose, zod, refusal, type express, type stores',
+  identity: 'jose, zod, refusal, exact-names, type express, type stores',
   // The SDK for two files: its own classifier says what belongs to which era, its schemas what a result is.
   mcp:
     'zod, refusal, ajv, @modelcontextprotocol/server, ' +
@@ -76,6 +76,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'pino, prom-client, refusal, mcp/definitions/server-info, @opentelemetry/api, @opentelemetry/core, @opentelemetry/resources, ' +
     '@opentelemetry/exporter-trace-otlp-proto, @opentelemetry/sdk-trace-node, type express, type config',
   refusal: '',
+  'exact-names': '',
   // What the layers put on a request.
   'express.d': 'type identity, type mcp, type observe, type stores',
 };

@@ -10,7 +10,6 @@ import { brokenRules, defaultAudience, defaultHosts, defaultPublicUrl, RULES } f
 import { type Config, type Parsed, Variables } from './schema.js';
 import { describe } from './values.js';
 
-export { isLoopback } from './network.js';
 export type { Problem } from './environment.js';
 export type { Config } from './schema.js';
 

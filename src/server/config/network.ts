@@ -1,11 +1,7 @@
 /** Hosts, origins, URLs and address ranges, each accepted only in the one exact spelling that the guards compare. */
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { BlockList, isIP } from 'node:net';
+import { isExactHost, isExactOrigin, isHostname, isLoopback, parseUrl } from '../exact-names.js';
 import { parsed } from './values.js';
-
-/** Whether a bind address or the host name of a URL cannot be reached from another machine. */
-export function isLoopback(host: string): boolean {
-  return ['localhost', '::1', '[::1]'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
-}
 
 /** An address to listen on; IPv6 without brackets, as `server.listen` wants it. */
 export const bindAddress = parsed(
@@ -13,33 +9,13 @@ export const bindAddress = parsed(
   'must be an IP address (IPv6 without brackets) or a host name, without a port',
 );
 
-/** Only what URL parsing leaves as it is: `127.1`, `2130706433` and user info never become an allowed host. */
-function isHostname(text: string): boolean {
-  const written = /^(\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)$/.test(text);
-  return written && parseUrl(`http://${text}`)?.hostname === text;
-}
-
 export function parseHost(text: string): string | undefined {
-  const [, name = '', port] = /^(.*?)(?::([1-9]\d{0,4}))?$/.exec(text.toLowerCase()) ?? [];
-  return isHostname(name) && Number(port ?? 0) <= 65_535 ? text.toLowerCase() : undefined;
+  const host = text.toLowerCase();
+  return isExactHost(host) ? host : undefined;
 }
 
-/**
- * The text that a browser sends in `Origin`. For schemes that the URL standard does not know (extensions, webviews,
- * desktop shells) that is `scheme://host`, and no parser can rebuild it: only a plain host without wildcards passes.
- */
 export function parseOrigin(text: string): string | undefined {
-  const url = parseUrl(text);
-  if (!url || url.protocol === 'file:') return undefined;
-  if (/^(?:https?|ftp|wss?):$/.test(url.protocol))
-    return /^https?:/.test(text) && url.origin === text ? text : undefined;
-  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?::[1-9]\d{0,4})?$/i.test(text)
-    ? text
-    : undefined;
-}
-
-function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
+  return isExactOrigin(text) ? text : undefined;
 }
 
 /** An absolute http or https URL that carries no credentials and no part of a document. */

@@ -1,7 +1,8 @@
 /** What the variables mean to each other: defaults that depend on others, and combinations that are refused. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { asWritten, isLoopback, type PublicUrl } from './network.js';
+import { isLoopback } from '../exact-names.js';
+import { asWritten, type PublicUrl } from './network.js';
 import type { Config, Parsed } from './schema.js';
 import type { Problem } from './environment.js';
 

@@ -1,6 +1,7 @@
 /** Every environment variable of the template: form, default and meaning, in the order of `.env.example`. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { ASYMMETRIC } from '../identity/algorithms.js';
 import type { Settings } from '../mcp/definitions/tool.js';
 import * as network from './network.js';
 import * as value from './values.js';
@@ -18,8 +19,6 @@ const variable = <T extends Text>(meaning: string, form: T, text: string) =>
 const optional = <T extends Text>(meaning: string, form: T, computed: string = '') =>
   form.optional().meta({ description: meaning, default: computed });
 
-/** Verified with a public key (RFC 7518 §3.1, RFC 8037): with a shared secret, or `none`, every reader could sign. */
-const ASYMMETRIC = 'ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512'.split(' ');
 const issuerForm = 'https, or http on loopback, without user, query or fragment';
 
 const listeners = {

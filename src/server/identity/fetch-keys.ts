@@ -1,5 +1,6 @@
 /** An issuer's public keys, found by its metadata and fetched within bounds. */
 import type { JSONWebKeySet } from 'jose';
+import { isLoopback } from '../exact-names.js';
 
 /** Longest answer read: a key set or metadata document is a few kilobytes. */
 const MAX_BYTES = 512 * 1024;
@@ -53,12 +54,9 @@ function jwksUrlOf(metadata: unknown, issuer: string): URL {
  * there is no path.
  */
 export function isFetchable(url: URL, allowHttp: boolean): boolean {
-  const secure = url.protocol === 'https:' || (allowHttp && url.protocol === 'http:' && isLoopback(url));
+  const secure =
+    url.protocol === 'https:' || (allowHttp && url.protocol === 'http:' && isLoopback(url.hostname));
   return secure && url.username === '' && url.password === '';
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** Redirects are not followed: they would lead past {@link isFetchable}. */

@@ -8,6 +8,7 @@ import {
   type JWTVerifyOptions,
 } from 'jose';
 import { RefusedRequest } from '../refusal.js';
+import { ASYMMETRIC } from './algorithms.js';
 import type { Caller } from './caller.js';
 import { keySet } from './key-set.js';
 import { tokenCache } from './token-cache.js';
@@ -30,7 +31,6 @@ export interface JwtVerifierOptions {
   readonly logger?: IdentityLog;
 }
 
-const ASYMMETRIC = /^(?:ES(?:256|384|512)|PS(?:256|384|512)|RS(?:256|384|512)|EdDSA|Ed25519)$/;
 /** RFC 9068 §4, and what issuers older than it write. A logout or security event token is no access token. */
 const ACCESS_TOKEN_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt', 'application/at+jwt'];
 /** By these a token would bring its own key along (RFC 8725 §3.10). */
@@ -112,7 +112,7 @@ function requireSafe({ issuers, jwksUrl, audience, algorithms }: JwtVerifierOpti
   if (audience.length === 0)
     throw new TypeError('jwtVerifier needs an audience: tokens for others must not work here');
   if (jwksUrl && issuers.length > 1) throw new TypeError('one jwksUrl cannot serve several issuers');
-  if (algorithms.length === 0 || !algorithms.every((algorithm) => ASYMMETRIC.test(algorithm))) {
+  if (algorithms.length === 0 || !algorithms.every((algorithm) => ASYMMETRIC.includes(algorithm))) {
     throw new TypeError(
       'jwtVerifier needs asymmetric algorithms: with a shared secret every verifier could sign',
     );

@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { isExactHost } from '../exact-names.js';
 import { RefusedRequest } from '../refusal.js';
 
 /**
@@ -41,10 +42,7 @@ function isHost(name: string): boolean {
 }
 
 function requireExactHost(host: string): string {
-  const spelt = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/.test(host);
-  // A browser rewrites `127.1` or `2130706433` before it sends them, so such an entry could never match.
-  const isSame = (url: string) => URL.canParse(url) && new URL(url).host === host;
-  if (spelt && (isSame(`http://${host}`) || isSame(`https://${host}`))) return host;
+  if (isExactHost(host)) return host;
   throw new TypeError(
     `allowedHosts: "${host}" is not an exact host[:port] such as mcp.example.com or 127.0.0.1:3000`,
   );

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express';
+import { isExactOrigin } from '../exact-names.js';
 import { RefusedRequest } from '../refusal.js';
 
 /**
@@ -18,11 +19,7 @@ export function originGuard(allowedOrigins: readonly string[]): RequestHandler {
 }
 
 function requireExactOrigin(origin: string): string {
-  // Browsers rewrite what they know; other schemes (extensions, desktop shells) have only a host to compare.
-  const isExact = /^https?:/i.test(origin)
-    ? URL.canParse(origin) && new URL(origin).origin === origin
-    : /^(?!file:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9._-]+(?::\d+)?$/i.test(origin);
-  if (isExact) return origin;
+  if (isExactOrigin(origin)) return origin;
   throw new TypeError(
     `allowedOrigins: "${origin}" is not an exact origin such as https://console.example.com`,
   );

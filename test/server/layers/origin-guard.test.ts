@@ -75,6 +75,9 @@ test.each([
   'chrome-extension://*',
   '*://localhost',
   'tauri://localhost/',
+  'tauri://.localhost',
+  'tauri://localhost:0',
+  'ws://a.example',
   'a.example',
 ])('an allowed origin cannot be %p', (origin) => {
   expect(() => originGuard([origin])).toThrow(TypeError);

@@ -1,5 +1,5 @@
 /** Whether the names by which callers reach the server fit together. */
-import { isLoopback } from '../../config/index.js';
+import { isLoopback } from '../../exact-names.js';
 import { type Check, type Finding, ok, problem, warning } from './finding.js';
 
 export const checkHost: Check = ({ PUBLIC_URL, ALLOWED_HOSTS }) => {

@@ -1,5 +1,6 @@
 /** What the configuration amounts to, layer by layer. */
-import { type Config, isLoopback } from '../../config/index.js';
+import type { Config } from '../../config/index.js';
+import { isLoopback } from '../../exact-names.js';
 
 type Name = keyof Config;
 

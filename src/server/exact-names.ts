@@ -1,0 +1,34 @@
+/** Hosts and origins in the one exact spelling that configuration accepts and the guards compare. */
+import { isIPv4 } from 'node:net';
+
+/** Whether a bind address or the host name of a URL cannot be reached from another machine. */
+export function isLoopback(host: string): boolean {
+  return ['localhost', '::1', '[::1]'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** Only what URL parsing leaves as it is: `127.1`, `2130706433` and user info never become an allowed host. */
+export function isHostname(text: string): boolean {
+  const written = /^(\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)$/.test(text);
+  return written && parseUrl(`http://${text}`)?.hostname === text;
+}
+
+/** `host[:port]` as clients send it in `Host`. */
+export function isExactHost(text: string): boolean {
+  const [, name = '', port] = /^(.*?)(?::([1-9]\d{0,4}))?$/.exec(text) ?? [];
+  return isHostname(name) && Number(port ?? 0) <= 65_535;
+}
+
+/**
+ * The text that a browser sends in `Origin`. For schemes that the URL standard does not know (extensions, webviews,
+ * desktop shells) that is `scheme://host`, and no parser can rebuild it: only a plain host without wildcards passes.
+ */
+export function isExactOrigin(text: string): boolean {
+  const url = parseUrl(text);
+  if (!url || url.protocol === 'file:') return false;
+  if (/^(?:https?|ftp|wss?):$/.test(url.protocol)) return /^https?:/.test(text) && url.origin === text;
+  return /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?(?::[1-9]\d{0,4})?$/i.test(text);
+}
+
+export function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
+}
