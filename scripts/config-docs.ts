@@ -70,7 +70,7 @@ const PAGE_HEAD = `# Configuration
 ${ORIGIN}: change it there.
 
 Everything is set by environment variables, read once at start-up. An empty variable counts as not set. \`.env.example\` lists them all
-with their defaults; \`npm start\` and \`npm run dev\` read \`.env\` outside production, elsewhere \`node --env-file=.env dist/main.js\`.
+with their defaults; \`npm start\`, \`npm run dev\`, \`doctor\` and \`key\` read \`.env\` outside production, elsewhere \`node --env-file=.env dist/main.js\`.
 Names ending in \`_MS\` are milliseconds, in \`_S\` seconds, in \`_BYTES\` bytes.
 
 \`npm run doctor\` shows the effective posture, layer by layer, and every problem with its fix. A server with a problem does not start:

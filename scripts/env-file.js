@@ -1,4 +1,4 @@
-/** Loaded before the server by `npm start` and `npm run dev`: variables from `.env`, except in production. */
+/** Loaded first by `npm start`, `npm run dev`, `doctor` and `key`: variables from `.env`, except in production. */
 import { existsSync } from 'node:fs';
 
 // Not Node's --env-file-if-exists: 20.19 has none. A variable that is set already stays as it is.

@@ -12,7 +12,7 @@ Reads the configuration from the environment, prints what it amounts to and ever
 what the configuration names: issuers and their clocks, keys, hosts and origins, proxies, Redis and the rights of its
 user, audit files, certificates, and what a start opens: the ports and the connections of src/services.ts. It changes
 nothing, but for entries in Redis that end within seconds.
-It loads no .env file by itself:  node --env-file=.env dist/doctor.js
+npm run doctor reads .env as npm start does; where it is built:  node --env-file=.env dist/doctor.js
 
   --json   the same as one JSON object: posture, problems, findings
 
