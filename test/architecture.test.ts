@@ -53,8 +53,9 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, exact-names, type express, type stores',
   // The SDK for two files: its own classifier says what belongs to which era, its schemas what a result is.
+  // `callerKey` is a value: whose unread answers are counted.
   mcp:
-    'zod, refusal, ajv, @modelcontextprotocol/server, ' +
+    'zod, refusal, identity/caller, ajv, @modelcontextprotocol/server, ' +
     'type express, type identity, type observe, type stores',
   // `callerKey` is a value: what a session, a stream or a sealed state belongs to.
   'mcp/era-2025':

@@ -9,6 +9,7 @@ import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
 import { createKeepAlive } from './mcp/exchange/keep-alive.js';
 import type { Challenge } from './mcp/calls/authorize.js';
+import { UnsentAnswers } from './mcp/exchange/unsent-answers.js';
 import type { McpParts } from './assemble-mcp.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
@@ -84,9 +85,11 @@ export function createEras(
   { sessions, events, mail, places }: Stores,
 ) {
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
+  const unsent = new UnsentAnswers(config.memory.unsent);
   const shared = {
     ...mcp,
     keepAlive,
+    unsent,
     places,
     maxStreamsPerCaller: config.MAX_STREAMS_PER_CALLER,
     maxBufferBytes: config.STREAM_MAX_BUFFER_BYTES,
@@ -103,5 +106,5 @@ export function createEras(
     }),
     '2026': createEra2026(shared),
   };
-  return { eras, bufferedBytes: keepAlive.bufferedBytes, close: keepAlive.close };
+  return { eras, bufferedBytes: keepAlive.bufferedBytes, unsent, close: keepAlive.close };
 }

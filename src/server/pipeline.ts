@@ -51,7 +51,12 @@ export async function createPipeline(options: PipelineOptions) {
   const mcp = createMcpParts(options);
   const { catalog } = mcp;
   const identity = await createIdentity(config, mcp, logger);
-  const { eras, bufferedBytes, close: closeEras } = createEras(config, mcp, identity.challenge, stores);
+  const {
+    eras,
+    bufferedBytes,
+    unsent,
+    close: closeEras,
+  } = createEras(config, mcp, identity.challenge, stores);
   const { rateLimits } = stores;
   const addressOf = clientAddress(config.TRUSTED_PROXIES);
 
@@ -62,7 +67,10 @@ export async function createPipeline(options: PipelineOptions) {
     ...(config.LEGACY_SSE && { [SSE_PATHS.stream]: ['GET'], [SSE_PATHS.messages]: ['POST'] }),
   };
   const ssePaths = config.LEGACY_SSE ? Object.values(SSE_PATHS) : [];
-  const overloadGuard = overload({ maxInFlight: config.MAX_CONNECTIONS });
+  const overloadGuard = overload({
+    maxInFlight: config.MAX_CONNECTIONS,
+    hasRoom: () => unsent.hasRoom(config.MAX_RESULT_BYTES),
+  });
   const callerLimit = {
     limiter: rateLimits.limiter('caller', config.RATE_LIMIT_CALLER),
     windowMs: config.RATE_LIMIT_CALLER.windowMs,

@@ -59,6 +59,7 @@ export async function openServer({
   });
   const stores = await openStores({
     sessionIdleMs: given.SESSION_IDLE_MS,
+    maxChars: given.memory.perStore,
     streamMaxBytes: given.STREAM_MAX_BUFFER_BYTES,
     streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest a call can be silent
     ...(given.REDIS_URL !== undefined && {

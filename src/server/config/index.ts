@@ -3,6 +3,7 @@
  * `schema.ts` has the variables, `rules.ts` what they mean to each other.
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import { z } from 'zod';
 import { misspelled, type Problem, readTexts } from './environment.js';
 import { readTracing } from './tracing.js';
@@ -53,10 +54,12 @@ export function readConfig(
   const ours = parseAll(Variables, texts);
   const settings = parseAll(settingsForm, texts);
   const { tracing, problems: untraceable } = readTracing(env);
+  const heap = getHeapStatistics().heap_size_limit;
   const config = complete({
     ...(ours.values as Parsed),
     settings: unprintable(settings.values as Config['settings'], secrets),
     tracing,
+    memory: { unsent: { perProcess: heap / 4, perCaller: heap / 16 }, perStore: heap / 8 },
   });
 
   const invalid = new Set([...unread, ...ours.problems].map(({ variable }) => variable));
@@ -87,7 +90,7 @@ function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string
   return { values: form.safeParse(rest).data ?? {}, problems };
 }
 
-function complete(given: Parsed & Pick<Config, 'settings' | 'tracing'>): Config {
+function complete(given: Parsed & Pick<Config, 'settings' | 'tracing' | 'memory'>): Config {
   const withUrl = { ...given, PUBLIC_URL: given.PUBLIC_URL ?? defaultPublicUrl(given) };
   const config = {
     ...withUrl,

@@ -6,7 +6,7 @@ import { asWritten, type PublicUrl } from './network.js';
 import type { Config, Parsed } from './schema.js';
 import type { Problem } from './environment.js';
 
-type Name = Exclude<keyof Config, 'settings' | 'tracing'>;
+type Name = Exclude<keyof Config, 'settings' | 'tracing' | 'memory'>;
 type IsGiven = (name: Name) => boolean;
 
 export function defaultPublicUrl({ HOST, PORT, TLS_CERT_FILE }: Parsed): PublicUrl {
@@ -117,6 +117,12 @@ export const RULES: readonly Rule[] = [
     'TOOL_TIMEOUT_MS',
     'must not exceed SHUTDOWN_GRACE_MS, or a rollout would cut calls off: lower it, or raise the grace',
     (config) => config.TOOL_TIMEOUT_MS > config.SHUTDOWN_GRACE_MS,
+  ),
+  rule(
+    'MAX_RESULT_BYTES',
+    'may not exceed a sixteenth of the heap, or no answer of that size could be sent: lower it, or raise ' +
+      '--max-old-space-size in NODE_OPTIONS',
+    (config) => config.MAX_RESULT_BYTES > config.memory.unsent.perCaller,
   ),
   ...(['REDIS_URL', 'STATE_KEYS'] as const).map((name) =>
     rule(

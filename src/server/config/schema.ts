@@ -118,7 +118,11 @@ const limits = {
     '60000',
   ),
   ASK_TIMEOUT_MS: variable('Maximum time for the user to answer', milliseconds(), '300000'),
-  MAX_RESULT_BYTES: variable('Maximum size of the result of a tool', integer(1), '10485760'),
+  MAX_RESULT_BYTES: variable(
+    'Maximum size of the result of a tool; at most a sixteenth of the heap',
+    integer(1),
+    '10485760',
+  ),
   STREAM_KEEPALIVE_MS: variable(
     'Silence after which a comment is sent to keep a stream open',
     milliseconds(),
@@ -214,4 +218,11 @@ export type Config = Omit<Parsed, Derived> & {
   readonly settings: Settings;
   /** Whether OpenTelemetry's own variables ask for traces. */
   readonly tracing: boolean;
+  /** Shares of the heap, in bytes. `docs/operations/sizing.md` has the sum. */
+  readonly memory: {
+    /** For answers that are made and not yet sent: of all callers, and of one. */
+    readonly unsent: { readonly perProcess: number; readonly perCaller: number };
+    /** For the sessions, and likewise for the logs of streams, where they are kept in this process. */
+    readonly perStore: number;
+  };
 };

@@ -6,6 +6,8 @@ import { RefusedRequest } from '../refusal.js';
 export interface OverloadOptions {
   /** Responses that may be open at once, streams included. */
   readonly maxInFlight: number;
+  /** Whether the largest answer could still be made, beside those that nobody has read yet. */
+  readonly hasRoom?: () => boolean;
   /** Mean delay of the event loop, in milliseconds, above which new work is refused. Default 250. */
   readonly maxEventLoopDelayMs?: number;
   /** Share of the heap limit (0 to 1) above which new work is refused. Default 0.95. */
@@ -16,7 +18,12 @@ const RESOLUTION_MS = 20;
 const SAMPLE_MS = 500;
 
 /** Refuses new work while the process cannot keep up, so that what it has accepted still ends in time. */
-export function overload({ maxInFlight, maxEventLoopDelayMs = 250, maxHeapShare = 0.95 }: OverloadOptions) {
+export function overload({
+  maxInFlight,
+  hasRoom = () => true,
+  maxEventLoopDelayMs = 250,
+  maxHeapShare = 0.95,
+}: OverloadOptions) {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   let strain: string | undefined;
   let wasDelayed = false;
@@ -38,7 +45,7 @@ export function overload({ maxInFlight, maxEventLoopDelayMs = 250, maxHeapShare 
   delay.enable();
 
   const guard: RequestHandler = function overload(_req, res, next) {
-    const reason = inFlight >= maxInFlight ? 'in_flight' : strain;
+    const reason = inFlight >= maxInFlight ? 'in_flight' : (strain ?? (hasRoom() ? undefined : 'answers'));
     if (reason !== undefined) {
       throw new RefusedRequest('overloaded', { detail: { reason }, headers: { 'Retry-After': '1' } });
     }

@@ -10,6 +10,8 @@ import type { Stores } from './types.js';
 export interface StoresOptions {
   /** Milliseconds after which an unused session ends. */
   readonly sessionIdleMs: number;
+  /** What all sessions may take of this process' memory, and the logs of all streams likewise; by default 128 MiB. */
+  readonly maxChars?: number;
   /** What is kept of one stream for a client that comes back; by default 1 MiB. */
   readonly streamMaxBytes?: number;
   /** Milliseconds for which it is kept; by default six minutes. */
@@ -29,8 +31,8 @@ export interface StoresOptions {
 
 /** Opens everything the server keeps between requests: the only place that chooses where. */
 export async function openStores({ redis, sessionIdleMs, ...options }: StoresOptions): Promise<Stores> {
-  const { streamMaxBytes = 1024 * 1024, streamRetainMs = 360_000 } = options;
-  const bounds = { sessionIdleMs, streamMaxBytes, streamRetainMs };
+  const { maxChars = Infinity, streamMaxBytes = 1024 * 1024, streamRetainMs = 360_000 } = options;
+  const bounds = { sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs };
   if (!redis) return memoryStores(bounds);
   const { redisStores } = await import('./redis/index.js'); // its client is loaded only where it is used
   const { caFile, ...rest } = redis;
@@ -43,15 +45,15 @@ export async function openStores({ redis, sessionIdleMs, ...options }: StoresOpt
 
 type Bounds = Required<Omit<StoresOptions, 'redis'>>;
 
-function memoryStores({ sessionIdleMs, streamMaxBytes, streamRetainMs }: Bounds): Stores {
+function memoryStores({ sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs }: Bounds): Stores {
   const stores = {
     rateLimits: memoryRateLimits(),
-    sessions: memorySessions(sessionIdleMs),
+    sessions: memorySessions(sessionIdleMs, maxChars),
     changes: memoryChanges(),
     mail: memoryMail(),
     once: memoryOnce(),
     places: memoryPlaces(),
-    events: memoryEvents(streamMaxBytes, streamRetainMs),
+    events: memoryEvents(streamMaxBytes, streamRetainMs, maxChars),
   };
   return {
     ...stores,

@@ -295,6 +295,7 @@ describe('a combination that is refused', () => {
       'JWT_JWKS_URL',
       { ...JWT, JWT_ISSUERS: 'https://a.example,https://b.example', JWT_JWKS_URL: 'https://a.example/jwks' },
     ],
+    ['a result that the heap could not hold', 'MAX_RESULT_BYTES', { MAX_RESULT_BYTES: '99999999999' }],
     ['a certificate without its key', 'TLS_KEY_FILE', { TLS_CERT_FILE: tls.TLS_CERT_FILE }],
     ['a key without its certificate', 'TLS_KEY_FILE', { TLS_KEY_FILE: tls.TLS_KEY_FILE }],
     ['a certificate that is not PEM', 'TLS_KEY_FILE', { ...tls, TLS_CERT_FILE: keysFile }],

@@ -87,6 +87,20 @@ test('one long turn of the event loop, as of a start or a collection, is over wh
   expect([...statuses]).toEqual([200]);
 });
 
+test('while the largest answer would find no room beside those that nobody reads, new work is refused', async () => {
+  let hasRoom = false;
+  const { url, audit } = await serve([guard({ maxInFlight: 100, maxHeapShare: 1, hasRoom: () => hasRoom })]);
+
+  const refused = await fetch(url);
+  await audit.record();
+  hasRoom = true;
+
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(audit.ended[0]?.detail).toEqual({ reason: 'answers' });
+  expect((await fetch(url)).status).toBe(200);
+});
+
 test('a full heap refuses', async () => {
   const { url, audit } = await serve([guard({ maxInFlight: 100, maxHeapShare: 0 })]);
 

@@ -7,6 +7,7 @@ import { type Catalog, compileCatalog } from '../../../src/server/mcp/definition
 import { envelope } from '../../../src/server/mcp/envelope/envelope.js';
 import type { Era } from '../../../src/server/mcp/era-router.js';
 import { createHandlers } from '../../../src/server/mcp/calls/handlers.js';
+import { UnsentAnswers } from '../../../src/server/mcp/exchange/unsent-answers.js';
 import type { Definitions } from '../../../src/server/mcp/definitions/tool.js';
 import type { AuditFacts } from '../../../src/server/observe/audit-record.js';
 import { RefusedRequest } from '../../../src/server/refusal.js';
@@ -29,7 +30,8 @@ export function eraParts(definitions: Partial<Definitions>, { publish }: Pick<Bu
     timeoutMs: 5_000,
     maxResultBytes: 1_000_000,
   });
-  return { catalog, logger, logged, handlers };
+  const unsent = new UnsentAnswers({ perProcess: 100_000_000, perCaller: 100_000_000 });
+  return { catalog, logger, logged, handlers, unsent };
 }
 
 interface Serving {

@@ -80,6 +80,29 @@ test('sessions of one owner take bounded memory, in creation and in updates', as
   await store.close();
 });
 
+test('sessions, and the logs of streams, of all owners keep to what the heap allows', async () => {
+  const sessions = memorySessions(60_000, 10_000);
+  const record = { protocolVersion: '2025-11-25', clientCapabilities: {}, subscriptions: [] };
+  const clientInfo = { name: 'x'.repeat(4_000), version: '1' };
+  const create = (owner: string) => sessions.create({ ...record, clientInfo, id: owner, owner }, 1);
+  await create('a');
+  await create('b');
+  await expect(create('c')).rejects.toThrow(StoreUnavailable);
+  await sessions.close();
+
+  const events = memoryEvents(1_000_000, 60_000, 10_000);
+  const silent = { onEvent: () => {}, onEnd: () => {} };
+  const owners = ['a', 'b', 'c'].map((owner) => ({ id: owner, owner, scopes: [] }));
+  const streams = await Promise.all(owners.map((owner) => events.begin(owner, 'call', silent)));
+  for (const stream of streams) await stream.append('x'.repeat(5_000));
+  const resumed = await Promise.all(
+    owners.map((owner, i) => events.resume(owner, `${streams[i]?.id}.1`, silent)),
+  );
+  await events.close();
+
+  expect(resumed.map((stream) => stream !== undefined)).toEqual([false, false, true]);
+});
+
 test('the events of many streams, sessions and owners take bounded memory, and the newest can be read', async () => {
   const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };

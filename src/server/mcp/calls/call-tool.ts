@@ -32,7 +32,7 @@ export async function callTool(
     const value = checked.value as Record<string, unknown>;
     return await runDefinition(call, options, async (context) => {
       const result = shape(tool, await definition.run(value, context), call, options);
-      return requireResult('CallToolResult', result, options);
+      return requireResult('CallToolResult', result, call, options);
     });
   } catch (error) {
     if (error instanceof RpcError) return toolFailure(error.message);

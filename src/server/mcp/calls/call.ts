@@ -1,6 +1,7 @@
 /** What both eras share about one call: who asks, how to reach the client, and how a call may fail. */
 import type { Caller } from '../../identity/caller.js';
 import type { AuditTrail } from '../../observe/audit-record.js';
+import type { UnsentPart } from '../exchange/unsent-answers.js';
 import type { AskRequest, LogLevel } from '../definitions/tool.js';
 
 export type Params = Readonly<Record<string, unknown>>;
@@ -13,6 +14,8 @@ export interface Call {
   readonly audit: Pick<AuditTrail, 'received'>;
   /** Comes when the client cancels the request (or, in the 2026 era, hangs up). */
   readonly cancellation: Cancellation;
+  /** Counts the result until it is the answer; absent over stdio, where a process has a single client. */
+  readonly made?: Pick<UnsentPart, 'take'>;
   /** Sends a log notification, if the client's minimum level lets it through. */
   log(level: LogLevel, data: unknown): void;
   /** Sends a progress notification, if the request carried a progress token. */

@@ -28,7 +28,7 @@ export function createHandlers(options: ListOptions) {
       return runDefinition(call, options, async (context) => {
         const contents = await definition.read(uri, found?.variables ?? {}, context);
         if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
-        return requireResult('ReadResourceResult', { contents: [contents].flat() }, options);
+        return requireResult('ReadResourceResult', { contents: [contents].flat() }, call, options);
       });
     },
 
@@ -41,7 +41,7 @@ export function createHandlers(options: ListOptions) {
       const { description } = definition;
       return runDefinition(call, options, async (context) => {
         const messages = await definition.render(args, context);
-        return requireResult('GetPromptResult', { description, messages }, options);
+        return requireResult('GetPromptResult', { description, messages }, call, options);
       });
     },
 

@@ -41,7 +41,7 @@ export function createLists(options: ListOptions) {
           // Names of documents are data: unlike the tools, a token must hold the scope to see them.
           if (concrete && mayCall(call.caller, template)) resources.push(...(await concrete(context)));
         }
-        return requireResult('ListResourcesResult', { resources }, options);
+        return requireResult('ListResourcesResult', { resources }, call, options);
       });
     },
   };
@@ -66,7 +66,7 @@ export async function complete(params: Params, call: Call, options: ListOptions)
     const values = candidates.filter((candidate) => candidate.toLowerCase().startsWith(value.toLowerCase()));
     const shown = values.slice(0, MAX_VALUES);
     const completion = { values: shown, total: values.length, hasMore: values.length > MAX_VALUES };
-    return requireResult('CompleteResult', { completion }, options);
+    return requireResult('CompleteResult', { completion }, call, options);
   });
 }
 

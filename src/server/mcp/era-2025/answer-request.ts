@@ -8,6 +8,7 @@ import { scopesOf } from '../calls/authorize.js';
 import { toolFailure } from '../calls/call-tool.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
+import type { UnsentAnswers } from '../exchange/unsent-answers.js';
 import type { PreparedLists } from '../definitions/prepared-lists.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { type CallWithin, createClientCall } from './client-call.js';
@@ -24,6 +25,7 @@ export interface AnswerOptions {
   readonly askTimeoutMs: number;
   readonly catalog: Catalog;
   readonly logger: Logger;
+  readonly unsent: UnsentAnswers;
 }
 
 /** @throws {RefusedRequest} and whatever broke, as long as nothing of the answer is written */
@@ -39,17 +41,19 @@ export async function answerRequest(
   if (live.calls.has(id)) throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' } });
   live.minLevel = session.logLevel;
   const cancellation = new Cancellation();
+  const made = options.unsent.part(req.caller);
   live.calls.set(id, cancellation);
   try {
-    await answer(req, res, { session, live, output, cancellation }, options);
+    await answer(req, res, { session, live, output, cancellation, made }, options);
   } finally {
+    made.close();
     live.calls.delete(id);
     options.live.release(session.id);
   }
 }
 
 async function answer(req: Request, res: Response, within: CallWithin, options: AnswerOptions) {
-  const { output, cancellation } = within;
+  const { output, cancellation, made } = within;
   const { message, method = '' } = req.envelope;
   const { call, close } = createClientCall(
     req,
@@ -72,6 +76,7 @@ async function answer(req: Request, res: Response, within: CallWithin, options: 
 
   const result = await options.engine.answer(message as JsonRpcMessage, run && handle, cancellation);
   close();
+  made.close(); // from here on the output counts it
   if (!result) {
     // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
     req.audit.note({ detail: { ended: 'cancelled' } });

@@ -4,6 +4,7 @@ import type { Request } from 'express';
 import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
 import type { Call, Cancellation } from '../calls/call.js';
 import { logTo, type Notify, progressTo } from '../calls/notifications.js';
+import type { UnsentPart } from '../exchange/unsent-answers.js';
 import { type AskRequest, ToolError } from '../definitions/tool.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import { hasAnswerShape } from './engine.js';
@@ -13,6 +14,7 @@ import type { Output } from './output.js';
 export interface CallWithin extends Within {
   readonly output: Output;
   readonly cancellation: Cancellation;
+  readonly made: UnsentPart;
 }
 
 /** @param scopes what the call needs, and so an answer to its questions */
@@ -22,7 +24,7 @@ export function createClientCall(
   scopes: readonly string[],
   askTimeoutMs: number,
 ) {
-  const { session, live, output, cancellation } = within;
+  const { session, live, output, cancellation, made } = within;
   const { clientCapabilities } = session;
   const notify: Notify = (method, params) => output.send({ jsonrpc: '2.0', method, params });
   const asks = createAsks(within, scopes, askTimeoutMs);
@@ -31,6 +33,7 @@ export function createClientCall(
     requestId: req.requestId,
     audit: output.audit ?? req.audit,
     cancellation,
+    made,
     log: logTo(notify, () => live.minLevel ?? 'debug'),
     progress: progressTo(notify, req.envelope.message?.params?.['_meta']),
     canAsk: (method) => declares(clientCapabilities, method),

@@ -86,9 +86,10 @@ export function createEra2025(options: Era2025Options): Era {
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
   const { kind, method, isSse, sessionId } = req.envelope;
   if (isSse) return handleSse(req, res, context);
-  const { keepAlive, maxBufferBytes, events, onError } = context;
+  const { keepAlive, unsent, maxBufferBytes, events, onError } = context;
   const writer = createResponseWriter(res, {
     keepAlive,
+    unsent,
     maxBufferBytes,
     audit: req.audit,
     isStillAllowed: req.isStillAllowed,

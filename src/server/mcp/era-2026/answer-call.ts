@@ -1,7 +1,14 @@
 /** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
-import { Cancellation, internalError, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
+import {
+  type Call,
+  Cancellation,
+  internalError,
+  INVALID_PARAMS,
+  type Params,
+  RpcError,
+} from '../calls/call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
@@ -28,10 +35,11 @@ const METHOD_NOT_FOUND = -32601;
 export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
   const { message, protocolVersion } = req.envelope;
   if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
-  const { engine, streams, lists, keepAlive, maxBufferBytes } = options;
+  const { engine, streams, lists, keepAlive, unsent, maxBufferBytes } = options;
   const cancellation = new Cancellation();
   const writer = createResponseWriter(res, {
     keepAlive,
+    unsent,
     maxBufferBytes,
     audit: req.audit,
     isStillAllowed: req.isStillAllowed,
@@ -41,7 +49,8 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels
 
   let failure: unknown;
-  const run = runner(req, cancellation, notifier(res, writer, streams), options);
+  const made = unsent.part(req.caller);
+  const run = runner(req, { cancellation, made }, notifier(res, writer, streams), options);
   const handle: Handle | undefined =
     run &&
     ((params) =>
@@ -51,10 +60,12 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
       }));
   try {
     const answer = await engine.answer({ message, protocolVersion, handle, cancellation });
+    made.close(); // from here on the writer counts it
     if (!answer) return;
     lists.keep(req, answer.message);
     deliver(req, res, writer, toAnswer(req, answer, failure, options));
   } finally {
+    made.close();
     streams.delete(res);
   }
 }
@@ -62,7 +73,7 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
 /** Runs what the method names, with a way back to the client; `undefined` for a method that is not served. */
 function runner(
   { envelope, caller, audit, requestId }: Request,
-  cancellation: Cancellation,
+  within: Pick<Call, 'cancellation' | 'made'>,
   notify: Notify,
   { handlers, capabilities: offered, states }: AnswerCallOptions,
 ): Handle | undefined {
@@ -77,7 +88,7 @@ function runner(
   const progress = progressTo(notify, meta);
   return (checked) =>
     runAsking(states, { caller, method, params, capabilities }, (way) =>
-      handler(checked, { caller, requestId, audit, cancellation, log, progress, ...way }),
+      handler(checked, { caller, requestId, audit, log, progress, ...within, ...way }),
     );
 }
 

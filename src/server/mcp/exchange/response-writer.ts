@@ -5,10 +5,12 @@
 import type { Response } from 'express';
 import type { AuditTrail } from '../../observe/audit-record.js';
 import type { KeepAlive, KeptAlive } from './keep-alive.js';
+import type { UnsentAnswers, UnsentPart } from './unsent-answers.js';
 
 export interface ResponseWriterOptions {
   readonly audit: AuditTrail;
   readonly keepAlive: KeepAlive;
+  readonly unsent: UnsentAnswers;
   /** `STREAM_MAX_BUFFER_BYTES`: a reader that falls further behind is cut off. */
   readonly maxBufferBytes: number;
   /** Asked again and again, where the stream could outlive its caller's credential; then it ends. */
@@ -22,7 +24,12 @@ export interface ResponseWriter {
   send(message: object): void;
   /** Sends an event as it is; one without data only gives the client an id to come back with. */
   event(event: StreamEvent): void;
-  /** Sends the answer and ends. `status` counts only while nothing was streamed. Later calls do nothing. */
+  /**
+   * Sends the answer and ends. `status` counts only while nothing was streamed. Later calls do nothing. In a stream an
+   * answer for which there is no room becomes a JSON-RPC error; any other message then ends the stream.
+   *
+   * @throws {RefusedRequest} `overloaded` while nothing was streamed and there is no room
+   */
   answer(message: object, status?: number): void;
   /** Sends an answer that is there in two pieces already, while nothing was streamed. */
   answerPrepared(start: Buffer, end: string): void;
@@ -54,6 +61,7 @@ export function createResponseWriter(res: Response, options: ResponseWriterOptio
 class NodeResponseWriter implements ResponseWriter, KeptAlive {
   closed: boolean;
   #streaming = false;
+  readonly #unsent: UnsentPart;
   readonly #listeners: (() => void)[] = [];
 
   constructor(
@@ -61,7 +69,11 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     private readonly options: ResponseWriterOptions,
   ) {
     this.closed = isGone(res);
-    res.once('close', () => this.#close());
+    this.#unsent = options.unsent.part(res.req.caller);
+    res.once('close', () => {
+      this.#unsent.close();
+      this.#close();
+    });
   }
 
   get bufferedBytes(): number {
@@ -105,13 +117,13 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
 
   answer(message: object, status = 200): void {
     if (this.closed) return;
-    if (this.#streaming) {
-      this.send(message);
-      this.end();
-      return;
-    }
-    this.#close();
     const body = JSON.stringify(message);
+    if (this.#streaming) {
+      this.event({ data: this.#refusalOf(body.length) ?? body });
+      return this.end();
+    }
+    this.#unsent.take(body.length);
+    this.#close();
     this.#writeHead(status, Buffer.byteLength(body)).end(body);
   }
 
@@ -150,11 +162,26 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     const { res, options } = this;
     if (this.closed) return;
     // Asked before writing: one large message is not yet a slow reader.
-    if (res.writableLength <= options.maxBufferBytes) return void res.write(text);
+    const isBehind = res.writableLength > options.maxBufferBytes;
+    if (!isBehind && !this.#unsent.refusal(text.length)) {
+      res.write(text, this.#countUnsent);
+      return this.#countUnsent();
+    }
     // A reader this far behind would fill the memory; its socket is the only thing left to end.
-    options.audit.note({ reason: 'slow_reader', truncated: true });
+    options.audit.note({ reason: isBehind ? 'slow_reader' : 'overloaded', truncated: true });
     this.#close();
     res.destroy();
+  }
+
+  readonly #countUnsent = (): void => this.#unsent.set(this.res.writableLength);
+
+  /** The error in place of an answer for which there is no room. */
+  #refusalOf(size: number): string | undefined {
+    const { audit } = this.options;
+    const refusal = this.#unsent.refusal(size);
+    if (!refusal) return undefined;
+    audit.note(refusal.facts);
+    return JSON.stringify(refusal.toBody(audit.requestId, this.res.req.envelope.id));
   }
 
   #close(): void {

@@ -12,7 +12,7 @@ import type {
 const MAX_EVENTS = 1000;
 const MAX_SESSION_CHARS = 4 * 1024 * 1024;
 const MAX_OWNER_CHARS = 16 * 1024 * 1024;
-const MAX_TOTAL_CHARS = 128 * 1024 * 1024;
+const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
 /** What an event, and a stream, take besides their data: many small ones must count as well. */
 const EVENT_CHARS = 128;
 const STREAM_CHARS = 512;
@@ -22,8 +22,8 @@ const STREAM_CHARS = 512;
  *
  * @param maxStreamChars what one stream keeps, its newest event in any case
  */
-export function memoryEvents(maxStreamChars: number, retainMs: number): EventLog {
-  return new MemoryEvents(maxStreamChars, retainMs);
+export function memoryEvents(maxStreamChars: number, retainMs: number, maxChars = Infinity): EventLog {
+  return new MemoryEvents(maxStreamChars, retainMs, Math.min(maxChars, MAX_TOTAL_CHARS));
 }
 
 interface Stream {
@@ -60,6 +60,7 @@ class MemoryEvents implements EventLog {
   constructor(
     private readonly maxStreamChars: number,
     readonly retainMs: number,
+    private readonly maxChars: number,
   ) {
     const forgetUnused = () => [...this.#streams.values()].filter(this.#isUnused).forEach(this.#drop);
     this.#timer = setInterval(forgetUnused, Math.min(this.retainMs, 30_000)).unref();
@@ -75,7 +76,7 @@ class MemoryEvents implements EventLog {
       groups: [
         this.#group(`session ${session.id}`, MAX_SESSION_CHARS),
         this.#group(`owner ${session.owner}`, MAX_OWNER_CHARS),
-        this.#group('all', MAX_TOTAL_CHARS),
+        this.#group('all', this.maxChars),
       ],
       events: [],
       next: 1,

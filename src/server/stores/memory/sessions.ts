@@ -2,12 +2,12 @@ import { type SessionRecord, type SessionStore, StoreUnavailable } from '../type
 
 /** What one owner's, and all owners', sessions may take: clients choose part of what a record holds. */
 const MAX_OWNER_CHARS = 4 * 1024 * 1024;
-const MAX_TOTAL_CHARS = 128 * 1024 * 1024;
+const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Sessions of this process alone. An unused one ends after `idleMs`. */
-export function memorySessions(idleMs: number): SessionStore {
-  return new MemorySessions(idleMs);
+export function memorySessions(idleMs: number, maxChars = Infinity): SessionStore {
+  return new MemorySessions(idleMs, Math.min(maxChars, MAX_TOTAL_CHARS));
 }
 
 interface Entry {
@@ -29,7 +29,10 @@ class MemorySessions implements SessionStore {
   #totalChars = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly idleMs: number) {}
+  constructor(
+    private readonly idleMs: number,
+    private readonly maxChars: number,
+  ) {}
 
   async create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'> {
     const { id, owner } = record;
@@ -121,7 +124,7 @@ class MemorySessions implements SessionStore {
   }
 
   #requireSpace(chars: number): void {
-    if (this.#totalChars + chars > MAX_TOTAL_CHARS) throw new StoreUnavailable('session memory is full');
+    if (this.#totalChars + chars > this.maxChars) throw new StoreUnavailable('session memory is full');
   }
 
   #grow(owned: Owned, chars: number): void {

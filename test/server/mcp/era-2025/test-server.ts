@@ -153,7 +153,7 @@ export async function startTestServer({
   const changes = memoryChanges();
   const mail = memoryMail();
   const events = memoryEvents(1_000_000, retainMs ?? 60_000);
-  const { catalog, handlers, logger } = eraParts(definitions, changes);
+  const { catalog, handlers, logger, unsent } = eraParts(definitions, changes);
   const keepAlive = createKeepAlive(keepAliveMs ?? 60_000);
   const options: Era2025Options = {
     handlers,
@@ -178,6 +178,7 @@ export async function startTestServer({
     maxStreamsPerCaller: 2,
     askTimeoutMs: 5_000,
     keepAlive,
+    unsent,
     maxBufferBytes: 1_000_000,
     logger,
     ...change,

@@ -18,7 +18,7 @@ export async function startTestServer(
   change: Partial<Era2026Options> = {},
 ) {
   const changes = memoryBus<Change>();
-  const { catalog, handlers, logger, logged } = eraParts(definitions, changes);
+  const { catalog, handlers, logger, logged, unsent } = eraParts(definitions, changes);
   const keepAlive = createKeepAlive(60_000);
   const era = createEra2026({
     handlers,
@@ -36,6 +36,7 @@ export async function startTestServer(
     requestState: { keys: [KEY], ttlS: 600, once: memoryOnce() },
     maxStreamsPerCaller: 2,
     keepAlive,
+    unsent,
     maxBufferBytes: 1_000_000,
     logger,
     ...change,

@@ -8,26 +8,36 @@ import {
   createResponseWriter,
   type ResponseWriter,
 } from '../../../../src/server/mcp/exchange/response-writer.js';
+import { UnsentAnswers } from '../../../../src/server/mcp/exchange/unsent-answers.js';
 import type { AuditFacts } from '../../../../src/server/observe/audit-record.js';
+import { until } from '../../observe/records.js';
 
 const KEEP_ALIVE_MS = 30;
 const MAX_BUFFER_BYTES = 100_000;
+/** More than the kernels' buffers take. */
+const LARGE = 'x'.repeat(8_000_000);
+const MAX_UNSENT = { perProcess: 40_000_000, perCaller: 20_000_000 };
 
 let server: http.Server;
 let keepAlive: KeepAlive;
+let unsent: UnsentAnswers;
 let audit: { opened: number; facts: AuditFacts };
 /** Emits the writer of each request. */
 let writers: EventEmitter;
 beforeEach(async () => {
   keepAlive = createKeepAlive(KEEP_ALIVE_MS);
+  unsent = new UnsentAnswers(MAX_UNSENT);
   audit = { opened: 0, facts: {} };
   writers = new EventEmitter();
-  server = http.createServer((_req, res) => {
+  server = http.createServer((req, res) => {
+    const caller = { issuer: 'test', subject: req.url, method: 'api-key', scopes: [] };
+    Object.assign(req, { caller, envelope: { id: 1 } });
     const trail = {
+      requestId: 'request-1',
       streamOpen: () => void audit.opened++,
       note: (facts: AuditFacts) => void Object.assign(audit.facts, facts),
     };
-    const options = { audit: trail as never, keepAlive, maxBufferBytes: MAX_BUFFER_BYTES };
+    const options = { audit: trail as never, keepAlive, unsent, maxBufferBytes: MAX_BUFFER_BYTES };
     writers.emit('writer', createResponseWriter(res as ServerResponse, options));
   });
   server.listen(0, '127.0.0.1');
@@ -176,15 +186,93 @@ describe('a stream', () => {
   });
 });
 
-describe('a reader that does not read', () => {
-  /** Sends a request, and reads nothing of its answer. */
-  async function deafRequest() {
-    const created = once(writers, 'writer') as Promise<[ResponseWriter]>;
-    const socket = net.connect(port(), '127.0.0.1').on('error', () => {});
-    socket.pause().write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    return { writer: (await created)[0], socket };
-  }
+/** Sends a request, and reads nothing of its answer. */
+async function deafRequest(path = '/') {
+  const created = once(writers, 'writer') as Promise<[ResponseWriter]>;
+  const socket = net.connect(port(), '127.0.0.1').on('error', () => {});
+  socket.pause().write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  return { writer: (await created)[0], socket };
+}
 
+describe('what a caller has not read', () => {
+  const large = { ...answer, result: { LARGE } };
+  const isEmpty = () => unsent.hasRoom(MAX_UNSENT.perProcess);
+  const untilEmpty = () => until(isEmpty);
+
+  test('leaves no room for another JSON answer, which can still be refused, until it is read or given up', async () => {
+    const [first, second, third] = [await deafRequest(), await deafRequest(), await deafRequest()];
+    first.writer.answer(large);
+    second.writer.answer(large);
+    const refused = expect.objectContaining({ code: 'overloaded', headers: { 'Retry-After': '1' } });
+    expect(() => third.writer.answer(large)).toThrow(refused);
+    expect(third.writer.closed).toBe(false);
+
+    first.socket.resume();
+    second.socket.destroy();
+    await untilEmpty();
+    third.writer.answer(large);
+    third.socket.destroy();
+    await untilEmpty();
+  });
+
+  test('makes the answer of a stream an error, and a denial in the audit', async () => {
+    const deaf = [await deafRequest(), await deafRequest()];
+    for (const { writer } of deaf) writer.answer(large);
+    const { writer, res } = await request();
+    writer.send(message);
+    writer.answer(large);
+    const text = await (await res).text();
+
+    expect(text).toContain(frame(message));
+    expect(text).toMatch(/"id":1,"error":\{.*"code":"overloaded"/);
+    expect(text).not.toContain('xxx');
+    expect(audit.facts).toMatchObject({ decision: 'deny', reason: 'overloaded' });
+    for (const { socket } of deaf) socket.destroy();
+    await untilEmpty();
+  });
+
+  test('in streams counts too: beyond it the next message cuts one off', async () => {
+    const deaf = [await deafRequest(), await deafRequest(), await deafRequest()];
+    for (const { writer } of deaf) writer.send({ LARGE });
+
+    expect(deaf.map(({ writer }) => writer.closed)).toEqual([false, false, true]);
+    expect(audit.facts).toEqual({ reason: 'overloaded', truncated: true });
+    for (const { socket } of deaf) socket.destroy();
+    await untilEmpty();
+  });
+
+  test('is of no other caller, up to what the process has room for', async () => {
+    const deaf = [await deafRequest('/a'), await deafRequest('/a'), await deafRequest('/b')];
+    deaf.push(await deafRequest('/b'), await deafRequest('/c'));
+    const refusedAt = deaf.map(({ writer }) => {
+      try {
+        writer.answer(large);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+
+    expect(refusedAt).toEqual([false, false, false, false, true]);
+    expect(unsent.hasRoom(LARGE.length)).toBe(false);
+    for (const { socket } of deaf) socket.destroy();
+    await untilEmpty();
+  });
+
+  test('is nothing once it is read', async () => {
+    const { writer, res } = await request();
+    for (let i = 0; i < 10; i++) {
+      writer.send({ n: i, text: 'x'.repeat(10_000) });
+      await new Promise((done) => setImmediate(done));
+    }
+    writer.answer(answer);
+    await (await res).text();
+
+    await untilEmpty();
+  });
+});
+
+describe('a reader that does not read', () => {
   test('is cut off and audited once it is too far behind, however much is still sent', async () => {
     const { writer, socket } = await deafRequest();
     let sent = 0;
