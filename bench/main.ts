@@ -74,7 +74,7 @@ async function write(machine: Machine, sections: readonly Section[]): Promise<vo
   const tables = [
     `\`npm run bench\`: ${describe(machine)}.`,
     goalsTable(sections),
-    ...sections.map(toMarkdown),
+    ...sections.filter((section) => 'shares' in section).map(toMarkdown), // the others are in RESULTS
   ].join('\n\n');
   await writeFile(DOCUMENT, `${before}${begin}\n\n${tables}\n\n${end}${after}`);
   await writeFile(CHART, chartOf(sections));

@@ -61,8 +61,16 @@ export function configurationPage(): string {
     }),
     '',
   ]);
-  const rules = RULES.map(({ variable, message }) => `- \`${variable}\` ${message}`);
-  return `${[PAGE_HEAD, ...tables, RULES_HEAD, ...new Set(rules)].join('\n')}\n`;
+  return `${[PAGE_HEAD, ...tables, RULES_HEAD, ...rules()].join('\n')}\n`;
+}
+
+/** A line for each message, with all variables that it is about. */
+function rules(): readonly string[] {
+  const messages = [...new Set(RULES.map(({ message }) => message))];
+  return messages.map((message) => {
+    const names = RULES.filter((rule) => rule.message === message).map(({ variable }) => `\`${variable}\``);
+    return `- ${[...new Set(names)].join(', ')}: ${message}`;
+  });
 }
 
 const PAGE_HEAD = `# Configuration
@@ -78,10 +86,9 @@ it names them all, never the values, and exits with code 78.
 
 - A secret can also come as \`NAME_FILE\`, the path of a file that holds it; setting both is refused.
 - A variable one or two edits away from one of these is refused (one edit for names shorter than eight letters): a typo must not
-  silently weaken a setting. Ports that Kubernetes injects for a Service are left alone.
-- OpenTelemetry's own variables (\`OTEL_*\`) are read by OpenTelemetry; with the endpoint of a collector among them the server exports
-  traces ([monitoring.md](monitoring.md)).
-- A tool's own settings go into \`src/settings.ts\`; \`.meta({ secret: true })\` gives one its \`_FILE\` form and hides it.
+  weaken a setting. Ports that Kubernetes injects for a Service are left alone.
+- \`OTEL_*\` are OpenTelemetry's own: [monitoring.md](monitoring.md#traces).
+- A tool's own settings go into \`src/settings.ts\`.
 `;
 
 const RULES_HEAD = `## Rules

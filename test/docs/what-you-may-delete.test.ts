@@ -43,7 +43,7 @@ function edit({ path, text: shown }: Block): void {
     const before = lines('-')
       .map((line) => line.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
       .join('\n')
-      .replaceAll(/\n…\n/g, '\n[^]*?\n');
+      .replaceAll('…', '[^]*?');
     const parts = content.split(new RegExp(`^${before}`, 'm'));
     expect({ path, hunk, found: parts.length - 1 }).toEqual({ path, hunk, found: 1 });
     content = parts.join(lines('+').join('\n'));
