@@ -1,6 +1,5 @@
 import type { Caller } from './identity/caller.js';
 import type { Envelope } from './mcp/envelope/message.js';
-import type { SessionRecord } from './stores/types.js';
 import type { AuditTrail } from './observe/audit-record.js';
 
 /** What the layers add to a request: one line each, written once, by the layer named beside it. */
@@ -12,7 +11,6 @@ declare global {
       clientAddress: string; // auditLog (from the trusted proxies)
       caller: Caller; // authenticate
       isStillAllowed: () => Promise<boolean>; // authenticate
-      session?: Promise<SessionRecord | undefined>; // rateLimitCaller, where a session is named
       body: unknown; // jsonBody
       argumentBytes?: Buffer; // jsonBody (`params.arguments`, as received)
       envelope: Envelope; // envelope

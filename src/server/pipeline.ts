@@ -23,7 +23,6 @@ import { rateLimitAddress, rateLimitCaller, spendFromCaller } from './layers/rat
 import { requestId } from './layers/request-id.js';
 import { securityHeaders } from './layers/security-headers.js';
 import { authorize } from './mcp/calls/authorize.js';
-import { lookUpSession } from './mcp/era-2025/sessions.js';
 import { envelope } from './mcp/envelope/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
 import { createMcpParts, type McpOptions } from './assemble-mcp.js';
@@ -103,7 +102,7 @@ export async function createPipeline(options: PipelineOptions) {
         readCredential,
         failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
       }),
-      rateLimitCaller(callerLimit, lookUpSession(stores.sessions)),
+      rateLimitCaller(callerLimit),
     ],
     reading: [
       negotiate(config.LEGACY_SSE ? [SSE_PATHS.messages] : []),

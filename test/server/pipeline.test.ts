@@ -432,6 +432,8 @@ const brokenSessions = (stores: Stores): Stores => ({
   sessions: {
     create: outage,
     get: outage,
+    peek: outage,
+    keep: outage,
     update: outage,
     delete: outage,
     count: outage,

@@ -18,18 +18,10 @@ export function rateLimitAddress(options: RateLimitOptions): RequestHandler {
   };
 }
 
-/**
- * Limits what one caller may send, from whatever addresses.
- *
- * @param meanwhile begins what can be asked of the store in the same round trip; it decides nothing
- */
-export function rateLimitCaller(
-  options: RateLimitOptions,
-  meanwhile: (req: Request) => void = () => {},
-): RequestHandler {
+/** Limits what one caller may send, from whatever addresses. */
+export function rateLimitCaller(options: RateLimitOptions): RequestHandler {
   const spend = spendFromCaller(options);
   return async function rateLimitCaller(req, res, next) {
-    meanwhile(req);
     await spend(req, res, 1);
     next();
   };

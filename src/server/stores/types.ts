@@ -57,11 +57,29 @@ export interface SessionRecord {
   readonly subscriptions: readonly string[];
 }
 
+/** What has a stream or a call open is kept more often than this (`exchange/keep-alive.ts`). */
+export const IN_USE_MS = 60_000;
+
+/** How a session was created: in an empty place, in that of another one, or not at all. */
+export type Created =
+  | { readonly created: true; readonly ended?: string }
+  | { readonly created: false; readonly retryAfterMs: number };
+
 export interface SessionStore {
-  /** Stores the record, or answers `too_many` when the owner already has `maxPerOwner` live sessions. */
-  create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'>;
-  /** The live record, its idle time started anew; `undefined` when unknown, ended or idle for too long. */
-  get(id: string): Promise<SessionRecord | undefined>;
+  /**
+   * Stores the record. When the owner already has `maxPerOwner` live sessions, the least recently used one makes room,
+   * unless it was used or kept within {@link IN_USE_MS}.
+   */
+  create(record: SessionRecord, maxPerOwner: number): Promise<Created>;
+  /**
+   * The live record of this owner, its idle time started anew. `undefined` when it is unknown, ended, idle for too long or
+   * of another owner, whose asking leaves no trace.
+   */
+  get(id: string, owner: string): Promise<SessionRecord | undefined>;
+  /** The live record, whose idle time goes on. */
+  peek(id: string): Promise<SessionRecord | undefined>;
+  /** Starts the idle time of a session anew that has something open; `false` when there is none. */
+  keep(id: string): Promise<boolean>;
   /** Changes a live record; `false` when there is none. */
   update(id: string, change: Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>): Promise<boolean>;
   /** Ends a session; `false` when there was none. */

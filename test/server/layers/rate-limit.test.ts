@@ -70,31 +70,6 @@ describe('the caller limit', () => {
     expect(await statusOf('bob')).toBe(200);
   });
 
-  test('is counted in the same turn as what else the store is asked for, so that both are one round trip', async () => {
-    const asked: string[] = [];
-    let turnIsOver = false;
-    const limiter = memoryLimiter(1);
-    const layer = rateLimitCaller(
-      {
-        windowMs,
-        limiter: {
-          consume: (key, points) => {
-            asked.push(turnIsOver ? 'limit, too late' : 'limit');
-            return limiter.consume(key, points);
-          },
-        },
-      },
-      () => {
-        asked.push('session');
-        queueMicrotask(() => (turnIsOver = true));
-      },
-    );
-    const { url } = await serve([callerFrom, layer]);
-
-    expect((await fetch(url, { headers: { 'X-Test-Caller': 'ann' } })).status).toBe(200);
-    expect(asked).toEqual(['session', 'limit']);
-  });
-
   test('is reported beside the address limit, and once when a tool costs more', async () => {
     const options = { limiter: memoryLimiter(10), windowMs };
     const spend = spendFromCaller(options);

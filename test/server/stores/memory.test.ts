@@ -17,7 +17,7 @@ import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 rateLimitContract(async () => memoryRateLimits());
-sessionContract(async (idleMs) => memorySessions(idleMs));
+sessionContract(async (idleMs, inUseMs) => memorySessions(idleMs, undefined, inUseMs));
 onceContract(async () => memoryOnce());
 placeContract(async () => memoryPlaces());
 changeBusContract(async () => memoryChanges());
@@ -70,13 +70,13 @@ test('sessions of one owner take bounded memory, in creation and in updates', as
     clientCapabilities: {},
     subscriptions: [],
   };
-  const results: string[] = [];
-  for (let i = 0; i < 10; i++) results.push(await store.create({ ...big, id: `s${i}` }, 100));
+  const results: boolean[] = [];
+  for (let i = 0; i < 10; i++) results.push((await store.create({ ...big, id: `s${i}` }, 100)).created);
 
-  expect(results.filter((result) => result === 'created')).toHaveLength(4);
+  expect(results.filter(Boolean)).toHaveLength(4);
   const subscriptions = ['x'.repeat(500_000)];
   await expect(store.update('s0', { subscriptions })).rejects.toThrow(StoreUnavailable);
-  expect(await store.create({ ...big, id: 'b', owner: 'bob' }, 100)).toBe('created');
+  expect(await store.create({ ...big, id: 'b', owner: 'bob' }, 100)).toEqual({ created: true });
   await store.close();
 });
 
@@ -203,7 +203,7 @@ test('what one process counts and keeps, another does not know', async () => {
     },
     1,
   );
-  expect([await one.sessions.get('s'), await other.sessions.get('s')]).toEqual([
+  expect([await one.sessions.peek('s'), await other.sessions.peek('s')]).toEqual([
     expect.anything(),
     undefined,
   ]);

@@ -66,7 +66,7 @@ describeWithRedis('while Redis is away', () => {
     const passed = [];
     for (let i = 0; i < 9; i++) passed.push((await local.consume('k')).allowed);
     expect(passed.filter(Boolean)).toHaveLength(3);
-    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.get('any', 'alice')).rejects.toThrow(StoreUnavailable);
     await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
     await expect(sessions.delete('any')).rejects.toThrow(StoreUnavailable);
     await sessions.close();
@@ -111,12 +111,12 @@ describeWithRedis('while Redis is away', () => {
     await server.stop();
     connection = open();
     const sessions = redisSessions({ connection, idleMs: 60_000 });
-    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.get('any', 'alice')).rejects.toThrow(StoreUnavailable);
     expect(connection.healthy()).toBe(false);
     server = await startRedis(server.port);
     await until(true);
 
-    expect(await sessions.get('any')).toBeUndefined();
+    expect(await sessions.get('any', 'alice')).toBeUndefined();
     await sessions.close();
   });
 
@@ -124,14 +124,14 @@ describeWithRedis('while Redis is away', () => {
     const sessions = redisSessions({ connection, idleMs: 60_000 });
     server.process.kill('SIGSTOP');
     const startedAt = performance.now();
-    await expect(sessions.get('any')).rejects.toThrow(StoreUnavailable);
+    await expect(sessions.get('any', 'alice')).rejects.toThrow(StoreUnavailable);
     expect(performance.now() - startedAt).toBeLessThan(MAX_WAIT_MS);
     expect(connection.healthy()).toBe(false);
-    await expect(sessions.get('any')).rejects.toMatchObject({ reason: 'Redis is away' });
+    await expect(sessions.get('any', 'alice')).rejects.toMatchObject({ reason: 'Redis is away' });
     server.process.kill('SIGCONT');
     await until(true);
 
-    expect(await sessions.get('any')).toBeUndefined();
+    expect(await sessions.get('any', 'alice')).toBeUndefined();
     await sessions.close();
   });
 
@@ -154,7 +154,7 @@ describeWithRedis('while Redis is away', () => {
     await sessions.create(record, 10);
     await connection.run((client) => client.flushAll());
 
-    expect(await sessions.get(record.id)).toBeUndefined();
+    expect(await sessions.get(record.id, record.owner)).toBeUndefined();
     await sessions.close();
   });
 

@@ -64,9 +64,13 @@ describeWithRedis('in Redis', () => {
       .consume('k');
     await redisOnce(connection).take('a', LONG_MS);
     await sessions.create(record, 1);
-    await sessions.get(record.id);
+    await sessions.get(record.id, record.owner);
     await sessions.update(record.id, { logLevel: 'debug', subscriptions: ODD });
-    expect(await sessions.get(record.id)).toEqual({ ...record, logLevel: 'debug', subscriptions: ODD });
+    expect(await sessions.get(record.id, record.owner)).toEqual({
+      ...record,
+      logLevel: 'debug',
+      subscriptions: ODD,
+    });
 
     const reader = { onEvent: () => {}, onEnd: () => {} };
     const ids: string[] = [];

@@ -41,7 +41,9 @@ describeWithRedis('on Redis', () => {
   rateLimitContract(async () =>
     redisRateLimits({ connection: await emptied(), onFailure: 'strict', replicas: 1 }),
   );
-  sessionContract(async (idleMs) => redisSessions({ connection: await emptied(), idleMs }));
+  sessionContract(async (idleMs, inUseMs) =>
+    redisSessions({ connection: await emptied(), idleMs, ...(inUseMs !== undefined && { inUseMs }) }),
+  );
   changeBusContract(async () => redisChanges(await emptied(), 60_000));
   onceContract(async () => redisOnce(await emptied()));
   const shared = { onFailure: 'strict', replicas: 1 } as const;

@@ -18,10 +18,14 @@ function record(change: Partial<SessionRecord> = {}): SessionRecord {
 }
 
 /** What every session store promises. */
-export function sessionContract(open: (idleMs: number) => Promise<SessionStore>): void {
+export function sessionContract(open: (idleMs: number, inUseMs?: number) => Promise<SessionStore>): void {
   describe('sessions', () => {
-    async function withStore(idleMs: number, use: (store: SessionStore) => Promise<void>): Promise<void> {
-      const store = await open(idleMs);
+    async function withStore(
+      idleMs: number,
+      use: (store: SessionStore) => Promise<void>,
+      inUseMs?: number,
+    ): Promise<void> {
+      const store = await open(idleMs, inUseMs);
       try {
         await use(store);
       } finally {
@@ -33,10 +37,10 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
       withStore(LONG_MS, async (store) => {
         const session = record({ logLevel: 'warning', subscriptions: ['doc://a'] });
 
-        expect(await store.create(session, 10)).toBe('created');
-        expect(await store.get(session.id)).toEqual(session);
-        expect(await store.get('unknown')).toBeUndefined();
-        expect(await store.get('__proto__')).toBeUndefined();
+        expect(await store.create(session, 10)).toEqual({ created: true });
+        expect(await store.get(session.id, record().owner)).toEqual(session);
+        expect(await store.get('unknown', record().owner)).toBeUndefined();
+        expect(await store.get('__proto__', record().owner)).toBeUndefined();
         expect(await store.count()).toBe(1);
       }));
 
@@ -44,10 +48,10 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
       withStore(LONG_MS, async (store) => {
         const session = record();
         await store.create(session, 10);
-        Object.assign((await store.get(session.id)) ?? {}, { owner: 'mallory' });
+        Object.assign((await store.get(session.id, record().owner)) ?? {}, { owner: 'mallory' });
         Object.assign(session.clientInfo, { name: 'changed' });
 
-        expect(await store.get(session.id)).toMatchObject({
+        expect(await store.get(session.id, record().owner)).toMatchObject({
           owner: record().owner,
           clientInfo: { name: 'client' },
         });
@@ -59,7 +63,7 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
         await store.create(session, 10);
 
         expect(await store.update(session.id, { logLevel: 'error' })).toBe(true);
-        expect(await store.get(session.id)).toEqual({ ...session, logLevel: 'error' });
+        expect(await store.get(session.id, record().owner)).toEqual({ ...session, logLevel: 'error' });
         expect(await store.update('unknown', { logLevel: 'error' })).toBe(false);
       }));
 
@@ -72,9 +76,9 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
 
         expect(await store.delete(session.id)).toBe(true);
         expect(await store.delete(session.id)).toBe(false);
-        expect(await store.get(session.id)).toBeUndefined();
+        expect(await store.get(session.id, record().owner)).toBeUndefined();
         expect(await store.update(session.id, { logLevel: 'debug' })).toBe(false);
-        expect(await store.create(record(), 1)).toBe('created');
+        expect(await store.create(record(), 1)).toEqual({ created: true });
         expect(ended).toEqual([session.id]);
       }));
 
@@ -82,8 +86,8 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
       withStore(LONG_MS, async (store) => {
         const results = await Promise.all(Array.from({ length: 5 }, () => store.create(record(), 2)));
 
-        expect(results.filter((result) => result === 'created')).toHaveLength(2);
-        expect(await store.create(record({ owner: 'bob' }), 2)).toBe('created');
+        expect(results.filter(({ created }) => created)).toHaveLength(2);
+        expect(await store.create(record({ owner: 'bob' }), 2)).toEqual({ created: true });
         expect(await store.count()).toBe(3);
       }));
 
@@ -92,11 +96,11 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
         const session = record();
         const ended = new Promise<string>((resolve) => void store.onEnd(resolve));
         await store.create(session, 1);
-        expect(await store.create(record(), 1)).toBe('too_many');
+        expect(await store.create(record(), 1)).toMatchObject({ created: false });
 
         expect(await keepingAlive(ended)).toBe(session.id);
-        expect(await store.get(session.id)).toBeUndefined();
-        expect(await store.create(record(), 1)).toBe('created');
+        expect(await store.get(session.id, record().owner)).toBeUndefined();
+        expect(await store.create(record(), 1)).toEqual({ created: true });
       }));
 
     test('a session in use outlives its idle time and keeps its place, its idle neighbour does not', () =>
@@ -108,13 +112,72 @@ export function sessionContract(open: (idleMs: number) => Promise<SessionStore>)
         await store.create(idle, 10);
         for (let i = 0; i < 5; i++) {
           await after(60);
-          await store.get(used.id);
+          await store.get(used.id, record().owner);
         }
 
         expect(ended).toEqual([idle.id]);
-        expect(await store.create(record(), 1)).toBe('too_many');
-        expect(await store.get(used.id)).toEqual(used);
+        expect(await store.create(record(), 1)).toMatchObject({ created: false });
+        expect(await store.get(used.id, record().owner)).toEqual(used);
       }));
+
+    test('is found by its owner alone, and a question of another leaves no trace on it', () =>
+      withStore(400, async (store) => {
+        const session = record();
+        const ended = new Promise<string>((resolve) => void store.onEnd(resolve));
+        await store.create(session, 1);
+        const asking = setInterval(() => void store.get(session.id, 'mallory'), 40);
+
+        expect(await store.get(session.id, 'mallory')).toBeUndefined();
+        expect(await keepingAlive(ended)).toBe(session.id); // it idled out although it was asked for
+        clearInterval(asking);
+      }));
+
+    test('to look at a session keeps it no longer, to keep it does', () =>
+      withStore(300, async (store) => {
+        const [looked, kept] = [record(), record()];
+        const ended: string[] = [];
+        store.onEnd((id) => ended.push(id));
+        await store.create(looked, 10);
+        await store.create(kept, 10);
+        for (let i = 0; i < 12; i++) {
+          await after(60);
+          await store.peek(looked.id);
+          await store.keep(kept.id);
+        }
+
+        expect(ended).toEqual([looked.id]);
+        expect(await store.peek(kept.id)).toEqual(kept);
+        expect(await store.keep(looked.id)).toBe(false);
+        expect(await store.peek(looked.id)).toBeUndefined();
+      }));
+
+    test('at the cap the least recently used session makes room, once it was not in use for a while', () =>
+      withStore(
+        LONG_MS,
+        async (store) => {
+          const [first, second] = [record(), record()];
+          const ended: string[] = [];
+          store.onEnd((id) => ended.push(id));
+          await store.create(first, 2);
+          await after(30);
+          await store.create(second, 2);
+          await store.keep(first.id); // has a stream open
+          const early = await store.create(record(), 2);
+          expect(early).toEqual({ created: false, retryAfterMs: expect.any(Number) });
+          const { retryAfterMs = 0 } = early as { retryAfterMs?: number };
+          expect(retryAfterMs).toBeGreaterThan(0);
+          expect(retryAfterMs).toBeLessThanOrEqual(400);
+          expect(ended).toEqual([]);
+
+          await after(retryAfterMs + 50);
+          await store.keep(first.id);
+          expect(await store.create(record(), 2)).toEqual({ created: true, ended: second.id });
+          expect(ended).toEqual([second.id]);
+          expect(await store.peek(first.id)).toEqual(first);
+          expect(await store.create(record(), 2)).toMatchObject({ created: false });
+        },
+        400,
+      ));
 
     test('a listener that stopped hears nothing more', () =>
       withStore(LONG_MS, async (store) => {

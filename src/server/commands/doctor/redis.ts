@@ -72,7 +72,7 @@ async function tryAll(stores: Stores): Promise<readonly Finding[]> {
     'rate limits': () => stores.rateLimits.limiter(owner, { points: 10, windowMs: 1000 }).consume(id),
     sessions: async () => {
       await stores.sessions.create(session, 10);
-      await stores.sessions.get(id);
+      await stores.sessions.get(id, session.owner);
       await stores.sessions.delete(id);
     },
     streams: async () => {

@@ -145,7 +145,7 @@ async function deliver(
   if (!streams?.size) return;
   let needed: readonly string[] = [];
   if (change.kind === 'resource') {
-    const session = await sessions.get(id);
+    const session = await sessions.peek(id);
     if (!session?.subscriptions.includes(change.uri)) return;
     needed = catalog.findResource(change.uri)?.resource.scopes ?? [];
   }

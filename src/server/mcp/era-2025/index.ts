@@ -57,7 +57,8 @@ export function createEra2025(options: Era2025Options): Era {
     recheck: () => {
       for (const id of live.ids()) {
         streams.sweep(id);
-        sessions.get(id).then((session) => session ?? live.end(id), onError);
+        const isThere = live.isOpen(id) ? sessions.keep(id) : sessions.peek(id);
+        isThere.then((found) => found || live.end(id), onError);
       }
     },
   };

@@ -65,6 +65,15 @@ export function createLiveSessions() {
       if (live && live.calls.size === 0 && live.streams.size === 0) sessions.delete(id);
     },
 
+    /** Whether a call runs or a client holds a stream: what waits for one that left keeps no session. */
+    isOpen: (id: string): boolean => {
+      const { calls, streams } = sessions.get(id) ?? {
+        calls: new Map(),
+        streams: new Map<string, LiveStream>(),
+      };
+      return calls.size > 0 || [...streams.values()].some(({ leftAt }) => leftAt === undefined);
+    },
+
     /** Cancels the calls and ends the streams of a session. */
     end: (id: string): void => {
       const live = sessions.get(id);

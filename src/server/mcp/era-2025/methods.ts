@@ -40,7 +40,7 @@ function recordMethods({ catalog, sessions }: MethodsOptions): Record<string, Me
     change: (uris: readonly string[]) => string[],
   ) => {
     const update = live.lastUpdate.then(async () => {
-      const record = await sessions.get(session.id);
+      const record = await sessions.peek(session.id);
       if (!record) throw new RefusedRequest('session_not_found');
       await sessions.update(session.id, { subscriptions: change(record.subscriptions) });
     });

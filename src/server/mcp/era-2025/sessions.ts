@@ -35,22 +35,15 @@ export async function openSession(
   if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
   if (!answer.result) return answer;
   const session = recordOf(id, req.caller, request, answer.result);
-  if ((await sessions.create(session, maxSessionsPerCaller)) === 'too_many') {
-    throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': '60' } });
+  const place = await sessions.create(session, maxSessionsPerCaller);
+  if (!place.created) {
+    const waitS = Math.max(1, Math.ceil(place.retryAfterMs / 1000));
+    throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': String(waitS) } });
   }
+  if (place.ended !== undefined) req.audit.note({ detail: { evicted: 'least recently used session' } });
   req.audit.session(id);
   req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   return answer;
-}
-
-/** Begins to look for the session that a request names, for {@link requireSession} to wait for. */
-export function lookUpSession(sessions: SessionStore): (req: Request) => void {
-  return (req) => {
-    const id = req.headers['mcp-session-id'];
-    if (typeof id !== 'string') return;
-    req.session = sessions.get(id);
-    req.session.catch(() => {}); // thrown where it is waited for
-  };
 }
 
 /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign sessions */
@@ -58,8 +51,8 @@ export async function requireSession(req: Request, sessions: SessionStore): Prom
   const { sessionId, protocolVersion, method } = req.envelope;
   if (sessionId === undefined) throw new RefusedRequest('session_required');
   req.audit.session(sessionId);
-  const session = await (req.session ?? sessions.get(sessionId));
-  if (session?.owner !== callerKey(req.caller)) throw new RefusedRequest('session_not_found');
+  const session = await sessions.get(sessionId, callerKey(req.caller));
+  if (!session) throw new RefusedRequest('session_not_found');
   req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   if (protocolVersion !== undefined && protocolVersion !== session.protocolVersion) {
     throw new RefusedRequest('malformed_message', { message: 'Another protocol version was negotiated' });

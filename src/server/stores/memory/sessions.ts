@@ -1,4 +1,10 @@
-import { type SessionRecord, type SessionStore, StoreUnavailable } from '../types.js';
+import {
+  type Created,
+  IN_USE_MS,
+  type SessionRecord,
+  type SessionStore,
+  StoreUnavailable,
+} from '../types.js';
 
 /** What one owner's, and all owners', sessions may take: clients choose part of what a record holds. */
 const MAX_OWNER_CHARS = 4 * 1024 * 1024;
@@ -6,8 +12,12 @@ const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Sessions of this process alone. An unused one ends after `idleMs`. */
-export function memorySessions(idleMs: number, maxChars = Infinity): SessionStore {
-  return new MemorySessions(idleMs, Math.min(maxChars, MAX_TOTAL_CHARS));
+export function memorySessions(
+  idleMs: number,
+  maxChars = Infinity,
+  inUseMs = IN_USE_MS,
+): SessionStore {
+  return new MemorySessions(idleMs, Math.min(maxChars, MAX_TOTAL_CHARS), inUseMs);
 }
 
 interface Entry {
@@ -32,28 +42,42 @@ class MemorySessions implements SessionStore {
   constructor(
     private readonly idleMs: number,
     private readonly maxChars: number,
+    private readonly inUseMs: number,
   ) {}
 
-  async create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'> {
+  async create(record: SessionRecord, maxPerOwner: number): Promise<Created> {
     const { id, owner } = record;
     if (this.#live(id) !== undefined) throw new TypeError('a session with this id exists already');
     this.#endIdle(this.#owners.get(owner)?.ids ?? []);
     const owned = this.#owners.get(owner) ?? { ids: new Set(), chars: 0 };
     const json = JSON.stringify(record);
-    if (owned.ids.size >= maxPerOwner || owned.chars + json.length > MAX_OWNER_CHARS) return 'too_many';
+    const isFull = owned.ids.size >= maxPerOwner || owned.chars + json.length > MAX_OWNER_CHARS;
+    const [oldest] = isFull ? this.#oldestOf(owned) : [];
+    const retryAfterMs = oldest ? oldest.usedAt + this.inUseMs - performance.now() : this.inUseMs;
+    if (isFull && retryAfterMs > 0) return { created: false, retryAfterMs };
     this.#requireSpace(json.length);
+    if (oldest) this.#end(oldest.id);
 
     owned.ids.add(id);
-    this.#owners.set(owner, owned);
+    this.#owners.set(owner, owned); // again, if the only session just made room
     this.#entries.set(id, { owner, json, usedAt: performance.now() });
     this.#grow(owned, json.length);
     this.#watch(this.idleMs);
-    return 'created';
+    return { created: true, ...(oldest && { ended: oldest.id }) };
   }
 
-  async get(id: string): Promise<SessionRecord | undefined> {
-    const entry = this.#use(id);
+  async get(id: string, owner: string): Promise<SessionRecord | undefined> {
+    const entry = this.#live(id)?.owner === owner ? this.#use(id) : undefined;
     return entry && (JSON.parse(entry.json) as SessionRecord);
+  }
+
+  async peek(id: string): Promise<SessionRecord | undefined> {
+    const entry = this.#live(id);
+    return entry && (JSON.parse(entry.json) as SessionRecord);
+  }
+
+  async keep(id: string): Promise<boolean> {
+    return this.#use(id) !== undefined;
   }
 
   async update(id: string, change: Partial<SessionRecord>): Promise<boolean> {
@@ -89,6 +113,13 @@ class MemorySessions implements SessionStore {
     this.#listeners.clear();
     this.#entries.clear();
     this.#owners.clear();
+  }
+
+  /** Least recently used first. */
+  #oldestOf({ ids }: Owned): { id: string; usedAt: number }[] {
+    return [...ids]
+      .map((id) => ({ id, usedAt: this.#entries.get(id)?.usedAt ?? 0 }))
+      .sort((a, b) => a.usedAt - b.usedAt);
   }
 
   #use(id: string): Entry | undefined {

@@ -1,14 +1,26 @@
 /** The steps on sessions that must be one, as scripts. Each changes one key. */
 
-/** Takes a place among the owner's sessions unless all are taken; places of sessions that idled out are free. */
+/**
+ * Takes a place among the owner's sessions; places of sessions that idled out are free. When all are taken, the least
+ * recently used one gives up its place, unless it was in use within ARGV[4] milliseconds.
+ * Answers 1, the id that gave way, or minus the milliseconds to wait.
+ */
 export const TAKE_PLACE = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
+local gone = 1
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
+  local oldest = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+  local usedAt = tonumber(oldest[2]) - tonumber(ARGV[3])
+  local wait = usedAt + tonumber(ARGV[4]) - now
+  if wait > 0 then return -wait end
+  gone = oldest[1]
+  redis.call('ZREM', KEYS[1], gone)
+end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1`;
+return gone`;
 
 /** Keeps the place of a session that is used. */
 export const KEEP_PLACE = `
@@ -17,8 +29,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
-/** Reads a record and keeps it: a Redis that can only be read serves no session. */
+/** Reads a record and keeps it, but for another owner than ARGV[2] (empty: any): a Redis that can only be read serves no session. */
 export const USE_RECORD = `
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return {} end
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return {} end
 return redis.call('HGETALL', KEYS[1])`;
 

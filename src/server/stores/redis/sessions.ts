@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SessionRecord, SessionStore } from '../types.js';
+import { type Created, IN_USE_MS, type SessionRecord, type SessionStore } from '../types.js';
 import { type Client, type Connection, PREFIX } from './connection.js';
 import { CHANGE_RECORD, KEEP_PLACE, TAKE_PLACE, USE_RECORD } from './sessions-scripts.js';
 
@@ -11,6 +11,7 @@ export interface RedisSessionsOptions {
   readonly connection: Connection;
   /** Milliseconds after which an unused session ends. */
   readonly idleMs: number;
+  readonly inUseMs?: number;
 }
 
 /** Sessions that every replica can serve. A record is one hash that expires; each owner has one set of its sessions. */
@@ -26,38 +27,55 @@ class RedisSessions implements SessionStore {
   /** When each session that this replica served may be over: it is looked up then, and its listeners told. */
   readonly #dueAt = new Map<string, number>();
   readonly #idleMs: number;
+  readonly #inUseMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
 
-  constructor({ connection, idleMs }: RedisSessionsOptions) {
+  constructor({ connection, idleMs, inUseMs = IN_USE_MS }: RedisSessionsOptions) {
     this.#connection = connection;
     this.#idleMs = idleMs;
+    this.#inUseMs = inUseMs;
     this.#unsubscribe = connection.subscribe(ENDED, (id) => this.#ended(id));
     const lookUp = () => void this.#lookUpDue().catch(() => {}); // Redis is away: the next round asks again
     this.#timer = setInterval(lookUp, Math.min(WATCH_INTERVAL_MS, idleMs / 4)).unref();
   }
 
-  async create(record: SessionRecord, maxPerOwner: number): Promise<'created' | 'too_many'> {
+  async create(record: SessionRecord, maxPerOwner: number): Promise<Created> {
     const { logLevel: _, subscriptions: __, ...fixed } = record;
     const { id, owner } = fixed;
-    const place = { keys: [ownerKey(owner)], arguments: [id, String(maxPerOwner), String(this.#idleMs)] };
+    const limits = [maxPerOwner, this.#idleMs, this.#inUseMs].map(String);
+    const place = { keys: [ownerKey(owner)], arguments: [id, ...limits] };
     const taken = await this.#connection.run((client) => client.eval(TAKE_PLACE, place));
-    if (taken !== 1) return 'too_many';
-    const fields = { record: JSON.stringify(fixed), ...fieldsOf(record) };
+    if (typeof taken === 'number' && taken < 0) return { created: false, retryAfterMs: -taken };
+    if (typeof taken === 'string') await this.delete(taken);
+    const fields = { owner, record: JSON.stringify(fixed), ...fieldsOf(record) };
     await this.#connection.run((client) =>
       client.multi().hSet(recordKey(id), fields).pExpire(recordKey(id), this.#idleMs).exec(),
     );
     this.#use(id);
-    return 'created';
+    return { created: true, ...(typeof taken === 'string' && { ended: taken }) };
   }
 
-  async get(id: string): Promise<SessionRecord | undefined> {
-    const use = { keys: [recordKey(id)], arguments: [String(this.#idleMs)] };
+  async get(id: string, owner: string): Promise<SessionRecord | undefined> {
+    return this.#useRecord(id, owner);
+  }
+
+  async peek(id: string): Promise<SessionRecord | undefined> {
+    const fields = await this.#connection.run((client) => client.hGetAll(recordKey(id)));
+    return fields['record'] === undefined ? undefined : recordOf(fields);
+  }
+
+  async keep(id: string): Promise<boolean> {
+    const isThere = (await this.#useRecord(id, '')) !== undefined;
+    if (!isThere) this.#ended(id);
+    return isThere;
+  }
+
+  /** What ended unheard is found when it is due: a foreign caller's question must not end what it asks for. */
+  async #useRecord(id: string, owner: string): Promise<SessionRecord | undefined> {
+    const use = { keys: [recordKey(id)], arguments: [String(this.#idleMs), owner] };
     const fields = fieldsIn(await this.#connection.run((client) => client.eval(USE_RECORD, use)));
-    if (fields['record'] === undefined) {
-      this.#ended(id);
-      return undefined;
-    }
+    if (fields['record'] === undefined) return undefined;
     this.#use(id);
     const session = recordOf(fields);
     this.#keepPlace(session);

@@ -25,7 +25,7 @@ describe('a session', () => {
     );
 
     expect(session).toMatch(/^[A-Za-z0-9_-]{43}$/);
-    expect(await server.sessions.get(session)).toEqual({
+    expect(await server.sessions.peek(session)).toEqual({
       id: session,
       owner: '["test","record"]',
       protocolVersion: '2025-11-25',
@@ -43,7 +43,7 @@ describe('a session', () => {
   ])('asked for at %s is opened at %s', async (asked, given) => {
     const session = await raw.initialize({}, `version-${asked}`, asked);
 
-    expect((await server.sessions.get(session))?.protocolVersion).toBe(given);
+    expect((await server.sessions.peek(session))?.protocolVersion).toBe(given);
   });
 
   test('is not opened by a malformed initialize, which is told so without a word of ours', async () => {

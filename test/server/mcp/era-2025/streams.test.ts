@@ -130,16 +130,16 @@ describe('idling', () => {
 });
 
 test('subscriptions made at the same time are all kept', async () => {
-  const get = server.sessions.get.bind(server.sessions);
-  server.sessions.get = async (id) => {
-    const record = await get(id);
+  const peek = server.sessions.peek.bind(server.sessions);
+  server.sessions.peek = async (id) => {
+    const record = await peek(id);
     await new Promise((done) => setTimeout(done, 20)); // a store across the network
     return record;
   };
   const session = await raw.initialize();
   await Promise.all([1, 2, 3].map((n) => raw.post(subscribe(`test://doc/${n}`, n), { session })));
 
-  expect((await get(session))?.subscriptions).toHaveLength(3);
+  expect((await peek(session))?.subscriptions).toHaveLength(3);
 });
 
 test('subscriptions are bounded in number and length', async () => {
@@ -152,7 +152,7 @@ test('subscriptions are bounded in number and length', async () => {
   expect(answers.slice(0, 100).every(({ result }) => result)).toBe(true);
   expect(answers.at(-1)?.error?.message).toBe('Too many subscriptions');
   expect(long.error?.message).toBe('Resource not found');
-  expect((await server.sessions.get(session))?.subscriptions).toHaveLength(100);
+  expect((await server.sessions.peek(session))?.subscriptions).toHaveLength(100);
 });
 
 test('draining ends the streams at once, waits for the calls, and leaves nothing listening', async () => {
