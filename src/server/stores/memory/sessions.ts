@@ -12,11 +12,7 @@ const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Sessions of this process alone. An unused one ends after `idleMs`. */
-export function memorySessions(
-  idleMs: number,
-  maxChars = Infinity,
-  inUseMs = IN_USE_MS,
-): SessionStore {
+export function memorySessions(idleMs: number, maxChars = Infinity, inUseMs = IN_USE_MS): SessionStore {
   return new MemorySessions(idleMs, Math.min(maxChars, MAX_TOTAL_CHARS), inUseMs);
 }
 
