@@ -54,10 +54,9 @@ export function envExample(): string {
 export function configurationPage(): string {
   const tables = sections.flatMap(({ title, variables }) => [
     `## ${title}\n`,
-    '| Variable | Default | Meaning |\n|---|---|---|',
     ...variables.map(({ name, default: text, computed, meaning, secret }) => {
-      const shown = text && (computed ? text : `\`${text}\``);
-      return `| \`${name}\` | ${shown} | ${meaning}${secret ? `; secret: also as \`${name}_FILE\`` : ''} |`;
+      const shown = text && ` (${computed ? text : `\`${text}\``})`;
+      return `- \`${name}\`${shown}: ${meaning}${secret ? `; secret: also as \`${name}_FILE\`` : ''}`;
     }),
     '',
   ]);
@@ -77,12 +76,12 @@ const PAGE_HEAD = `# Configuration
 
 ${ORIGIN}: change it there.
 
-Everything is set by environment variables, read once at start-up. An empty variable counts as not set. \`.env.example\` lists them all
-with their defaults; \`npm start\`, \`npm run dev\`, \`doctor\` and \`key\` read \`.env\` outside production, elsewhere \`node --env-file=.env dist/main.js\`.
-Names ending in \`_MS\` are milliseconds, in \`_S\` seconds, in \`_BYTES\` bytes.
+All settings are environment variables, read once at the start; each has its default in parentheses. An empty variable counts as
+not set. \`_MS\` are milliseconds, \`_S\` seconds, \`_BYTES\` bytes. Outside production \`npm start\`, \`npm run dev\`, \`doctor\` and
+\`key\` read \`.env\`; elsewhere \`node --env-file=.env dist/main.js\`.
 
-\`npm run doctor\` shows the effective posture, layer by layer, and every problem with its fix. A server with a problem does not start:
-it names them all, never the values, and exits with code 78.
+\`npm run doctor\` shows what they amount to, and every problem with its fix. A server with a problem does not start: it names
+all problems, never the values, and exits with code 78.
 
 - A secret can also come as \`NAME_FILE\`, the path of a file that holds it; setting both is refused.
 - A variable one or two edits away from one of these is refused (one edit for names shorter than eight letters): a typo must not

@@ -27,22 +27,22 @@ const listeners = {
     oneOf('development', 'production', 'test'),
     'development',
   ),
-  HOST: variable('Public listener: address', network.bindAddress, '127.0.0.1'),
-  PORT: variable('Public listener: port; 0 takes a free one', integer(0, 65_535), '3000'),
+  HOST: variable('Address of the public listener', network.bindAddress, '127.0.0.1'),
+  PORT: variable('Port of the public listener; 0 takes a free one', integer(0, 65_535), '3000'),
   PUBLIC_URL: optional(
-    'URL that clients use: gives the endpoint path, the audience and the OAuth metadata',
+    'The URL that clients use; gives the endpoint path, the audience and the OAuth metadata',
     network.publicUrl,
     'http://HOST:PORT/mcp (https with TLS_CERT_FILE)',
   ),
-  TLS_CERT_FILE: optional('HTTPS in process: PEM certificate chain', readableFile),
-  TLS_KEY_FILE: optional('HTTPS in process: PEM private key', readableFile),
+  TLS_CERT_FILE: optional('PEM certificate chain, for HTTPS in process', readableFile),
+  TLS_KEY_FILE: optional('PEM private key, for HTTPS in process', readableFile),
   MAX_CONNECTIONS: variable('Maximum open connections, all callers together', integer(1), '10000'),
   ADMIN_HOST: variable(
-    'Admin listener (`/livez`, `/readyz`, `/metrics`), never public',
+    'Address of the admin listener (`/livez`, `/readyz`, `/metrics`), never public',
     network.bindAddress,
     '127.0.0.1',
   ),
-  ADMIN_PORT: variable('Admin listener: port; 0 takes a free one', integer(0, 65_535), '9464'),
+  ADMIN_PORT: variable('Port of the admin listener; 0 takes a free one', integer(0, 65_535), '9464'),
 };
 
 const origins = {
