@@ -46,13 +46,4 @@ export const BROKEN_ISTIO: readonly Row[] = [
     'connections kept for an hour',
     set(`DestinationRule/${NAME}`, 'spec.trafficPolicy.connectionPool'),
   ],
-  [
-    'selectors',
-    'a policy of no gateway',
-    set(
-      'NetworkPolicy/gateway',
-      'spec.podSelector.matchLabels.gateway~networking~k8s~io/gateway-name',
-      'mcp',
-    ),
-  ],
 ];

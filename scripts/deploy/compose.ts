@@ -1,8 +1,7 @@
 /** What the compose file must not do; its server is judged by its own configuration, like the one of Kubernetes. */
 import { parse } from 'yaml';
-import { isExactImage } from './lint-pods.js';
 import { configurationProblems, secretsIn, unknownVariables } from './lint-server.js';
-import type { Problem } from './manifest.js';
+import { isExactImage, type Problem } from './manifest.js';
 
 interface Service {
   readonly image?: string;

@@ -13,7 +13,6 @@ import {
 } from './manifest.js';
 
 interface ServiceSpec {
-  readonly type?: string;
   readonly selector?: Labels;
   readonly ports?: readonly { readonly name?: string; readonly port: number; readonly targetPort?: Port }[];
 }
@@ -104,10 +103,6 @@ const services = each<ServiceSpec>('target-port', 'Service', ({ selector, ports 
   );
 });
 
-const exposed = each<ServiceSpec>('exposed', 'Service', ({ type = 'ClusterIP' }) => [
-  type !== 'ClusterIP' && `type ${type} goes around the gateway and its TLS`,
-]);
-
 const listeners = each<GatewaySpec>('tls', 'Gateway', (spec, manifests) => {
   const certificates = ofKind<{ secretName: string; dnsNames?: readonly string[] }>(manifests, 'Certificate');
   return spec.listeners.flatMap(({ name, protocol, hostname = '', tls }) => {
@@ -192,7 +187,6 @@ const monitors = each<{
 
 export const ROUTE_RULES: readonly Rule[] = [
   services,
-  exposed,
   listeners,
   routes,
   streams,

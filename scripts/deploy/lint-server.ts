@@ -8,7 +8,6 @@ import { ConfigError, loadConfig } from '../../src/server/config/index.js';
 import { Variables } from '../../src/server/config/schema.js';
 import { describe } from '../../src/server/config/values.js';
 import { settings } from '../../src/settings.js';
-import { mebibytes } from './lint-pods.js';
 import {
   type Container,
   environment,
@@ -32,6 +31,7 @@ const SAMPLES: Environment = {
   REDIS_URL_FILE: 'rediss://user:password@redis:6379',
   STATE_KEYS_FILE: randomBytes(32).toString('base64url'),
 };
+const MEBIBYTES: Readonly<Record<string, number>> = { Mi: 1, Gi: 1024 };
 /** Time to close stores, services and audit after the drain. */
 const CLOSING_MS = 5_000;
 
@@ -94,6 +94,11 @@ export const secretsIn = (names: readonly string[]): readonly string[] =>
     (name) => SECRETS.includes(name) || /(PASSWORD|TOKEN|SECRET|API_KEY|OTLP_HEADERS)$/.test(name),
   );
 
+function mebibytes(quantity = ''): number {
+  const [, amount, unit = ''] = /^(\d+)(Mi|Gi)$/.exec(quantity) ?? [];
+  return Number(amount) * (MEBIBYTES[unit] ?? Number.NaN);
+}
+
 function isMounted(path: string, { volumeMounts = [] }: Container): boolean {
   return volumeMounts.some(({ mountPath }) => path.startsWith(`${mountPath}/`));
 }
@@ -141,13 +146,38 @@ export const SERVER_RULES: readonly Rule[] = [
     !/^(0\.0\.0\.0|::)$/.test(env['ADMIN_HOST'] ?? '') &&
       'ADMIN_HOST must be 0.0.0.0 or ::, for kubelet and Prometheus',
   ]),
-  server('probes', ({ container }) =>
-    [container.startupProbe, container.livenessProbe, container.readinessProbe].map(
-      (probe) =>
-        probe?.httpGet !== undefined &&
-        portNumber(container, probe.httpGet.port) !== portNumber(container, 'admin') &&
+  server('probes', ({ container }) => {
+    const { startupProbe, livenessProbe, readinessProbe } = container;
+    const probes = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet);
+    const paths = probes.map((probe) => probe?.path).join(' ');
+    return [
+      paths !== '/livez /livez /readyz' &&
+        'the server is asked /livez at start and later, /readyz for readiness: a Redis that is away must not restart it',
+      probes.some((probe) => probe && portNumber(container, probe.port) !== portNumber(container, 'admin')) &&
         'probes ask on the admin port: the Host guard of the public one refuses the kubelet',
-    ),
+    ];
+  }),
+  server('pre-stop', ({ container }) => [
+    container.lifecycle?.preStop !== undefined &&
+      'no preStop: the image has no shell, and the process delays itself (SHUTDOWN_DELAY_MS)',
+  ]),
+  server('mounts', ({ workload, container }) => [
+    container.volumeMounts?.some(
+      ({ name, mountPath }) =>
+        mountPath.startsWith('/app') &&
+        workload.pod.volumes?.some((volume) => volume.name === name && volume.emptyDir),
+    ) && 'the code in /app must not become writable by a mount',
+  ]),
+  server('token', ({ workload }) => [
+    workload.pod.automountServiceAccountToken !== false && 'no token: the server calls no API server',
+  ]),
+  server('availability', ({ workload: { spec, pod } }) =>
+    (spec.replicas ?? 1) > 1
+      ? [
+          spec.strategy?.rollingUpdate?.maxUnavailable !== 0 && 'maxUnavailable must be 0 during a rollout',
+          (pod.topologySpreadConstraints ?? []).length === 0 && 'its replicas may all be on one node',
+        ]
+      : [],
   ),
   server('replicas', (each) => [
     largest(each) > Number(each.env['REPLICAS'] ?? 1) &&

@@ -26,24 +26,12 @@ export interface Problem {
 
 export type Rule = (manifests: readonly Manifest[]) => readonly Problem[];
 
-interface SecurityContext {
-  readonly runAsNonRoot?: boolean;
-  readonly runAsUser?: number;
-  readonly privileged?: boolean;
-  readonly allowPrivilegeEscalation?: boolean;
-  readonly readOnlyRootFilesystem?: boolean;
-  readonly capabilities?: { readonly add?: readonly string[]; readonly drop?: readonly string[] };
-  readonly seccompProfile?: { readonly type?: string };
-}
-
 interface Reference {
   readonly name: string;
 }
 
-export interface Probe {
+interface Probe {
   readonly httpGet?: { readonly path?: string; readonly port: Port };
-  readonly tcpSocket?: { readonly port: Port };
-  readonly timeoutSeconds?: number;
 }
 
 export interface Container {
@@ -56,49 +44,36 @@ export interface Container {
     readonly valueFrom?: { readonly secretKeyRef?: Reference; readonly configMapKeyRef?: Reference };
   }[];
   readonly envFrom?: readonly { readonly configMapRef?: Reference; readonly secretRef?: Reference }[];
-  readonly resources?: { readonly requests?: Labels; readonly limits?: Labels };
-  readonly securityContext?: SecurityContext;
+  readonly resources?: { readonly limits?: Labels };
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly readinessProbe?: Probe;
   readonly lifecycle?: { readonly preStop?: object };
-  readonly volumeMounts?: readonly {
-    readonly name: string;
-    readonly mountPath: string;
-    readonly readOnly?: boolean;
-  }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
 interface Volume {
   readonly name: string;
-  readonly emptyDir?: { readonly sizeLimit?: string };
+  readonly emptyDir?: object;
   readonly secret?: { readonly secretName: string };
   readonly configMap?: Reference;
-  readonly hostPath?: object;
 }
 
-export interface PodSpec {
+interface PodSpec {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[];
   readonly volumes?: readonly Volume[];
-  readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
-  readonly enableServiceLinks?: boolean;
-  readonly hostNetwork?: boolean;
-  readonly hostPID?: boolean;
-  readonly hostIPC?: boolean;
-  readonly securityContext?: SecurityContext;
   readonly terminationGracePeriodSeconds?: number;
-  readonly topologySpreadConstraints?: readonly { readonly labelSelector?: Selector }[];
+  readonly topologySpreadConstraints?: readonly object[];
 }
 
 export interface Selector {
   readonly matchLabels?: Labels;
 }
 
-export interface DeploymentSpec {
+interface DeploymentSpec {
   readonly replicas?: number;
-  readonly selector: Selector;
   readonly strategy?: { readonly rollingUpdate?: { readonly maxUnavailable?: Port } };
   readonly template: { readonly metadata: { readonly labels?: Labels }; readonly spec: PodSpec };
 }
@@ -133,6 +108,13 @@ export function workloads(manifests: readonly Manifest[]): readonly Workload[] {
       return { manifest, where, spec, pod, containers, labels: spec.template.metadata.labels ?? {} };
     }),
   );
+}
+
+/** An exact version, or a digest that somebody really looked up. */
+export function isExactImage(image: string): boolean {
+  const [, tag, digest] = /^[^@]+?(?::([\w.-]+))?(?:@sha256:([0-9a-f]{64}))?$/.exec(image) ?? [];
+  if (digest !== undefined) return new Set(digest).size > 6;
+  return tag !== undefined && (tag === 'dev' || /^v?\d+\.\d+\.\d+/.test(tag));
 }
 
 const SERVER_IMAGE = new RegExp(`(^|/)${NAME}[:@]`);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { written } from '../../scripts/alert-rules.js';
-import { unknownMetrics } from '../../scripts/deploy/lint-availability.js';
+import { unknownMetrics } from '../../scripts/deploy/lint-metrics.js';
 import { REFUSAL_CODES } from '../../src/server/refusal.js';
 import { anchors, blocks, pages, read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
