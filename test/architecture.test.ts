@@ -1,4 +1,4 @@
-/** Who may import whom. A new rule, or an exception, is a line of the table with its reason. */
+/** Who may import whom, and how long it may get. A new rule, or an exception, is a line of a table with its reason. */
 import { expect, test } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -93,6 +93,41 @@ const SDK_FILES = [
   'mcp/stdio/stdio',
   'mcp/stdio/transport',
 ];
+/**
+ * The most lines that a folder of `src/server` may have, without its folders. Whoever raises a number writes the reason
+ * behind it, in the same line; whoever makes a folder smaller lowers it.
+ */
+const LINES: Readonly<Record<string, string>> = {
+  '.': '850',
+  commands: '300',
+  'commands/doctor': '700',
+  config: '850',
+  http: '525',
+  identity: '850',
+  layers: '925',
+  mcp: '25',
+  'mcp/calls': '575',
+  'mcp/definitions': '700',
+  'mcp/envelope': '425',
+  'mcp/era-2025': '1025',
+  'mcp/era-2026': '675',
+  'mcp/exchange': '350',
+  'mcp/http-sse': '150',
+  'mcp/stdio': '350',
+  observe: '1175',
+  stores: '375',
+  'stores/memory': '550',
+  'stores/redis': '1275',
+};
+const LINES_OF_ALL = 12425;
+
+/** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
+const PATH_OF_A_REQUEST = [
+  ['main', 'process', 'start', 'pipeline', 'layers/', 'mcp/envelope/'],
+  ['mcp/calls/authorize', 'mcp/calls/call', 'mcp/calls/call-tool', 'mcp/calls/run-definition'],
+  ['express.d', 'refusal', 'identity/caller', 'stores/types', 'mcp/definitions/tool'], // the types that these use
+].flat();
+const LINES_OF_THE_PATH = 2700;
 const ENTRIES = ['main', 'stdio', 'doctor', 'key'];
 /** What the clone's own files may import of the server. */
 const DOORS = ['index', 'commands/doctor', 'commands/key'];
@@ -234,6 +269,36 @@ test('every file is used by an entry, and nothing outside src is', () => {
   ENTRIES.forEach(visit);
   expect([...used].filter((file) => !sources.has(file))).toEqual([]);
   expect([...sources.keys()].filter((file) => !used.has(file) && !file.endsWith('.d'))).toEqual([]);
+});
+
+const linesOf = (files: readonly string[]) =>
+  files.reduce((sum, file) => sum + (sources.get(file) ?? '').split('\n').length - 1, 0);
+const folderOf = (file: string) => file.split('/').slice(0, -1).join('/') || '.';
+
+test('no folder of the server has more lines than its budget, nor has the server', () => {
+  const server = [...sources.keys()].filter((file) => !isYours(file));
+  const lines = [...new Set(server.map(folderOf))].map(
+    (folder) => [folder, linesOf(server.filter((file) => folderOf(file) === folder))] as const,
+  );
+  const isOver = ([folder, count]: (typeof lines)[number]) =>
+    count > Number.parseInt(LINES[folder] ?? '0', 10);
+  expect(lines.filter(isOver)).toEqual([]);
+  expect(linesOf(server)).toBeLessThanOrEqual(LINES_OF_ALL);
+});
+
+test('a budget is a multiple of 25, and what stands behind it is a reason', () => {
+  expect(
+    Object.values(LINES).filter((text) => !/^\d*(?:00|25|50|75)(?: because .{15,})?$/.test(text)),
+  ).toEqual([]);
+});
+
+test('one request is followed from the socket to a tool in a reading of an hour', () => {
+  const files = [...sources.keys()];
+  const path = PATH_OF_A_REQUEST.map((name) =>
+    files.filter((file) => (name.endsWith('/') ? file.startsWith(name) : file === name)),
+  );
+  expect(PATH_OF_A_REQUEST.filter((_, i) => path[i]?.length === 0)).toEqual([]);
+  expect(linesOf(path.flat())).toBeLessThanOrEqual(LINES_OF_THE_PATH);
 });
 
 test('the checks see an import however it is written', () => {
