@@ -49,13 +49,13 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Values: the class by which a store that cannot answer is told from a bug, `callerKey`, whose limit it is, and what
   // cuts a credential out of a path.
   layers:
-    'refusal, exact-names, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
+    'refusal, exact-names, raw-headers, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
-  identity: 'jose, zod, refusal, exact-names, type express, type stores',
+  identity: 'jose, zod, refusal, exact-names, raw-headers, type express, type stores',
   // The SDK for two files: its own classifier says what belongs to which era, its schemas what a result is.
   // `callerKey` is a value: whose unread answers are counted.
   mcp:
-    'zod, refusal, identity/caller, ajv, @modelcontextprotocol/server, ' +
+    'zod, refusal, exact-names, identity/caller, ajv, @modelcontextprotocol/server, ' +
     'type express, type identity, type observe, type stores',
   // `callerKey` is a value: what a session, a stream or a sealed state belongs to.
   'mcp/era-2025':
@@ -78,6 +78,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     '@opentelemetry/exporter-trace-otlp-proto, @opentelemetry/sdk-trace-node, type express, type config',
   refusal: '',
   'exact-names': '',
+  'raw-headers': '',
   // What the layers put on a request.
   'express.d': 'type identity, type mcp, type observe, type stores',
 };
@@ -125,7 +126,7 @@ const LINES_OF_ALL = 12425;
 const PATH_OF_A_REQUEST = [
   ['main', 'process', 'start', 'pipeline', 'layers/', 'mcp/envelope/'],
   ['mcp/calls/authorize', 'mcp/calls/call', 'mcp/calls/call-tool', 'mcp/calls/run-definition'],
-  ['express.d', 'refusal', 'identity/caller', 'stores/types', 'mcp/definitions/tool'], // the types that these use
+  ['express.d', 'refusal', 'raw-headers', 'identity/caller', 'stores/types', 'mcp/definitions/tool'], // the types that these use
 ].flat();
 const LINES_OF_THE_PATH = 2700;
 const ENTRIES = ['main', 'stdio', 'doctor', 'key'];

@@ -1,4 +1,5 @@
-const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
+/** A bad configuration: a supervisor need not start the process again before it is mended. */
+export const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 
 /**
  * Answers `--help`, and refuses every other argument before anything is done: it would look like a setting and be none.

@@ -1,5 +1,8 @@
-/** Hosts and origins in the one exact spelling that configuration accepts and the guards compare. */
+/** Hosts, origins and scopes in the one exact spelling that configuration accepts and the guards compare. */
 import { isIPv4 } from 'node:net';
+
+/** RFC 6749 §3.3, `scope-token`: visible ASCII without quotes and backslash. */
+export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
 /** Whether a bind address or the host name of a URL cannot be reached from another machine. */
 export function isLoopback(host: string): boolean {

@@ -1,6 +1,6 @@
 /** The process over stdio: whoever starts it is the caller, and nothing but the protocol is on stdout. */
 import { createMcpParts } from './assemble-mcp.js';
-import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
+import { EXIT_CONFIG, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
@@ -24,7 +24,7 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
     await run(definition);
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);
-    process.exit(error instanceof ConfigError ? 78 : 1);
+    process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
   }
 }
 

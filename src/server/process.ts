@@ -1,5 +1,5 @@
 /** The process over HTTP: a bad configuration and a failed start become exit codes. */
-import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
+import { EXIT_CONFIG, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
@@ -16,7 +16,6 @@ docs/configuration.md have them all, npm run doctor says what they amount to. SI
 Exit code: 0 after a clean drain, 78 for a bad configuration, else 1.
 `;
 const EXIT_FAILURE = 1;
-const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 
 /** Serves over HTTP until a signal drains the server. A process that cannot start ends with the reason on stderr. */
 export async function startServer(definition: ServerDefinition): Promise<void> {

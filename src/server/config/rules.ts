@@ -29,115 +29,123 @@ export function defaultHosts(config: Parsed & { readonly PUBLIC_URL: URL }): rea
 
 interface Rule {
   readonly variable: Name;
+  /** With `variable`, all that `isBroken` looks at. */
+  readonly names: readonly Name[];
   readonly message: string;
   readonly isBroken: (config: Config, isGiven: IsGiven) => boolean;
 }
 
-const rule = (variable: Name, message: string, isBroken: Rule['isBroken']): Rule => ({
-  variable,
-  message,
-  isBroken,
-});
+/** The variable to name, then the others that the rule looks at: it sees no variable that is not listed. */
+function rule<const N extends Name>(
+  names: readonly [variable: N, ...others: readonly N[]],
+  message: string,
+  isBroken: (config: Pick<Config, N | 'memory'>, isGiven: (name: N) => boolean) => boolean,
+): Rule {
+  return { variable: names[0], names, message, isBroken };
+}
 
 /** Reachable from other machines, by its address or because production says so. */
-const isExposed = (config: Config) => config.NODE_ENV === 'production' || !isLoopback(config.HOST);
+const isExposed = ({ NODE_ENV, HOST }: Pick<Config, 'NODE_ENV' | 'HOST'>) =>
+  NODE_ENV === 'production' || !isLoopback(HOST);
 
-const JWT = ['ISSUERS', 'JWKS_URL', 'AUDIENCE', 'ALGORITHMS', 'CLOCK_TOLERANCE_S'] as const;
+const ONLY_JWT = [
+  'JWT_ISSUERS',
+  'JWT_JWKS_URL',
+  'JWT_AUDIENCE',
+  'JWT_ALGORITHMS',
+  'JWT_CLOCK_TOLERANCE_S',
+  'CHALLENGE_SCOPES',
+] as const;
 
 export const RULES: readonly Rule[] = [
   rule(
-    'ALLOWED_HOSTS',
+    ['ALLOWED_HOSTS', 'NODE_ENV', 'HOST'],
     'required in production or when HOST is not loopback: list the host[:port] that clients use',
     (config, isGiven) => isExposed(config) && !isGiven('ALLOWED_HOSTS'),
   ),
   rule(
-    'AUTH',
+    ['AUTH', 'NODE_ENV', 'HOST'],
     'must not be none in production or when HOST is not loopback: set jwt, api-key or both',
     (config) => isExposed(config) && config.AUTH.length === 0,
   ),
   rule(
-    'PUBLIC_URL',
+    ['PUBLIC_URL', 'NODE_ENV'],
     'must be https in production: set the URL that clients use',
     (config) => config.NODE_ENV === 'production' && config.PUBLIC_URL.protocol !== 'https:',
   ),
   rule(
-    'TRUSTED_PROXIES',
+    ['TRUSTED_PROXIES', 'NODE_ENV'],
     'required in production, or all callers behind a proxy count as one address: list the CIDRs of your proxies, or none',
     (config, isGiven) => config.NODE_ENV === 'production' && !isGiven('TRUSTED_PROXIES'),
   ),
   rule(
-    'API_KEYS_FILE',
+    ['API_KEYS_FILE', 'AUTH', 'NODE_ENV', 'HOST'],
     'required by AUTH=api-key in production or when HOST is not loopback: make one with npm run key -- create, or node dist/key.js create',
     (config, isGiven) => config.AUTH.includes('api-key') && isExposed(config) && !isGiven('API_KEYS_FILE'),
   ),
   rule(
-    'JWT_ISSUERS',
+    ['JWT_ISSUERS', 'AUTH'],
     'required by AUTH=jwt: list the issuers whose tokens are accepted',
     (config, isGiven) => config.AUTH.includes('jwt') && !isGiven('JWT_ISSUERS'),
   ),
-  ...JWT.map((name) =>
+  ...ONLY_JWT.map((name) =>
     rule(
-      `JWT_${name}`,
+      [name, 'AUTH'],
       'has no effect without jwt in AUTH: add jwt to AUTH, or unset it',
-      (config, isGiven) => isGiven(`JWT_${name}`) && !config.AUTH.includes('jwt'),
+      (config, isGiven) => isGiven(name) && !config.AUTH.includes('jwt'),
     ),
   ),
   rule(
-    'CHALLENGE_SCOPES',
-    'has no effect without jwt in AUTH: add jwt to AUTH, or unset it',
-    (config, isGiven) => isGiven('CHALLENGE_SCOPES') && !config.AUTH.includes('jwt'),
-  ),
-  rule(
-    'JWT_JWKS_URL',
+    ['JWT_JWKS_URL', 'JWT_ISSUERS'],
     'allows a single issuer, or one issuer could sign for another: unset it to use discovery',
     (config, isGiven) => isGiven('JWT_JWKS_URL') && config.JWT_ISSUERS.length > 1,
   ),
   rule(
-    'TLS_KEY_FILE',
+    ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
     'needs TLS_CERT_FILE and is needed by it: set both or neither',
     (_config, isGiven) => isGiven('TLS_CERT_FILE') !== isGiven('TLS_KEY_FILE'),
   ),
   rule(
-    'TLS_KEY_FILE',
+    ['TLS_KEY_FILE', 'TLS_CERT_FILE'],
     'and TLS_CERT_FILE must be PEM and belong together',
     ({ TLS_CERT_FILE, TLS_KEY_FILE }) =>
       !!TLS_CERT_FILE && !!TLS_KEY_FILE && !isPair(TLS_CERT_FILE, TLS_KEY_FILE),
   ),
   rule(
-    'PUBLIC_URL',
+    ['PUBLIC_URL', 'TLS_CERT_FILE'],
     'must be https when TLS_CERT_FILE is set',
     (config) => config.TLS_CERT_FILE !== undefined && config.PUBLIC_URL.protocol !== 'https:',
   ),
   rule(
-    'ADMIN_PORT',
+    ['ADMIN_PORT', 'PORT', 'HOST', 'ADMIN_HOST'],
     'must differ from PORT, or health and metrics would be public',
     (config) => config.PORT !== 0 && config.PORT === config.ADMIN_PORT && config.HOST === config.ADMIN_HOST,
   ),
   rule(
-    'TOOL_TIMEOUT_MS',
+    ['TOOL_TIMEOUT_MS', 'SHUTDOWN_GRACE_MS'],
     'must not exceed SHUTDOWN_GRACE_MS, or a rollout would cut calls off: lower it, or raise the grace',
     (config) => config.TOOL_TIMEOUT_MS > config.SHUTDOWN_GRACE_MS,
   ),
   rule(
-    'MAX_RESULT_BYTES',
+    ['MAX_RESULT_BYTES'],
     'may not exceed a sixteenth of the heap, or no answer of that size could be sent: lower it, or raise ' +
       '--max-old-space-size in NODE_OPTIONS',
     (config) => config.MAX_RESULT_BYTES > config.memory.unsent.perCaller,
   ),
   ...(['REDIS_URL', 'STATE_KEYS'] as const).map((name) =>
     rule(
-      name,
+      [name, 'REPLICAS'],
       'required when REPLICAS > 1: all replicas must share their state',
       (config, isGiven) => config.REPLICAS > 1 && !isGiven(name),
     ),
   ),
   rule(
-    'LEGACY_SSE',
+    ['LEGACY_SSE', 'REPLICAS'],
     'must be off when REPLICAS > 1: an HTTP+SSE session lives in one process',
     (config) => config.LEGACY_SSE && config.REPLICAS > 1,
   ),
   rule(
-    'PUBLIC_URL',
+    ['PUBLIC_URL', 'LEGACY_SSE'],
     'must have a path other than /sse and /messages when LEGACY_SSE is set',
     (config) => config.LEGACY_SSE && ['/sse', '/messages'].includes(config.PUBLIC_URL.pathname),
   ),
@@ -152,21 +160,14 @@ function isPair(certFile: string, keyFile: string): boolean {
   }
 }
 
-/** Every broken rule that looked at nothing invalid: an invalid variable has its default in `config`. */
+/** Every broken rule that looks at nothing invalid: an invalid variable has its default in `config`. */
 export function brokenRules(
   rules: readonly Rule[],
   config: Config,
   isGiven: IsGiven,
   isInvalid: IsGiven,
 ): readonly Problem[] {
-  const broken = rules.filter((one) => {
-    const looked = new Set([one.variable]);
-    const look = <T>(name: Name, value: T) => {
-      looked.add(name);
-      return value;
-    };
-    const watched = new Proxy(config, { get: (values, name: Name) => look(name, values[name]) });
-    return one.isBroken(watched, (name) => look(name, isGiven(name))) && ![...looked].some(isInvalid);
-  });
-  return broken.map(({ variable, message }) => ({ variable, message }));
+  return rules
+    .filter(({ names, isBroken }) => !names.some(isInvalid) && isBroken(config, isGiven))
+    .map(({ variable, message }) => ({ variable, message }));
 }

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { SCOPE_TOKEN } from '../exact-names.js';
 
 type AuditSink = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string };
 type Parse<T> = (text: string) => T | undefined;
@@ -101,7 +102,7 @@ export function parseKey(text: string): Buffer | undefined {
 /** RFC 6749 §3.3: `scope-token`s, separated by spaces; commas separate too, as in every other list here. */
 function parseScopes(text: string): readonly string[] | undefined {
   const scopes = [...new Set(text.split(/[\s,]+/))];
-  return scopes.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) ? scopes : undefined;
+  return scopes.every((scope) => SCOPE_TOKEN.test(scope)) ? scopes : undefined;
 }
 
 export const scopes = parsed(parseScopes, 'must be OAuth scope tokens (RFC 6749 §3.3), separated by spaces');

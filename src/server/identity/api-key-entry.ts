@@ -1,10 +1,10 @@
 /** One API key as the file holds it, and the file's form. */
 import { z } from 'zod';
 import { newApiKey } from './api-key-format.js';
+import { SCOPE_TOKEN } from '../exact-names.js';
 
 const time = z.iso.datetime();
-/** RFC 6749 §3.3. */
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/);
+const scope = z.string().regex(SCOPE_TOKEN);
 
 const ApiKeySecret = z.strictObject({
   /** SHA-256 of the whole key, base64url. */

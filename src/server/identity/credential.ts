@@ -3,6 +3,7 @@
  * logged by every proxy, the last is sent by browsers without being asked (RFC 6750 §2, RFC 9700 §4.3.2).
  */
 import type { IncomingMessage } from 'node:http';
+import { headerLines } from '../raw-headers.js';
 import { RefusedRequest } from '../refusal.js';
 import { looksLikeApiKey } from './api-key-format.js';
 import { credentialsInvalid } from './verifier.js';
@@ -11,9 +12,8 @@ import { credentialsInvalid } from './verifier.js';
  * @throws {RefusedRequest} `credentials_missing`, `credentials_ambiguous` or `credentials_invalid`
  */
 export function readCredential(req: Pick<IncomingMessage, 'rawHeaders'>): string {
-  // Raw headers: Node keeps only the first of two `Authorization` headers, a proxy before us may have read the second.
-  const authorization = valuesOf(req.rawHeaders, 'authorization');
-  const apiKey = valuesOf(req.rawHeaders, 'x-api-key');
+  const authorization = headerLines(req.rawHeaders, 'authorization');
+  const apiKey = headerLines(req.rawHeaders, 'x-api-key');
   if (authorization.length + apiKey.length > 1) throw ambiguous('several headers');
 
   const credential = authorization[0] !== undefined ? bearer(authorization[0]) : apiKey[0];
@@ -22,11 +22,6 @@ export function readCredential(req: Pick<IncomingMessage, 'rawHeaders'>): string
   if (!/^[\w.~+/-]+=*$/.test(credential)) throw credentialsInvalid('malformed');
   if (apiKey.length > 0 && !looksLikeApiKey(credential)) throw credentialsInvalid('not_an_api_key');
   return credential;
-}
-
-function valuesOf(rawHeaders: readonly string[], name: string): readonly string[] {
-  const isNamed = (given = '') => given.length === name.length && given.toLowerCase() === name;
-  return rawHeaders.filter((_, index) => index % 2 === 1 && isNamed(rawHeaders[index - 1]));
 }
 
 /** RFC 6750 §2.1; the scheme's case does not matter (RFC 9110 §11.1). */

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import { isExactHost } from '../exact-names.js';
+import { headerLines } from '../raw-headers.js';
 import { RefusedRequest } from '../refusal.js';
 
 /**
@@ -28,17 +29,12 @@ export function hostProblem(
 ): string | undefined {
   // The authority of an absolute-form target overrides Host (RFC 9112 §3.2.2): two names, so neither is believed.
   if (!originalUrl.startsWith('/') && originalUrl !== '*') return 'absolute_form';
-  // `req.headers` keeps only the first of several lines; a proxy in front may have read the last.
-  const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && isHost(rawHeaders[i - 1] ?? ''));
+  const hosts = headerLines(rawHeaders, 'host');
   const [host] = hosts;
   if (host === undefined) return 'missing';
   if (hosts.length > 1) return 'repeated';
   if (host === '') return 'empty';
   return allowed.has(host) ? undefined : 'not_listed';
-}
-
-function isHost(name: string): boolean {
-  return name.length === 4 && name.toLowerCase() === 'host';
 }
 
 function requireExactHost(host: string): string {

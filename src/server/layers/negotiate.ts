@@ -1,4 +1,5 @@
 import type { Request, RequestHandler } from 'express';
+import { headerLines } from '../raw-headers.js';
 import { RefusedRequest } from '../refusal.js';
 
 /** What the transport answers with, by method (MCP 2025-11-25, Streamable HTTP). */
@@ -34,7 +35,7 @@ function requireAccept(req: Request, types: readonly string[]): void {
 }
 
 function requireJson({ headers, rawHeaders }: Request): void {
-  if (!UTF8_JSON.test(headers['content-type'] ?? '') || isRepeated(rawHeaders)) {
+  if (!UTF8_JSON.test(headers['content-type'] ?? '') || headerLines(rawHeaders, 'content-type').length > 1) {
     throw new RefusedRequest('unsupported_media_type', { message: 'Content-Type must be application/json' });
   }
   // A compressed body would be small where its size is checked and large where it is read.
@@ -48,10 +49,3 @@ function requireJson({ headers, rawHeaders }: Request): void {
 
 /** RFC 8259 §8.1: JSON is UTF-8, and has no other parameter; another charset could hide what a filter in front looks for. */
 const UTF8_JSON = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i;
-
-/** `req.headers` keeps only the first of several lines; a proxy in front may have read the last. */
-function isRepeated(rawHeaders: readonly string[]): boolean {
-  const isContentType = (text: string, i: number) =>
-    i % 2 === 0 && text.length === 12 && text.toLowerCase() === 'content-type';
-  return rawHeaders.filter(isContentType).length > 1;
-}

@@ -2,6 +2,7 @@
 import { compileSchema } from './schema.js';
 import type { Definitions, PromptDefinition, ResourceDefinition, ToolDefinition } from './tool.js';
 import { parseUriTemplate } from './uri-template.js';
+import { SCOPE_TOKEN } from '../../exact-names.js';
 import { paramHeaders } from '../envelope/param-headers.js';
 import type { Guarded } from './scopes.js';
 
@@ -9,7 +10,6 @@ export type Catalog = ReturnType<typeof compileCatalog>;
 export type CompiledTool = Guarded & ReturnType<typeof compileTool>;
 
 const NAME = /^[A-Za-z0-9_.-]{1,128}$/; // MCP 2025-11-25, server/tools, tool names
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/; // RFC 6749 §3.3, scope-token
 
 /** @throws {TypeError} naming the definition at fault, so that a mistake fails at start-up and not on a request */
 export function compileCatalog(
@@ -48,7 +48,7 @@ function compileEach<D extends Guarded & { readonly name: string }, C>(
     const { name, scopes } = definition;
     if (!NAME.test(name)) throw new TypeError(`${kind} "${name}": the name may have A-Z a-z 0-9 _ . - only`);
     if (compiled.has(name)) throw new TypeError(`${kind} "${name}" is defined twice`);
-    if (!scopes.every((scope) => SCOPE.test(scope)))
+    if (!scopes.every((scope) => SCOPE_TOKEN.test(scope)))
       throw new TypeError(`${kind} "${name}" names a malformed scope`);
     try {
       compiled.set(name, { ...compile(definition), scopes: [...new Set([...requiredScopes, ...scopes])] });
