@@ -56,7 +56,7 @@ export function standInForNpm(shell: Shell): void {
   const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
   const loader = pathToFileURL(join(ROOT, 'node_modules/tsx/dist/loader.mjs')).href;
   const cases = Object.entries(scripts).flatMap(([name, command]) => {
-    const [, file] = /^tsx (\S+)$/.exec(command) ?? [];
+    const [, file] = /^tsx (?:--import \S+ )?(\S+)$/.exec(command) ?? [];
     return file === undefined ? [] : [`${name}) exec node --import ${loader} '${join(ROOT, file)}' "$@" ;;`];
   });
   shell.standIn(
