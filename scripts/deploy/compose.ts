@@ -1,6 +1,6 @@
 /** What the compose file must not do; its server is judged by its own configuration, like the one of Kubernetes. */
 import { parse } from 'yaml';
-import { configurationProblems, secretsIn, unknownVariables } from './lint-server.js';
+import { configurationProblems, secretsIn, unknownVariables } from './server-settings.js';
 import { isExactImage, type Problem } from './manifest.js';
 
 interface Service {
