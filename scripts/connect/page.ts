@@ -74,7 +74,7 @@ function section(client: ConnectClient, target: Target): string {
     `## ${client.title}`,
     `In ${client.where}. \`npm run connect -- ${client.id}\``,
     block(client.apiKey(target)),
-    `By OAuth: ${client.signIn}`,
+    `OAuth: ${client.signIn}`,
     client.traps.map((trap) => `- ${trap}`).join('\n'),
   ].join('\n\n');
 }
@@ -120,10 +120,9 @@ nothing is advertised, and a 401 says that the server takes API keys only. A cli
 \`credentials_ambiguous\`. To serve both kinds of clients, run two deployments, or one with \`AUTH=jwt,api-key\` whose keys are
 for programs of your own.
 
-**Scopes.** With \`REQUIRED_SCOPES\` a client asks for those first and steps up when a tool needs more; without it, a client
-asks for everything at once. Both SDKs step up (\`test/clients/oauth.test.ts\`), and all clients below connect and call either
-way. Set \`CHALLENGE_SCOPES=all\` where a client gives up on a step-up, or where your authorization server grants only the
-scopes that a client registered with.
+**Scopes.** With \`REQUIRED_SCOPES\` a client asks for those first and steps up when a tool needs more, as both SDKs do
+(\`test/clients/oauth.test.ts\`); without it, it asks for everything at once. Set \`CHALLENGE_SCOPES=all\` where a client gives up on
+a step-up, or where your authorization server grants only what a client registered with.
 
 **What a client needs of the authorization server**: a way to be known there (a Client ID Metadata Document, Dynamic
 Client Registration, or an id that you registered), PKCE, and tokens for this server as their audience. See
@@ -131,8 +130,8 @@ Client Registration, or an id that you registered), PKCE, and tokens for this se
 
 const INTEROP_HEAD = `## Tried
 
-Clients that others wrote, against a server as it runs in production, HTTPS included: each listed the tools and called
-\`process_files\`. \`npm run interop -- --write\` does it again.
+Against a server as it runs in production: each listed the tools and called \`process_files\`. \`npm run interop -- --write\`
+does it again.
 
 | Client | API key | Token | The whole OAuth flow | Notifications |
 |---|---|---|---|---|`;
