@@ -30,13 +30,13 @@ export const processFiles = defineTool({
     const total = { documents: found.length, bytes: 0, lines: 0, words: 0 };
     for (const [index, path] of found.entries()) {
       const message = `Processing document ${index + 1}/${found.length}`;
-      context.log('info', { message, path });
+      await context.log('info', { message, path });
       const stats = await services.documents.stats(path, signal);
       documents.push({ path, ...stats });
       total.bytes += stats.bytes;
       total.lines += stats.lines;
       total.words += stats.words;
-      context.progress(index + 1, found.length, message);
+      await context.progress(index + 1, found.length, message);
     }
     context.log('info', { message: 'Processing complete!', ...total });
     return { structuredContent: { documents, total } };

@@ -28,8 +28,8 @@ export async function recordedContext(
     services,
     requestId: 'r1',
     signal,
-    log: (level, data) => events.push({ log: level, data }),
-    progress: (done, total, message) => events.push({ done, total, message }),
+    log: (level, data) => void events.push({ log: level, data }),
+    progress: (done, total, message) => void events.push({ done, total, message }),
     canAsk: () => true,
     ask: async (key, request) => {
       events.push({ ask: key, request });

@@ -129,7 +129,7 @@ const limits = {
     '15000',
   ),
   STREAM_MAX_BUFFER_BYTES: variable(
-    'Unread bytes at which the stream of a slow reader is closed',
+    'Unread bytes beyond which a stream is cut off when its reader takes nothing for 10 s',
     integer(1),
     '1048576',
   ),

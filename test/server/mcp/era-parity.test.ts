@@ -10,6 +10,7 @@ import {
 } from '../../../src/server/mcp/definitions/tool.js';
 import { serve, type Served } from '../../helpers/serve.js';
 import {
+  callIn2025,
   callIn2026,
   compare,
   inEveryResult,
@@ -61,6 +62,15 @@ const definitions: Definitions = {
     tool('chatty', (_input, context) => {
       for (const level of ['debug', 'info', 'error'] as const) context.log(level, { at: level });
       for (const done of [1, 1, 2]) context.progress(done, 2, `at ${done}`);
+      return 'done';
+    }),
+    tool('loud', (_input, { log }) => {
+      for (let n = 0; n < 2_500; n++) log('info', 'x'.repeat(500));
+      log('info', 'x'.repeat(1_200_000));
+      return 'done';
+    }),
+    tool('patient', async (_input, { log }) => {
+      for (let n = 0; n < 100; n++) await log('info', 'x'.repeat(200_000));
       return 'done';
     }),
     tool('picky', () => 'done', { input: z.object({ n: z.int().max(3) }) }),
@@ -337,4 +347,16 @@ test('the cases are what their names say, so that two wrong answers cannot agree
   const aborted = once(seen, 'aborted', { signal: AbortSignal.timeout(1000) });
   expect((await answerOf('cancellation')).result).toBeUndefined();
   await aborted;
+});
+
+test.each([
+  ['loud', 2_501],
+  ['patient', 100],
+])('%s: a client that had no turn yet gets all that a tool sent, and its answer', async (name, sent) => {
+  for (const call of [callIn2025, callIn2026]) {
+    const { notifications, answer } = await call(server, toolCall(name, {}, { logLevel: 'info' }));
+
+    expect(notifications).toHaveLength(sent);
+    expect(answer?.result).toMatchObject({ content: [{ text: 'done' }] });
+  }
 });

@@ -2,7 +2,7 @@
 import type { Caller } from '../../identity/caller.js';
 import type { AuditTrail } from '../../observe/audit-record.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
-import type { AskRequest, LogLevel } from '../definitions/tool.js';
+import type { AskRequest, LogLevel, Sent } from '../definitions/tool.js';
 
 export type Params = Readonly<Record<string, unknown>>;
 export type Result = Record<string, unknown>;
@@ -17,9 +17,9 @@ export interface Call {
   /** Counts the result until it is the answer; absent over stdio, where a process has a single client. */
   readonly made?: Pick<UnsentPart, 'take'>;
   /** Sends a log notification, if the client's minimum level lets it through. */
-  log(level: LogLevel, data: unknown): void;
+  log(level: LogLevel, data: unknown): Sent;
   /** Sends a progress notification, if the request carried a progress token. */
-  progress(done: number, total?: number, message?: string): void;
+  progress(done: number, total?: number, message?: string): Sent;
   canAsk(method: AskRequest['method']): boolean;
   /** @throws {MissingCapability} @throws {InputRequired} in the 2026 era, when the answer comes with a later request */
   ask(key: string, request: AskRequest): Promise<unknown>;

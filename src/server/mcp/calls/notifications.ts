@@ -1,16 +1,16 @@
 /** What a call tells its client besides the answer, in both eras: only as much as the client asked for. */
 import type { Change } from '../../stores/types.js';
 import type { Call, Params } from './call.js';
-import { LOG_LEVELS, type LogLevel } from '../definitions/tool.js';
+import { LOG_LEVELS, type LogLevel, type Sent } from '../definitions/tool.js';
 
-export type Notify = (method: string, params: Params) => void;
+export type Notify = (method: string, params: Params) => Sent;
 
 /** @param minimum asked with each message; without one nothing is sent */
 export function logTo(notify: Notify, minimum: () => unknown): Call['log'] {
   return (level, data) => {
     const lowest = LOG_LEVELS.indexOf(minimum() as LogLevel);
     if (lowest === -1 || LOG_LEVELS.indexOf(level) < lowest) return;
-    notify('notifications/message', { level, data });
+    return notify('notifications/message', { level, data });
   };
 }
 
@@ -21,7 +21,7 @@ export function progressTo(notify: Notify, meta: unknown): Call['progress'] {
   return (progress, total, message) => {
     if (progressToken === undefined || !(progress > highest)) return;
     highest = progress;
-    notify('notifications/progress', { progressToken, progress, total, message });
+    return notify('notifications/progress', { progressToken, progress, total, message });
   };
 }
 

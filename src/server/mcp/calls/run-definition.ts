@@ -71,10 +71,10 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
     },
     // Nothing follows the answer, whatever the handler left running.
     log: (level, data) => {
-      if (!end.isOver && !WITHOUT_JSON.has(typeof data)) call.log(level, data);
+      if (!end.isOver && !WITHOUT_JSON.has(typeof data)) return call.log(level, data);
     },
     progress: (done, total, message) => {
-      if (!end.isOver) call.progress(done, total, message);
+      if (!end.isOver) return call.progress(done, total, message);
     },
     canAsk: (method) => call.canAsk(method),
     ask: (key, request) => {

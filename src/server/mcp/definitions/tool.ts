@@ -29,6 +29,9 @@ export const LOG_LEVELS = [
 ] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Awaited, it settles when there is room for more. A tool that sends more than a client can read must wait for that. */
+export type Sent = PromiseLike<void> | void;
+
 /** All that a tool, resource or prompt sees of the call it answers. */
 export interface ToolContext {
   readonly caller: Caller;
@@ -38,9 +41,9 @@ export interface ToolContext {
   /** Aborts when the call is cancelled, times out, or (2026 era) its client hangs up. */
   readonly signal: AbortSignal;
   /** Sends `notifications/message`, unless the client asked for more severe levels only. */
-  log(level: LogLevel, data: unknown): void;
+  log(level: LogLevel, data: unknown): Sent;
   /** Sends `notifications/progress`, if the client asked for progress. `done` must grow with each call. */
-  progress(done: number, total?: number, message?: string): void;
+  progress(done: number, total?: number, message?: string): Sent;
   /** Whether the client declared that it can answer this kind of request. */
   canAsk(method: AskRequest['method']): boolean;
   /**

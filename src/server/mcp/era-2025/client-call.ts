@@ -74,7 +74,7 @@ function createAsks(
       const onTimeout = () => {
         // MCP 2025-11-25, lifecycle, timeouts: the sender of a request that timed out cancels it.
         const params = { requestId: id, reason: 'timeout' };
-        output.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+        void output.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
         fail('The client did not answer in time');
       };
       waiting.set(id, setTimeout(onTimeout, timeoutMs));
@@ -87,7 +87,7 @@ function createAsks(
         resolve(answer.result);
       };
       live.asks.set(id, { scopes, settle });
-      output.send({ jsonrpc: '2.0', id, ...request });
+      void output.send({ jsonrpc: '2.0', id, ...request });
     });
 
   return { ask, close: () => [...waiting.keys()].forEach(forget) };

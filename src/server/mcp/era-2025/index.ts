@@ -114,6 +114,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
         events,
         onError,
         writer,
+        maxBufferBytes,
         session,
         scopes: scopesOf(context.catalog, req.envelope),
         id: req.envelope.id ?? 0,

@@ -1,12 +1,15 @@
 /** Where the messages of a call go: a JSON body, or a stream that its client can read on elsewhere. */
 import type { EventLog, EventReader, EventStream, LoggedEvent, SessionRecord } from '../../stores/types.js';
 import { type Call, INTERNAL_ERROR } from '../calls/call.js';
+import type { Sent } from '../definitions/tool.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
 
 const ABANDON_RETRY_MS = 250;
+/** Buffers full of messages that may wait for the log: a tool need not wait for room. */
+const MAX_UNLOGGED_BUFFERS = 8;
 
 export interface Output {
-  send(message: object): void;
+  send(message: object): Sent;
   /** Sends the answer; nothing is sent after it. */
   answer(message: object): void;
   /** Ends without an answer. */
@@ -25,6 +28,7 @@ export interface LoggedOutputOptions {
   readonly events: EventLog;
   /** JSON-RPC id of the call. */
   readonly id: string | number;
+  readonly maxBufferBytes: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -38,12 +42,14 @@ export function createLoggedOutput({
   scopes,
   events,
   id,
+  maxBufferBytes,
   onError,
 }: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
   let hasLogFailed = false;
   /** What the response has not got from the log yet. */
   const unread: (() => void)[] = [];
+  let unloggedChars = 0;
   const begin = async () => {
     writer.open();
     const reader = readInto(writer, session);
@@ -63,13 +69,17 @@ export function createLoggedOutput({
     void begun.then(abandon, () => {});
     for (const write of unread.splice(0)) write();
   };
-  const put = (message: object, isAnswer: boolean) => {
+  const put = (message: object, isAnswer: boolean): Sent => {
     const begun = (stream ??= begin());
     const write = () => (isAnswer ? writer.answer(message) : writer.send(message));
-    if (hasLogFailed) return write();
+    if (hasLogFailed) {
+      write();
+      return writer.room();
+    }
     const data = JSON.stringify(message);
     if (!writer.closed) unread.push(write);
-    begun
+    unloggedChars += data.length;
+    const logged = begun
       .then(async (log) => {
         if (!hasLogFailed) await (isAnswer ? log.end(data) : log.append(data));
       })
@@ -77,15 +87,22 @@ export function createLoggedOutput({
         if (writer.closed && !isAnswer)
           onError(error); // its client is away, and finds the rest in the log
         else fail(begun, error);
+      })
+      .then(() => {
+        unloggedChars -= data.length;
+        return writer.room();
       });
+    if (unloggedChars > MAX_UNLOGGED_BUFFERS * maxBufferBytes)
+      fail(begun, new Error('a tool sends more than its log takes'));
+    return logged;
   };
 
   return {
     send: (message) => {
-      if (stream || !writer.closed) put(message, false);
+      if (stream || !writer.closed) return put(message, false);
     },
     answer: (message) => {
-      if (stream) put(message, true);
+      if (stream) void put(message, true);
       else writer.answer(message);
     },
     end: () => {

@@ -98,6 +98,7 @@ function notifier(res: Response, writer: ResponseWriter, streams: Set<Response>)
     if (writer.closed || (res.headersSent && !streams.has(res))) return;
     streams.add(res);
     writer.send({ jsonrpc: '2.0', method, params });
+    return writer.room();
   };
 }
 

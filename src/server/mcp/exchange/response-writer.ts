@@ -11,8 +11,10 @@ export interface ResponseWriterOptions {
   readonly audit: AuditTrail;
   readonly keepAlive: KeepAlive;
   readonly unsent: UnsentAnswers;
-  /** `STREAM_MAX_BUFFER_BYTES`: a reader that falls further behind is cut off. */
+  /** `STREAM_MAX_BUFFER_BYTES`: a reader that is further behind, and takes nothing for a while, is cut off. */
   readonly maxBufferBytes: number;
+  /** That while, in milliseconds; up to twice as long where part of a write was taken. Default 10 s. */
+  readonly stalledMs?: number;
   /** Asked again and again, where the stream could outlive its caller's credential; then it ends. */
   readonly isStillAllowed?: () => Promise<boolean>;
 }
@@ -24,6 +26,8 @@ export interface ResponseWriter {
   send(message: object): void;
   /** Sends an event as it is; one without data only gives the client an id to come back with. */
   event(event: StreamEvent): void;
+  /** Settles when the reader is not behind, or the response is over. */
+  room(): Promise<void>;
   /**
    * Sends the answer and ends. `status` counts only while nothing was streamed. Later calls do nothing. In a stream an
    * answer for which there is no room becomes a JSON-RPC error; any other message then ends the stream.
@@ -52,6 +56,8 @@ export interface StreamEvent {
 
 /** Milliseconds that a client waits before it comes back for the rest of its stream. */
 const RETRY_MS = 1000;
+const STALLED_MS = 10_000;
+const ROOM = Promise.resolve();
 
 export function createResponseWriter(res: Response, options: ResponseWriterOptions): ResponseWriter {
   return new NodeResponseWriter(res, options);
@@ -62,6 +68,8 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   closed: boolean;
   #streaming = false;
   readonly #unsent: UnsentPart;
+  /** While the reader is behind. */
+  #behind: { readonly isOver: Promise<void>; readonly end: () => void } | undefined;
   readonly #listeners: (() => void)[] = [];
 
   constructor(
@@ -115,6 +123,10 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     this.#write(frame(event));
   }
 
+  room(): Promise<void> {
+    return this.#behind?.isOver ?? ROOM;
+  }
+
   answer(message: object, status = 200): void {
     if (this.closed) return;
     const body = JSON.stringify(message);
@@ -161,16 +173,36 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   #write(text: string): void {
     const { res, options } = this;
     if (this.closed) return;
-    // Asked before writing: one large message is not yet a slow reader.
-    const isBehind = res.writableLength > options.maxBufferBytes;
-    if (!isBehind && !this.#unsent.refusal(text.length)) {
-      res.write(text, this.#countUnsent);
-      return this.#countUnsent();
-    }
-    // A reader this far behind would fill the memory; its socket is the only thing left to end.
-    options.audit.note({ reason: isBehind ? 'slow_reader' : 'overloaded', truncated: true });
+    if (this.#unsent.refusal(text.length)) return this.#cut('overloaded');
+    res.write(text, this.#countUnsent);
+    this.#countUnsent();
+    // Not yet a slow reader: its socket had no turn since the message was made.
+    if (res.writableLength > options.maxBufferBytes) this.#watch();
+  }
+
+  /** The socket's clock runs until all is taken, and begins anew whenever some of it is. */
+  #watch(): void {
+    if (this.#behind) return;
+    let end = () => {};
+    const isOver = new Promise<void>((resolve) => (end = resolve));
+    this.#behind = { isOver, end };
+    this.res.once('drain', this.#unwatch).setTimeout(this.options.stalledMs ?? STALLED_MS, this.#cutStalled);
+  }
+
+  readonly #unwatch = (): void => {
+    if (!this.#behind) return;
+    this.res.off('drain', this.#unwatch).off('timeout', this.#cutStalled).setTimeout(0);
+    this.#behind.end();
+    this.#behind = undefined;
+  };
+
+  readonly #cutStalled = (): void => this.#cut('slow_reader');
+
+  /** A reader this far behind would fill the memory; its socket is the only thing left to end. */
+  #cut(reason: string): void {
+    this.options.audit.note({ reason, truncated: true });
     this.#close();
-    res.destroy();
+    this.res.destroy();
   }
 
   readonly #countUnsent = (): void => this.#unsent.set(this.res.writableLength);
@@ -186,6 +218,7 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
 
   #close(): void {
     this.closed = true;
+    this.#unwatch();
     this.options.keepAlive.remove(this);
     for (const listener of this.#listeners.splice(0)) listener();
   }

@@ -95,6 +95,7 @@ export function createSseOutput(req: Request, res: Response, writer: ResponseWri
     if (isOver) return;
     accept();
     writer.send(message);
+    return writer.room();
   };
   const end = () => {
     accept();
@@ -103,7 +104,7 @@ export function createSseOutput(req: Request, res: Response, writer: ResponseWri
   return {
     send,
     answer: (message) => {
-      send(message);
+      void send(message);
       end();
     },
     end,

@@ -120,9 +120,9 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   const { requestId } = audit;
   try {
     const notify = (name: string, body: Params) =>
-      void mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
+      mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
     const progress = progressTo(notify, mcpReq._meta);
-    const log: Call['log'] = (level, data) => void mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
+    const log: Call['log'] = (level, data) => mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
     const asking = {
       caller,
       method,

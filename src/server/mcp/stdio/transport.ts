@@ -34,6 +34,9 @@ export class StdioTransport implements Transport {
   readonly #unanswered = new Map<Id, Buffer | undefined>();
   /** Our questions without an answer. */
   readonly #asked = new Set<Id>();
+  /** Settles when stdout takes more. */
+  #room = Promise.resolve();
+  #giveRoom: () => void = () => {};
   #pieces: Buffer[] = [];
   #lineBytes = 0;
 
@@ -43,7 +46,10 @@ export class StdioTransport implements Transport {
 
   async start(): Promise<void> {
     const { stdin, stdout } = this.options;
-    stdout.on('error', this.#end);
+    stdout
+      .on('error', this.#end)
+      .on('drain', () => this.#giveRoom())
+      .on('close', () => this.#giveRoom());
     stdin
       .on('error', () => this.stopReading())
       .once('end', () => {
@@ -56,7 +62,7 @@ export class StdioTransport implements Transport {
   async send(message: JSONRPCMessage): Promise<void> {
     this.#write(message);
     if (!('method' in message)) return this.#settle(message.id);
-    if (!('id' in message)) return;
+    if (!('id' in message)) return this.#room;
     this.#asked.add(message.id);
     if (!this.#isReading) this.#failQuestions();
   }
@@ -143,6 +149,9 @@ export class StdioTransport implements Transport {
   }
 
   #write(message: object): void {
-    this.options.stdout.write(`${onOneLine(JSON.stringify(message))}\n`);
+    const { stdout } = this.options;
+    const wasFree = !stdout.writableNeedDrain;
+    if (stdout.write(`${onOneLine(JSON.stringify(message))}\n`) || !wasFree) return;
+    this.#room = new Promise((resolve) => (this.#giveRoom = resolve));
   }
 }

@@ -249,7 +249,10 @@ test('nothing follows the answer, and a log without data is none', async () => {
       };
       return 'done';
     },
-    callBy(['use'], { log: (_level, data) => told.push(data), progress: (done) => told.push(done) }),
+    callBy(['use'], {
+      log: (_level, data) => void told.push(data),
+      progress: (done) => void told.push(done),
+    }),
   );
   await result;
   goOn();

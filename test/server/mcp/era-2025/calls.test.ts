@@ -104,12 +104,11 @@ describe('the buffer of a stream', () => {
     expect(textOf(found.at(-1)?.result)).toHaveLength(950_000);
   });
 
-  test('cuts off a reader that falls further behind', async () => {
+  test('is no bound for a reader that had no turn yet', async () => {
     const session = await raw.initialize();
-    const answer = raw.post(call(1, 'flood', { logs: 20, bytes: 500_000 }), { session });
+    const found = await all(await raw.post(call(1, 'flood', { logs: 10, bytes: 500_000 }), { session }));
 
-    await expect(answer.then(all)).rejects.toThrow();
-    expect(server.audits.at(-1)).toMatchObject({ reason: 'slow_reader', truncated: true });
+    expect(found).toHaveLength(11);
   });
 });
 

@@ -420,6 +420,17 @@ describe('a log that cannot keep events', () => {
     expect(appended).toBe(3); // those under way when the first failed, and none after
   });
 
+  test('for it takes nothing holds a bounded part of a flood, and lets all of it come without ids', async () => {
+    jest.spyOn(server.events, 'begin').mockReturnValue(new Promise(() => {}));
+    const session = await raw.initialize();
+    const found = await all(await raw.post(call(1, 'flood', { logs: 20, bytes: 500_000 }), { session }));
+
+    expect(found.map(({ method }) => method)).toEqual([
+      ...Array(20).fill('notifications/message'),
+      undefined,
+    ]);
+  });
+
   test('refuses a stream of changes: it would not be what it says', async () => {
     jest.spyOn(server.events, 'begin').mockRejectedValue(new StoreUnavailable('away'));
     const session = await raw.initialize();

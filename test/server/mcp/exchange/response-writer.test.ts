@@ -14,6 +14,7 @@ import { until } from '../../observe/records.js';
 
 const KEEP_ALIVE_MS = 30;
 const MAX_BUFFER_BYTES = 100_000;
+const STALLED_MS = 50;
 /** More than the kernels' buffers take. */
 const LARGE = 'x'.repeat(8_000_000);
 const MAX_UNSENT = { perProcess: 40_000_000, perCaller: 20_000_000 };
@@ -37,7 +38,8 @@ beforeEach(async () => {
       streamOpen: () => void audit.opened++,
       note: (facts: AuditFacts) => void Object.assign(audit.facts, facts),
     };
-    const options = { audit: trail as never, keepAlive, unsent, maxBufferBytes: MAX_BUFFER_BYTES };
+    const bounds = { maxBufferBytes: MAX_BUFFER_BYTES, stalledMs: STALLED_MS };
+    const options = { audit: trail as never, keepAlive, unsent, ...bounds };
     writers.emit('writer', createResponseWriter(res as ServerResponse, options));
   });
   server.listen(0, '127.0.0.1');
@@ -273,20 +275,72 @@ describe('what a caller has not read', () => {
 });
 
 describe('a reader that does not read', () => {
-  test('is cut off and audited once it is too far behind, however much is still sent', async () => {
+  const small = { data: 'x'.repeat(1_000) };
+  const large = { data: LARGE };
+  const closed = (writer: ResponseWriter) => new Promise<void>((resolve) => writer.onClose(resolve));
+
+  test('is cut off and audited when it is behind and takes nothing for a while, and holds nothing more', async () => {
     const { writer, socket } = await deafRequest();
-    let sent = 0;
-    while (!writer.closed) {
-      writer.send({ data: 'x'.repeat(10_000) });
-      sent += 10_000;
-      if (sent % 1_000_000 === 0) await new Promise((done) => setImmediate(done)); // lets the kernel take what it will
-    }
+    writer.send(large);
+    writer.send(small);
+    expect(writer.closed).toBe(false);
+    await closed(writer);
     const before = process.memoryUsage().arrayBuffers;
     for (let n = 0; n < 10_000; n++) writer.send({ data: 'x'.repeat(10_000) });
 
     expect(audit.facts).toEqual({ reason: 'slow_reader', truncated: true });
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000);
     expect(keepAlive.size()).toBe(0);
+    socket.destroy();
+  });
+
+  test('is not behind with less than its buffer, however long it takes nothing', async () => {
+    const { writer, socket } = await deafRequest();
+    writer.send(small);
+    await new Promise((done) => setTimeout(done, 4 * STALLED_MS));
+
+    expect(writer.closed).toBe(false);
+    socket.destroy();
+  });
+
+  test('that had no turn yet gets all of a burst, large messages and what follows them', async () => {
+    const { writer, res } = await request();
+    for (let n = 0; n < 500; n++) writer.send(small);
+    writer.send(large);
+    writer.send(small);
+    writer.answer(answer);
+    const text = await (await res).text();
+
+    expect(text.match(/^event/gm)).toHaveLength(503);
+    expect(text).toContain(frame(answer));
+    expect(audit.facts).toEqual({});
+  });
+
+  test('has room again when it reads on, and is cut off no more', async () => {
+    const { writer, socket } = await deafRequest();
+    await writer.room();
+    writer.send(large);
+    let hasRoom = false;
+    const room = writer.room().then(() => (hasRoom = true));
+    await new Promise((done) => setImmediate(done));
+    expect(hasRoom).toBe(false);
+    socket.resume();
+    await room;
+    await new Promise((done) => setTimeout(done, 4 * STALLED_MS));
+
+    expect(writer.closed).toBe(false);
+    expect(audit.facts).toEqual({});
+    socket.destroy();
+  });
+
+  test.each(['is cut off', 'goes away'])('that %s leaves nobody waiting for room', async (end) => {
+    const { writer, socket } = await deafRequest();
+    writer.send(large);
+    if (end === 'goes away') socket.destroy();
+    await writer.room();
+
+    expect(writer.closed).toBe(true);
+    await writer.room();
     socket.destroy();
   });
 
@@ -301,7 +355,7 @@ describe('a reader that does not read', () => {
   test('does not slow down another', async () => {
     const deaf = await deafRequest();
     const { writer, res } = await request();
-    while (!deaf.writer.closed) deaf.writer.send({ data: 'x'.repeat(100_000) });
+    for (let n = 0; n < 100; n++) deaf.writer.send({ data: 'x'.repeat(100_000) });
     writer.send(message);
     writer.answer(answer);
 

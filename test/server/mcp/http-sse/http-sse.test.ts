@@ -71,6 +71,17 @@ describe('the SDK client of HTTP+SSE', () => {
     await client.close();
   });
 
+  test('that had no turn yet gets all that a tool sent, and its answer', async () => {
+    const client = await connect();
+    let logs = 0;
+    client.setNotificationHandler(LoggingMessageNotificationSchema, () => void logs++);
+    const { content } = await client.callTool({ name: 'flood', arguments: { logs: 2_500, bytes: 500 } });
+
+    expect(content).toEqual([{ type: 'text', text: 'y'.repeat(500) }]);
+    expect(logs).toBe(2_500);
+    await client.close();
+  });
+
   test('answers a question and is told of changes', async () => {
     const client = await connect({ elicitation: {} });
     client.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { sure: true } }));
@@ -245,6 +256,9 @@ describe('an SSE stream', () => {
   });
 
   test('of a client that does not read is cut off, and its session ends', async () => {
+    await server.close();
+    server = await startTestServer({ stalledMs: 50 });
+    sse = rawClient(new URL('/sse', server.url).href);
     const { post, message } = await open();
     await post(initialize);
     await message();
