@@ -7,8 +7,14 @@
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atPort, type Config } from './config/index.js';
-import { createListener, drain, listen, originOf, silentConnections } from './http/listener.js';
-import { pacePipelining } from './http/pipelining.js';
+import {
+  createListener,
+  drain,
+  guardConnections,
+  listen,
+  originOf,
+  silentConnections,
+} from './http/listener.js';
 import type { About, Definitions, OpenServices } from './mcp/definitions/tool.js';
 import { createMessageTypes } from './http/message-types.js';
 import { adminListener } from './observe/admin.js';
@@ -91,7 +97,7 @@ export async function openServer({
   let accepting = true;
   const checks = { accepting: () => accepting, audit: audit.healthy, stores: stores.healthy };
   const admin = http.createServer(adminListener({ checks, metrics }));
-  pacePipelining(admin);
+  guardConnections(admin);
   const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT, 'ADMIN_');
   metrics.watch({
     sessions: () => stores.sessions.count(),

@@ -36,6 +36,11 @@ const listeners = {
   ),
   TLS_CERT_FILE: optional('PEM certificate chain, for HTTPS in process', readableFile),
   TLS_KEY_FILE: optional('PEM private key, for HTTPS in process', readableFile),
+  KEEP_ALIVE_MS: variable(
+    'Silence after which an idle connection is closed; above the idle time-out of whatever proxy is in front',
+    milliseconds(1000),
+    '75000',
+  ),
   MAX_CONNECTIONS: variable('Maximum open connections, all callers together', integer(1), '10000'),
   ADMIN_HOST: variable(
     'Address of the admin listener (`/livez`, `/readyz`, `/metrics`), never public',

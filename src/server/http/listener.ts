@@ -20,14 +20,13 @@ const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
-  keepAliveTimeout: 75_000, // above the 60 s of common proxies: they, not we, end an idle connection
   maxHeaderSize: 16_384,
   requireHostHeader: false, // the Host guard refuses its absence, with an audit record
 };
 
 /** Not listening yet. @throws when the certificate cannot be read */
 export async function createListener(config: Config, messageTypes: MessageTypes, logger: Logger) {
-  const options = { ...LIMITS, ...messageTypes };
+  const options = { ...LIMITS, ...messageTypes, keepAliveTimeout: config.KEEP_ALIVE_MS };
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
   if (certFile === undefined || keyFile === undefined) {
     return { server: limited(http.createServer(options), config), stopReload: () => {} };
@@ -46,9 +45,14 @@ export async function createListener(config: Config, messageTypes: MessageTypes,
 function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config): S {
   server.maxConnections = MAX_CONNECTIONS;
   server.maxHeadersCount = 0; // Node drops what comes after 2,000, unseen by the guards; their size is limited
+  guardConnections(server);
+  return server;
+}
+
+/** What one connection may ask for at once, and how long its answers wait for it. */
+export function guardConnections(server: http.Server): void {
   pacePipelining(server);
   cutUnreadAnswers(server);
-  return server;
 }
 
 /**

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import http from 'node:http';
+import https from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, expect, jest, test } from '@jest/globals';
 import { cutUnreadAnswers } from '../../../src/server/http/stalled-readers.js';
+import { selfSignedCertificate } from '../../helpers/certificate.js';
 
 const STALLED_MS = 150;
 const LARGE = 'x'.repeat(16 * 1024 * 1024); // more than the buffers of both kernels take
@@ -13,13 +16,17 @@ let server: http.Server;
 let client: Socket;
 
 afterEach(() => {
+  jest.useRealTimers();
   client.destroy();
   server.close();
 });
 
-async function serve(listener: http.RequestListener): Promise<void> {
+async function serve(
+  listener: http.RequestListener,
+  stalledMs: number | undefined = STALLED_MS,
+): Promise<void> {
   server = http.createServer(listener);
-  cutUnreadAnswers(server, STALLED_MS);
+  cutUnreadAnswers(server, stalledMs);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
 }
@@ -80,4 +87,48 @@ test('an answer that takes long to make is not cut off, not even behind another 
   while (!received.includes('second')) await once(client, 'data');
 
   expect(received).toContain('first');
+});
+
+test.each(['http', 'https'])(
+  'over %s an answer that is not read is cut after thirty seconds, not after a minute',
+  async (scheme) => {
+    jest.useFakeTimers({
+      doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'clearTimeout', 'performance'],
+    });
+    const certificate = selfSignedCertificate();
+    server = scheme === 'http' ? http.createServer() : https.createServer(certificate);
+    cutUnreadAnswers(server);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    client = scheme === 'http' ? connect(port, '127.0.0.1') : connectTls({ port, ca: certificate.cert });
+    client
+      .on('error', () => {})
+      .pause()
+      .write(GET);
+    const [{ socket }, res] = (await once(server, 'request')) as [http.IncomingMessage, http.ServerResponse];
+    res.end(LARGE);
+    await sleep(500); // the systems take what they will
+
+    let seconds = 0;
+    for (; seconds < 60 && !socket.destroyed; seconds += 3) {
+      jest.advanceTimersByTime(3_000);
+      await sleep(1);
+    }
+
+    expect(seconds).toBeGreaterThanOrEqual(27);
+    expect(seconds).toBeLessThan(45);
+  },
+);
+
+test('a server whose event loop was held for long cuts nobody for it', async () => {
+  await serve((_req, res) => void res.end(LARGE));
+  client.pause().write(GET);
+  const [{ socket }] = (await once(server, 'request')) as [http.IncomingMessage];
+  await sleep(STALLED_MS / 10);
+  const end = performance.now() + STALLED_MS * 3;
+  while (performance.now() < end);
+  await new Promise((resolve) => setImmediate(resolve));
+  client.resume();
+
+  expect(socket.destroyed).toBe(false);
 });

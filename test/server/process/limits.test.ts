@@ -66,6 +66,23 @@ test('the guards see every header: none hides a second Host behind two thousand 
   expect(received()).toContain('"malformed_request"');
 });
 
+test('an idle connection is kept for KEEP_ALIVE_MS, longer than headers may take, and its answers say so', async () => {
+  const server = await start({ KEEP_ALIVE_MS: '620000' });
+  const text = `GET /nothing HTTP/1.1\r\nHost: ${server.url.host}\r\n\r\n`;
+  const { socket, received } = await open(server.url, text);
+  await until(() => received().includes('not_found'));
+  const [{ headersTimeout, connectionsCheckingInterval } = {}] = given;
+  const idleMs = (Number(headersTimeout) + 3 * Number(connectionsCheckingInterval)) / FASTER;
+  await new Promise((resolve) => setTimeout(resolve, idleMs));
+  socket.write(text);
+  await until(() => received().split('not_found').length === 3);
+
+  expect(given).toEqual([expect.objectContaining({ keepAliveTimeout: 620_000 })]);
+  expect(received()).toContain('\r\nKeep-Alive: timeout=12\r\n'); // a fiftieth
+  expect(received()).not.toContain('408');
+  socket.destroy();
+});
+
 describe('is cut off, and the server serves on:', () => {
   const HEAD = 'POST /mcp HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n';
   test.each([
