@@ -87,10 +87,10 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
   return {
     /** Counts a request that is over, by what its audit knows. */
     request(facts: AuditFacts): void {
-      const { decision, reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
+      const { reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
       const { 'gen_ai.tool.name': tool } = facts;
       if (SSE_PATHS.has(facts['http.path'] ?? '') && reason !== 'not_found') sseRequests.inc();
-      if (decision === 'deny') refusals.inc({ code: known(CODES, reason) });
+      if (isRefused(facts)) refusals.inc({ code: known(CODES, reason) });
       if (reason === 'rate_limited') limited.inc({ limit: known(LIMITS, String(facts.detail?.['limit'])) });
       if (method === undefined || era === undefined) return;
       const labels = {
@@ -116,12 +116,16 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
 }
 
 /** One of a closed set, by what the audit knows of a request that is over. */
-export function outcomeOf({ decision, detail, truncated, 'rpc.code': rpcCode }: AuditFacts): string {
-  if (decision === 'deny') return 'refused';
+export function outcomeOf(facts: AuditFacts): string {
+  const { detail, truncated, 'rpc.code': rpcCode } = facts;
+  if (isRefused(facts)) return 'refused';
   if (rpcCode !== undefined) return 'error';
   if (detail?.['ended'] === 'tool_error') return 'tool_error'; // a result with `isError`: an answer to JSON-RPC
   return truncated || detail?.['ended'] === 'cancelled' ? 'cancelled' : 'ok';
 }
+
+/** A client that left before anything was decided got nothing, and was refused nothing. */
+const isRefused = ({ decision, reason }: AuditFacts) => decision === 'deny' && reason !== undefined;
 
 export const knownMethod = (method: string) => known(METHODS, method);
 

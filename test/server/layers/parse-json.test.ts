@@ -137,16 +137,28 @@ test.each([
   ['one string', JSON.stringify('é'.repeat(500_000))],
   ['escapes', `"${'\\u0001'.repeat(170_000)}"`],
   ['far too many short keys', `{${times(70_000, (i) => `"k${i}":1`)}}`],
-])('a body of the allowed size costs some milliseconds: %s', (_name, text) => {
+])('a body of the allowed size costs no more than a few plain parses of it: %s', (_name, text) => {
   const bytes = Buffer.from(text);
-  const durations = Array.from({ length: 10 }, () => {
-    const start = performance.now();
-    reasonFor(bytes);
-    return performance.now() - start;
-  });
+  const shortest = { ours: Infinity, plain: Infinity };
+  for (let round = 0; round < 20; round += 1) {
+    shortest.ours = Math.min(
+      shortest.ours,
+      durationOf(() => reasonFor(bytes)),
+    );
+    shortest.plain = Math.min(
+      shortest.plain,
+      durationOf(() => JSON.parse(bytes.toString())),
+    );
+  }
 
-  expect(Math.min(...durations)).toBeLessThan(60); // 10 on an idle machine
+  expect(shortest.ours).toBeLessThan(10 * shortest.plain); // 3 at most where nothing else runs
 });
+
+function durationOf(work: () => unknown): number {
+  const start = performance.now();
+  work();
+  return performance.now() - start;
+}
 
 test('the scan sees members, and nothing inside strings', () => {
   const scan = (text: string) => scanJson(Buffer.from(text), LIMITS).members;

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rename, symlink, unlink } from 'node:fs/promises';
 import { afterEach, expect, test } from '@jest/globals';
+import { createMetrics } from '../../../src/server/observe/metrics.js';
 import { readRecords, until } from './records.js';
 import { callTool } from '../process/requests.js';
 import { closeAll, start } from '../process/start.js';
@@ -34,6 +35,16 @@ test('the metrics know the tools by name, and nothing that a client makes up', a
 
   expect(metrics).toMatch(/mcp_server_operation_duration_seconds_count\{.*gen_ai_tool_name="crash".*\} 1/);
   expect(metrics).not.toContain('made-up');
+});
+
+test('a client that left before anything was decided counts as cancelled, not as refused', async () => {
+  const metrics = createMetrics({ toolNames: [] });
+  const left = { decision: 'deny', truncated: true } as const;
+  metrics.request({ ...left, 'mcp.era': '2026', 'mcp.method.name': 'tools/call' });
+  const text = await metrics.render();
+
+  expect(text).toMatch(/mcp_server_operation_duration_seconds_count\{.*outcome="cancelled".*\} 1/);
+  expect(text).not.toMatch(/mcp_server_refusals_total\{/);
 });
 
 testOnFullDisk(
