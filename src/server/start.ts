@@ -137,5 +137,6 @@ function sharedStores(config: Config, url: string, logger: Logger): NonNullable<
       if (available) logger.info({}, 'Redis is available');
       else logger.error({ err }, 'Redis is away');
     },
+    onRefused: (err, fix) => logger.error({ err, fix }, 'Redis cannot be used'),
   };
 }

@@ -37,7 +37,7 @@ describeWithRedis('limits of three replicas', () => {
     expect([lost, withoutRetryAfter]).toEqual([0, 0]);
   });
 
-  test('without Redis let pass a share in each process, or nothing where told so; then count together again', async () => {
+  test('without Redis let pass a share in each process, or nothing where told so', async () => {
     await deployment.redis.stop();
     await Promise.all(deployment.replicas.map((one) => one.until(503)));
     const local = await tally(callsOf(bob));

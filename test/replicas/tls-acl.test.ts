@@ -127,15 +127,19 @@ describeWithRedis('by TLS and as the documented user', () => {
   });
 
   test.each([
-    ['an unknown authority', { REDIS_CA_FILE: '' }],
-    ['a wrong password', { REDIS_URL: 'wrong' }],
-  ])('with %s a server stays unready, and alive', async (_what, env) => {
+    ['an unknown authority', 'REDIS_CA_FILE', { REDIS_CA_FILE: '' }],
+    ['a wrong password', 'password in REDIS_URL', { REDIS_URL: 'wrong' }],
+  ])('with %s a server stays unready, alive, and logs once what to do', async (_what, fix, env) => {
     const { REDIS_URL: wrong } = { REDIS_URL: undefined, ...env };
     const url = `rediss://mcp:nonsense@127.0.0.1:${await admin.configGet('tls-port').then((c) => c['tls-port'])}`;
     const replica = await deployment.start(wrong === undefined ? env : { REDIS_URL: url });
 
     expect([await replica.probe('/readyz'), await replica.probe('/livez')]).toEqual([503, 200]);
     expect((await alice.call(replica, 'x'.repeat(43), 'whoami')).status).toBe(503);
-    expect(replica.running.printed.stderr + replica.running.printed.stdout).not.toContain(SECRET);
+    const { stderr, stdout } = replica.running.printed;
+    expect(stderr.split('\n').filter((line) => line.includes('Redis cannot be used'))).toEqual([
+      expect.stringContaining(fix),
+    ]);
+    expect(stderr + stdout).not.toMatch(new RegExp(`${SECRET}|nonsense`));
   });
 });

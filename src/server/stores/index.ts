@@ -24,6 +24,7 @@ export interface StoresOptions {
     readonly replicas: number;
     readonly onFailure: 'local' | 'strict';
     readonly onChange: (available: boolean, error?: unknown) => void;
+    readonly onRefused?: (error: unknown, fix: string) => void;
     /** How long each command took, and whether it succeeded. */
     readonly onAnswer?: (seconds: number, ok: boolean) => void;
   };

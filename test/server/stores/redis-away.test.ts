@@ -106,6 +106,44 @@ describeWithRedis('while Redis is away', () => {
     expect(await limiter.consume('k')).toMatchObject({ allowed: true, remaining: 8 });
   });
 
+  test.each(['local', 'strict'] as const)(
+    'a Redis that comes back empty again and again adds one share to a %s limit, never its points anew',
+    async (onFailure) => {
+      const limiter = redisRateLimits({ connection, onFailure, replicas: 3 }).limiter('a', LIMIT);
+      let passed = 0;
+      const spend = async () => {
+        for (let i = 0; i < 12; i++) {
+          const { allowed } = await limiter.consume('k').catch(() => ({ allowed: false }));
+          if (allowed) passed++;
+        }
+      };
+      await spend();
+      for (let i = 0; i < 3; i++) {
+        await server.stop();
+        await until(false);
+        await spend();
+        server = await startRedis(server.port);
+        await until(true);
+        await spend();
+      }
+
+      expect(passed).toBe(LIMIT.points + 3);
+    },
+  );
+
+  test('one window after Redis came back, replicas count together again', async () => {
+    const limit = { points: 9, windowMs: 1000 };
+    const limiter = redisRateLimits({ connection, onFailure: 'local', replicas: 3 }).limiter('a', limit);
+    await server.stop();
+    await until(false);
+    server = await startRedis(server.port);
+    await until(true);
+
+    expect(await limiter.consume('k')).toMatchObject({ allowed: true, limit: 3 });
+    while ((await limiter.consume('k')).limit === 3) await after(20);
+    expect(await limiter.consume('other')).toMatchObject({ allowed: true, limit: 9, remaining: 8 });
+  });
+
   test('a Redis that is down at the start is waited for', async () => {
     await connection.close();
     await server.stop();

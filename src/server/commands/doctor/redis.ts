@@ -5,6 +5,7 @@ import { createClient } from 'redis';
 import { describe } from '../../identity/fetch-keys.js';
 import { PREFIX } from '../../stores/redis/connection.js';
 import { redisStores } from '../../stores/redis/index.js';
+import { fixFor, UNREACHABLE_FIX } from '../../stores/redis/refusals.js';
 import type { Stores } from '../../stores/types.js';
 import { type Check, type Finding, ok, problem } from './finding.js';
 
@@ -98,18 +99,5 @@ async function tryAll(stores: Stores): Promise<readonly Finding[]> {
 }
 
 function refusedFinding(name: string, error: unknown): Finding {
-  const text = describe(error);
-  const fix = FIXES.find(([pattern]) => pattern.test(text))?.[1] ?? OTHER_FIX;
-  return problem('Redis', `${name}: ${text}`, fix);
+  return problem('Redis', `${name}: ${describe(error)}`, fixFor(error) ?? UNREACHABLE_FIX);
 }
-
-const FIXES: readonly (readonly [RegExp, string])[] = [
-  [/NOPERM/, 'give its user the rights that docs/scaling.md lists'],
-  [/WRONGPASS|NOAUTH/, 'correct the user and the password in REDIS_URL'],
-  [
-    /certificate|self.signed|SSL|TLS/i,
-    'use rediss://, and name the authority of its certificate in REDIS_CA_FILE',
-  ],
-  [/OOM|READONLY/, 'use a primary with memory left'],
-];
-const OTHER_FIX = 'check the host and port of REDIS_URL, and the way to it (DNS, firewall, NetworkPolicy)';

@@ -1,6 +1,7 @@
 import { createClient, type RedisClientType } from 'redis';
 import { StoreUnavailable } from '../types.js';
 import { DeadlineExceeded, Patience, patiently } from './patience.js';
+import { fixFor, UNREACHABLE_FIX } from './refusals.js';
 
 /** Every key and channel begins with it; an ACL user needs no other (`~mcp:*`, `&mcp:*`). */
 export const PREFIX = 'mcp:';
@@ -22,6 +23,8 @@ export interface ConnectionOptions {
   readonly ca?: string;
   /** Told once when Redis goes away and once when it is back. */
   readonly onChange?: (available: boolean, error?: unknown) => void;
+  /** Told once of each reason for which Redis refuses the server, or cannot be reached at the start; again after an outage. */
+  readonly onRefused?: (error: unknown, fix: string) => void;
   /** Told how long each command took, and whether it succeeded. */
   readonly onAnswer?: (seconds: number, ok: boolean) => void;
 }
@@ -39,14 +42,19 @@ export interface Connection {
   /** Calls back whenever the subscriptions work again, also for the first time: messages may have been missed. */
   onSubscribed(listener: () => void): () => void;
   healthy(): boolean;
+  /** When Redis last came back (`performance.now()`), with its data or empty; long ago if it never was away. */
+  backAt(): number;
   close(): Promise<void>;
 }
 
 /** Opens a connection, and does not wait for it: a server that starts before its Redis waits for it unready. */
-export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Connection {
+export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOptions): Connection {
   const client = openClient(url, ca);
   const subscriber = openClient(url, ca);
   let available = false;
+  let hasServed = false;
+  let backAt = Number.NEGATIVE_INFINITY;
+  const reported = new Set<string>();
   let lastError: unknown;
   let isNewlySubscribed = false;
   let wasSlow = false;
@@ -57,10 +65,21 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
   const setAvailable = (now: boolean, error?: unknown) => {
     if (now === available) return;
     available = now;
+    if (now) {
+      if (hasServed) backAt = performance.now();
+      hasServed = true;
+      reported.clear();
+    }
     onChange?.(now, error);
+  };
+  const reportRefusal = (error: unknown, fix = fixFor(error)) => {
+    if (fix === undefined || reported.has(fix)) return;
+    reported.add(fix);
+    onRefused?.(error, fix);
   };
   client.on('error', (error: unknown) => {
     lastError = error;
+    reportRefusal(error, fixFor(error) ?? (hasServed ? undefined : UNREACHABLE_FIX));
     setAvailable(false, error);
   });
   const hear = async () => {
@@ -91,6 +110,7 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
       for (const listener of onSubscribed) listener();
     } catch (error) {
       wasSlow = true; // the next answer has to be a quick one
+      reportRefusal(error);
       setAvailable(false, lastError ?? error);
     }
   };
@@ -114,13 +134,15 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
         return answer;
       } catch (error) {
         answered(!(error instanceof Error)); // what a limiter rejects with is an answer, too
+        reportRefusal(error);
         if (error instanceof DeadlineExceeded) setAvailable(false, error);
         throw error instanceof Error ? new StoreUnavailable('Redis failed', { cause: error }) : error;
       }
     },
 
     subscribe(channel, listener) {
-      const start = () => void subscriber.subscribe(channel, listener).catch(() => {}); // tried again when connected
+      const start = () =>
+        void subscriber.subscribe(channel, listener).catch((error: unknown) => reportRefusal(error)); // tried again when connected
       if (subscriber.isReady) start();
       else subscriber.once('ready', start);
       return () => {
@@ -135,6 +157,7 @@ export function connect({ url, ca, onChange, onAnswer }: ConnectionOptions): Con
     },
 
     healthy: () => available,
+    backAt: () => backAt,
 
     async close() {
       clearInterval(timer);

@@ -12,7 +12,11 @@ export interface RedisRateLimitsOptions {
   readonly replicas: number;
 }
 
-/** Rate limits that all replicas count together. */
+/**
+ * Rate limits that all replicas count together. The share and the shared count do not know each other, and a Redis that
+ * came back may be empty: so for one window after an outage each replica keeps to its share, or each flap would give a
+ * key its points anew.
+ */
 export function redisRateLimits({ connection, onFailure, replicas }: RedisRateLimitsOptions): RateLimitStore {
   const local = memoryRateLimits();
   return {
@@ -22,14 +26,19 @@ export function redisRateLimits({ connection, onFailure, replicas }: RedisRateLi
         ...limit,
         points: Math.max(1, Math.floor(limit.points / replicas)),
       });
+      let failedAt = Number.NEGATIVE_INFINITY;
+      const isShared = () =>
+        performance.now() - Math.max(failedAt, connection.backAt()) >= limit.windowMs ||
+        (onFailure === 'strict' && !connection.healthy()); // which refuses
       return {
         async consume(key, points = 1) {
           try {
-            return await shared(key, points);
+            if (isShared()) return await shared(key, points);
           } catch (error) {
             if (onFailure === 'strict' || !(error instanceof StoreUnavailable)) throw error;
-            return share.consume(key, points);
+            failedAt = performance.now();
           }
+          return share.consume(key, points);
         },
       };
     }),
