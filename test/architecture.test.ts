@@ -103,24 +103,24 @@ const LINES: Readonly<Record<string, string>> = {
   commands: '300',
   'commands/doctor': '700',
   config: '850',
-  http: '525',
+  http: '550 because unread answers have a clock of their own',
   identity: '850',
   layers: '925',
   mcp: '25',
-  'mcp/calls': '575',
+  'mcp/calls': '600 because storms of changes are coalesced',
   'mcp/definitions': '700',
   'mcp/envelope': '425',
   'mcp/era-2025': '1050 because a flood that its log does not take is bounded',
   'mcp/era-2026': '675',
   'mcp/exchange': '375 because a reader is slow only when its socket took nothing',
   'mcp/http-sse': '150',
-  'mcp/stdio': '375 because a tool can wait for room on stdout',
+  'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
   stores: '375',
   'stores/memory': '550',
   'stores/redis': '1325 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 12575; // a tool can wait for room, a slow reader is found on every listener, a refusal of Redis is explained
+const LINES_OF_ALL = 12650; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

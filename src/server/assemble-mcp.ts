@@ -1,6 +1,7 @@
 /** What both ways in, HTTP and stdio, make of the definitions: the same tools, checked and answered alike. */
 import type { Config } from './config/index.js';
 import { compileCatalog } from './mcp/definitions/catalog.js';
+import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
 import { createHandlers } from './mcp/calls/handlers.js';
 import { introduction } from './mcp/definitions/server-info.js';
 import type { About, Definitions, Services } from './mcp/definitions/tool.js';
@@ -43,7 +44,7 @@ export function createMcpParts({
       services,
       logger,
       settings: config.settings,
-      publish: changes.publish,
+      publish: coalesceChanges(changes.publish),
       timeoutMs: config.TOOL_TIMEOUT_MS,
       maxResultBytes: config.MAX_RESULT_BYTES,
     }),

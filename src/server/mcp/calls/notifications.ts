@@ -1,6 +1,7 @@
 /** What a call tells its client besides the answer, in both eras: only as much as the client asked for. */
 import type { Change } from '../../stores/types.js';
-import type { Call, Params } from './call.js';
+import { RefusedRequest } from '../../refusal.js';
+import { type Call, INVALID_PARAMS, type Params } from './call.js';
 import { LOG_LEVELS, type LogLevel, type Sent } from '../definitions/tool.js';
 
 export type Notify = (method: string, params: Params) => Sent;
@@ -23,6 +24,20 @@ export function progressTo(notify: Notify, meta: unknown): Call['progress'] {
     highest = progress;
     return notify('notifications/progress', { progressToken, progress, total, message });
   };
+}
+
+/** URIs that one session, or one stream, may subscribe to: each is looked up at each change. */
+export const MAX_SUBSCRIPTIONS = 1_000;
+export const TOO_MANY_SUBSCRIPTIONS = `Too many subscriptions: ${MAX_SUBSCRIPTIONS} at most`;
+
+/** @throws {RefusedRequest} `malformed_message` (`-32602`) */
+export function requireFewSubscriptions(uris: unknown, id?: string | number): void {
+  if (!Array.isArray(uris) || uris.length <= MAX_SUBSCRIPTIONS) return;
+  throw new RefusedRequest('malformed_message', {
+    rpcCode: INVALID_PARAMS,
+    message: TOO_MANY_SUBSCRIPTIONS,
+    ...(id !== undefined && { id }),
+  });
 }
 
 /** How clients hear of a change. */

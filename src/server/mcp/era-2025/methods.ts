@@ -2,6 +2,7 @@
 import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
 import { type Call, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
+import { MAX_SUBSCRIPTIONS, TOO_MANY_SUBSCRIPTIONS } from '../calls/notifications.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers } from '../calls/handlers.js';
 import { type Introduction, isOffered } from '../definitions/server-info.js';
@@ -22,7 +23,6 @@ export interface MethodsOptions extends Introduction {
 }
 
 /** Bounds on what one record may hold. */
-const MAX_SUBSCRIPTIONS = 100;
 const MAX_URI_LENGTH = 2048;
 
 /** Only the methods that the advertised capabilities cover: the engine answers -32601 for the rest. */
@@ -62,7 +62,7 @@ function recordMethods({ catalog, sessions }: MethodsOptions): Record<string, Me
       if (!isKnown) throw new RpcError(INVALID_PARAMS, 'Resource not found');
       return changeSubscriptions(within, (uris) => {
         const changed = new Set(uris).add(uri);
-        if (changed.size > MAX_SUBSCRIPTIONS) throw new RpcError(INVALID_PARAMS, 'Too many subscriptions');
+        if (changed.size > MAX_SUBSCRIPTIONS) throw new RpcError(INVALID_PARAMS, TOO_MANY_SUBSCRIPTIONS);
         return [...changed];
       });
     },

@@ -5,13 +5,10 @@ import { RefusedRequest } from '../../refusal.js';
 import type { Change } from '../../stores/types.js';
 import { INVALID_PARAMS } from '../calls/call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
-import { changeNotification } from '../calls/notifications.js';
+import { changeNotification, requireFewSubscriptions } from '../calls/notifications.js';
 import { mayCall } from '../definitions/scopes.js';
 import { isSubscriptionFilter, type SubscriptionFilter } from './engine.js';
 import type { Era2026Options } from './options.js';
-
-/** One stream's URIs are looked up at its start and at each change. */
-const MAX_URIS = 1_000;
 
 export function createListeners(options: Era2026Options) {
   /** The open streams, and how to end each cleanly. */
@@ -27,6 +24,7 @@ export function createListeners(options: Era2026Options) {
         const rpcCode = INVALID_PARAMS;
         throw new RefusedRequest('malformed_message', { rpcCode, message: 'Invalid params' });
       }
+      requireFewSubscriptions(requested.resourceSubscriptions);
       const giveBack = await options.places.take(callerKey(req.caller), options.maxStreamsPerCaller);
       if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
       const filter = honoured(requested, req.caller, options);
@@ -97,7 +95,7 @@ function honoured(filter: SubscriptionFilter, caller: Caller, options: Era2026Op
     if (filter[key] && offers(family, 'listChanged')) result[key] = true;
   }
   if (offers('resources', 'subscribe')) {
-    const uris = [...new Set(filter.resourceSubscriptions)].slice(0, MAX_URIS).filter(mayRead);
+    const uris = [...new Set(filter.resourceSubscriptions)].filter(mayRead);
     if (uris.length > 0) result.resourceSubscriptions = uris;
   }
   return result;

@@ -12,10 +12,23 @@ import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Bus, Change } from '../../stores/types.js';
-import { type Call, Cancellation, internalError, type Params, type Result, RpcError } from '../calls/call.js';
+import {
+  type Call,
+  Cancellation,
+  INVALID_PARAMS,
+  internalError,
+  type Params,
+  type Result,
+  RpcError,
+} from '../calls/call.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
-import { changeNotification, progressTo } from '../calls/notifications.js';
+import {
+  changeNotification,
+  MAX_SUBSCRIPTIONS,
+  progressTo,
+  TOO_MANY_SUBSCRIPTIONS,
+} from '../calls/notifications.js';
 import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { StdioTransport, type StdioTransportOptions } from './transport.js';
@@ -186,6 +199,7 @@ function tellChanges(server: Server, { changes, capabilities }: StdioOptions): v
   const subscribed = new Set<string>();
   if (isOffered('resources/subscribe', capabilities)) {
     server.setRequestHandler('resources/subscribe', ({ params }) => {
+      if (subscribed.size >= MAX_SUBSCRIPTIONS) throw new RpcError(INVALID_PARAMS, TOO_MANY_SUBSCRIPTIONS);
       subscribed.add(params.uri);
       return {};
     });

@@ -9,6 +9,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
 import { type JsonLimits, parseJson } from '../../layers/parse-json.js';
 import { RefusedRequest } from '../../refusal.js';
+import { requireFewSubscriptions } from '../calls/notifications.js';
 import { readMessage } from '../envelope/json-rpc.js';
 import { onOneLine } from '../exchange/response-writer.js';
 
@@ -127,7 +128,9 @@ export class StdioTransport implements Transport {
       if (this.#unanswered.has(id))
         throw new RefusedRequest('malformed_message', { id, detail: { reason: 'id_in_use' } });
       // A subscription is answered when it ends, and nothing else ends it.
-      if (method !== 'subscriptions/listen') this.#unanswered.set(id, argumentBytes);
+      if (method === 'subscriptions/listen')
+        requireFewSubscriptions(Object(params?.['notifications'])['resourceSubscriptions'], id);
+      else this.#unanswered.set(id, argumentBytes);
     }
     this.onmessage?.(message as JSONRPCMessage);
   }

@@ -175,6 +175,19 @@ describe('streams', () => {
     expect(server.keepAlive.size()).toBe(0);
   });
 
+  test('more than 1,000 URIs are refused, not cut short in silence', async () => {
+    const uris = (count: number) => Array.from({ length: count }, (_, n) => `test://doc/${n}`);
+    const refused = await send({ resourceSubscriptions: uris(1001) });
+
+    expect(refused.status).toBe(400);
+    expect((await answerOf(refused)).error).toMatchObject({
+      code: -32602,
+      message: 'Too many subscriptions: 1000 at most',
+    });
+    expect(server.era.streams()).toBe(0);
+    expect((await send({ resourceSubscriptions: uris(1000) })).status).toBe(200);
+  });
+
   test('a drain ends them with their result, and every later one too', async () => {
     const { stream, acknowledged } = await listen(filter);
     await server.era.drain();
