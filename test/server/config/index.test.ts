@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,6 +132,10 @@ describe('a value that is accepted', () => {
     ],
     ['STATE_KEYS', { STATE_KEYS: stateKey }, [stateKeyBytes]],
     ['AUDIT_HMAC_KEY', { AUDIT_HMAC_KEY: hmacKey }, Buffer.from(hmacKey)],
+    ...['hex' as const, 'base64' as const].map((form): [string, Env, unknown] => {
+      const key = randomBytes(32).toString(form);
+      return ['AUDIT_HMAC_KEY', { AUDIT_HMAC_KEY: key }, Buffer.from(key)];
+    }),
     ['NODE_ENV', { NODE_ENV: 'test' }, 'test'],
   ])('%s of %j', (name, env, value) => {
     expect(loadConfig(env)).toHaveProperty(name, value);
@@ -202,9 +207,19 @@ describe('a value that is refused by itself', () => {
     SESSION_IDLE_MS: ['2147483648'],
     AUDIT_SINKS: ['file:', 'stderr', 'stdout,', '/var/log/a'],
     AUDIT_MODE: ['off', 'none'],
-    AUDIT_HMAC_KEY: ['short', 'x'.repeat(44), 'abcd'.repeat(11)],
+    AUDIT_HMAC_KEY: [
+      'short',
+      'x'.repeat(44),
+      'abcd'.repeat(11),
+      '12345678'.repeat(4),
+      'correct horse battery staple '.repeat(2),
+      `${'a'.repeat(36)}bcdefghi`,
+    ],
     STATE_KEYS: [
       Buffer.alloc(32, 7).toString('base64url'),
+      Buffer.from('abcdefgh'.repeat(4)).toString('base64url'),
+      Buffer.concat([randomBytes(16)].flatMap((half) => [half, half])).toString('base64url'),
+      Buffer.concat([Buffer.alloc(20), randomBytes(12)]).toString('base64url'),
       'short',
       `${stateKey}=`,
       `${stateKey},`,
