@@ -19,6 +19,7 @@ import {
   read,
   stateless,
 } from '../replicas/client.js';
+import { startIssuer, type TestIssuer } from '../server/identity/issuer.js';
 import { after } from '../server/stores/after.js';
 
 /** Longer than any time-out of deploy/proxies; all fronts wait at once, while the other tests run. */
@@ -31,6 +32,7 @@ const isChange = ({ method }: Message) => method === 'notifications/resources/li
 
 describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three replicas', () => {
   let fronts: Fronts;
+  let issuer: TestIssuer;
   let alice: Client, bob: Client;
   let idle: ReadonlyMap<FrontName, Awaited<ReturnType<typeof openIdle>>>;
   let idleSince: number;
@@ -62,7 +64,8 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three r
   }
 
   beforeAll(async () => {
-    fronts = await startFronts();
+    issuer = await startIssuer();
+    fronts = await startFronts(FRONTS, { JWT_ISSUERS: issuer.url });
     const send = httpsFetch(fronts.ca, CLIENT);
     [alice, bob] = [clientOf(fronts.deployment.alice, {}, send), clientOf(fronts.deployment.bob, {}, send)];
     idle = new Map(
@@ -70,7 +73,10 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three r
     );
     idleSince = performance.now();
   }, 120_000);
-  afterAll(() => fronts?.close());
+  afterAll(async () => {
+    await fronts?.close();
+    await issuer?.close();
+  });
 
   for (const name of FRONTS) {
     describeWith(name === IN_PROCESS ? [] : [name], name, () => {
@@ -160,6 +166,22 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'in front of three r
 
         expect(await answer.text()).not.toContain('result');
       });
+
+      test.each(versions)(
+        'by HTTP/%s a token of 12 KiB, with hundreds of groups, is let in',
+        async (version) => {
+          const token = await issuer.sign({
+            aud: 'https://localhost/mcp',
+            scope: 'documents:read',
+            groups: 'g'.repeat(9000),
+          });
+          const send = version === '2' ? http2Fetch(fronts.ca) : httpsFetch(fronts.ca, CLIENT);
+          const answer = await clientOf(token, {}, send).post(place(name), whoami.body, whoami);
+
+          expect(token.length).toBeGreaterThan(12_000);
+          expect([answer.status, 'result' in (await body(answer))]).toEqual([200, true]);
+        },
+      );
 
       test('nothing that is for one caller is kept for another, or for later', async () => {
         const callers = [alice, bob, alice, bob];

@@ -11,7 +11,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { AuditRecord } from '../../src/server/observe/audit-record.js';
 import { REFUSAL_CODES, type RefusalCode } from '../../src/server/refusal.js';
 import { StoreUnavailable, type Stores } from '../../src/server/stores/types.js';
-import { startIssuer } from './identity/issuer.js';
+import { AUDIENCE, startIssuer } from './identity/issuer.js';
 import {
   type Answer,
   bodiless,
@@ -558,6 +558,40 @@ test('issuer_unavailable (503), after rateLimitAddress: a good token whose issue
   expect(result.received).not.toContain(issuer.url);
   expect(ran).toEqual([]);
 });
+
+test('a token of 12 KiB, with hundreds of groups, is as good as a short one', async () => {
+  const issuer = await startIssuer();
+  const claims = { scope: 'records:write', groups: 'g'.repeat(9000) };
+  const token = await issuer.sign(claims);
+  const env = { AUTH: 'jwt', JWT_ISSUERS: issuer.url, JWT_AUDIENCE: AUDIENCE };
+
+  const { result, ran } = await served({ env }, ({ port }) => send(port, bearer(token)));
+  await issuer.close();
+
+  expect(token.length).toBeGreaterThan(12_000);
+  expect([result.status, ran]).toEqual([200, ['record']]);
+});
+
+test.each(['https://mcp.example', 'https://mcp.example/'])(
+  'where PUBLIC_URL is %s, a token for it passes with and without the slash, and none for what lies below',
+  async (PUBLIC_URL) => {
+    const issuer = await startIssuer();
+    const env = { AUTH: 'jwt', JWT_ISSUERS: issuer.url, PUBLIC_URL };
+    const audiences = ['', '/', '//', '/mcp'].map((path) => `https://mcp.example${path}`);
+
+    const { result } = await served({ env }, async ({ port }) => {
+      const statuses: (number | undefined)[] = [];
+      for (const aud of audiences) {
+        const token = await issuer.sign({ aud, scope: 'records:write' });
+        statuses.push((await send(port, { ...bearer(token), target: '/' })).status);
+      }
+      return statuses;
+    });
+    await issuer.close();
+
+    expect(result).toEqual([200, 200, 401, 401]);
+  },
+);
 
 test('no code of the closed set is missing here', () => {
   const single: RefusalCode[] = ['overloaded', 'audit_unavailable', 'issuer_unavailable'];
