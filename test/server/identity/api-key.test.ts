@@ -116,6 +116,25 @@ describe('the public answer is one, the reason is for the audit', () => {
   });
 });
 
+test.each<[string, (key: string) => string]>([
+  ['padding', (key) => `${key}=`],
+  ['white space behind', (key) => `${key}\n`],
+  ['white space before', (key) => ` ${key}`],
+  ['a zero byte', (key) => `${key}\0`],
+  ['upper case', (key) => key.toUpperCase()],
+  ['another prefix', (key) => key.replace('mcp_live', 'MCP_live')],
+  ['another alphabet', (key) => key.replaceAll('_', '-')],
+  ['percent-encoding', (key) => key.replaceAll('_', '%5F')],
+  ['wide characters', (key) => key.replaceAll(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit)))],
+])('a key has one spelling: with %s it is refused', async (_, respelt) => {
+  const { key, entry } = makeKey();
+  await write(entry);
+  const verifier = await open();
+
+  await expect(verifier.verify(key)).resolves.toBeDefined();
+  await expect(verifier.verify(respelt(key))).rejects.toMatchObject({ code: 'credentials_invalid' });
+});
+
 test('during a rotation both secrets work, then only the new one', async () => {
   const old = makeKey();
   const next = newApiKey('live', old.id);

@@ -97,6 +97,30 @@ export function eventLogContract(
         expect(first.ends()).toBe(0);
       }));
 
+    test('an id has one spelling: with padding, white space, another case or number nothing is resumed', () =>
+      withLog(async (log) => {
+        const stream = await log.begin(session, 'changes', collector());
+        const id = String(await stream.append('seen'));
+        stream.stop();
+        const [name = '', number = ''] = id.split('.');
+        const numbers = [
+          `0${number}`,
+          `+${number}`,
+          `${number}.0`,
+          `${number}e0`,
+          `0x${number}`,
+          `${number}=`,
+          '',
+        ];
+        const others = [` ${id}`, `${id}\n`, `${id}\0`, id.toUpperCase(), `${name}=.${number}`, name];
+
+        for (const other of [...others, ...numbers.map((text) => `${name}.${text}`)]) {
+          expect(await log.scopesOf(session, other)).toBeUndefined();
+          expect(await log.resume(session, other, collector())).toBeUndefined();
+        }
+        expect(await log.resume(session, id, collector())).toBeDefined();
+      }));
+
     test('behind the final event there is only the end', () =>
       withLog(async (log) => {
         const [reader, again] = [collector(), collector()];

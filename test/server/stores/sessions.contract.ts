@@ -44,6 +44,25 @@ export function sessionContract(open: (idleMs: number, inUseMs?: number) => Prom
         expect(await store.count()).toBe(1);
       }));
 
+    test('an id has one spelling: with padding, white space, another case or alphabet nothing is found', () =>
+      withStore(LONG_MS, async (store) => {
+        const id = `-_${randomBytes(30).toString('base64url')}a`;
+        await store.create(record({ id }), 10);
+        const base64 = id.replaceAll('-', '+').replaceAll('_', '/');
+
+        for (const other of [
+          `${id}=`,
+          ` ${id}`,
+          `${id}\n`,
+          `${id}\0`,
+          id.toUpperCase(),
+          base64,
+          id.slice(0, -1),
+        ])
+          expect(await store.get(other, record().owner)).toBeUndefined();
+        expect(await store.get(id, record().owner)).toBeDefined();
+      }));
+
     test('what a reader does to its record changes no other', () =>
       withStore(LONG_MS, async (store) => {
         const session = record();
