@@ -120,9 +120,10 @@ nothing is advertised, and a 401 says that the server takes API keys only. A cli
 \`credentials_ambiguous\`. To serve both kinds of clients, run two deployments, or one with \`AUTH=jwt,api-key\` whose keys are
 for programs of your own.
 
-**Scopes.** With \`REQUIRED_SCOPES\` a client asks for those first and steps up when a tool needs more, as both SDKs do
-(\`test/clients/oauth.test.ts\`); without it, it asks for everything at once. Set \`CHALLENGE_SCOPES=all\` where a client gives up on
-a step-up, or where your authorization server grants only what a client registered with.
+**Scopes.** With \`REQUIRED_SCOPES\` a client asks for those first and steps up when a tool needs more, as both SDKs and the
+clients built on them do (\`test/clients/oauth.test.ts\`); without it, it asks for everything at once. Every client tried
+below passes its OAuth flow either way. Set \`CHALLENGE_SCOPES=all\` where another client gives up on a step-up, or where your
+authorization server grants only what a client registered with.
 
 **What a client needs of the authorization server**: a way to be known there (a Client ID Metadata Document, Dynamic
 Client Registration, or an id that you registered), PKCE, and tokens for this server as their audience. See
