@@ -117,7 +117,7 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
   stores: '375',
-  'stores/memory': '550',
+  'stores/memory': '575 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1325 because it says why Redis refuses the server',
 };
 const LINES_OF_ALL = 12650; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained

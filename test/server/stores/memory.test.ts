@@ -103,6 +103,28 @@ test('sessions, and the logs of streams, of all owners keep to what the heap all
   expect(resumed.map((stream) => stream !== undefined)).toEqual([false, false, true]);
 });
 
+test('a small session that makes room lets no large one past the memory of its owner', async () => {
+  const store = memorySessions(60_000, undefined, 0);
+  const record = (id: string, size: number) => ({
+    id,
+    owner: 'alice',
+    protocolVersion: '2025-11-25',
+    clientInfo: { name: 'x'.repeat(size), version: '1' },
+    clientCapabilities: {},
+    subscriptions: [],
+  });
+  await store.create(record('small', 1), 5);
+  for (let i = 0; i < 4; i++) await store.create(record(`large${i}`, 1_000_000), 5);
+
+  expect(await store.create(record('another', 1_000_000), 5)).toEqual({
+    created: false,
+    retryAfterMs: expect.any(Number),
+  });
+  expect(await store.peek('small')).toBeDefined(); // nothing was ended for nothing
+  expect(await store.create(record('tiny', 1), 5)).toEqual({ created: true, ended: 'small' });
+  await store.close();
+});
+
 test('the events of many streams, sessions and owners take bounded memory, and the newest can be read', async () => {
   const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };

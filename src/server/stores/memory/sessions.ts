@@ -47,10 +47,16 @@ class MemorySessions implements SessionStore {
     this.#endIdle(this.#owners.get(owner)?.ids ?? []);
     const owned = this.#owners.get(owner) ?? { ids: new Set(), chars: 0 };
     const json = JSON.stringify(record);
-    const isFull = owned.ids.size >= maxPerOwner || owned.chars + json.length > MAX_OWNER_CHARS;
-    const [oldest] = isFull ? this.#oldestOf(owned) : [];
-    const retryAfterMs = oldest ? oldest.usedAt + this.inUseMs - performance.now() : this.inUseMs;
-    if (isFull && retryAfterMs > 0) return { created: false, retryAfterMs };
+    const [leastUsed] = this.#oldestOf(owned);
+    const oldest = owned.ids.size >= maxPerOwner ? leastUsed : undefined;
+    const inUseForMs = oldest ? oldest.usedAt + this.inUseMs - performance.now() : 0;
+    if (inUseForMs > 0) return { created: false, retryAfterMs: inUseForMs };
+    const chars = owned.chars - (oldest?.chars ?? 0) + json.length;
+    if (chars > MAX_OWNER_CHARS) {
+      // One session that makes room may be smaller than the new one: memory is free once others have idled out.
+      const endsAt = (leastUsed?.usedAt ?? performance.now()) + this.idleMs;
+      return { created: false, retryAfterMs: endsAt - performance.now() };
+    }
     this.#requireSpace(json.length);
     if (oldest) this.#end(oldest.id);
 
@@ -112,9 +118,12 @@ class MemorySessions implements SessionStore {
   }
 
   /** Least recently used first. */
-  #oldestOf({ ids }: Owned): { id: string; usedAt: number }[] {
+  #oldestOf({ ids }: Owned): { id: string; usedAt: number; chars: number }[] {
     return [...ids]
-      .map((id) => ({ id, usedAt: this.#entries.get(id)?.usedAt ?? 0 }))
+      .map((id) => {
+        const { usedAt = 0, json = '' } = this.#entries.get(id) ?? {};
+        return { id, usedAt, chars: json.length };
+      })
       .sort((a, b) => a.usedAt - b.usedAt);
   }
 
