@@ -18,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { startClassicServer } from '../examples/classic-streaming/server.js';
 import { build, install, isInstalled } from '../examples/console/build.js';
 import { type ConsoleTarget, serveConsole } from '../examples/console/server.js';
+import { ownSettings } from './own-settings.js';
 
 const USAGE = `npm run console [-- --url URL] [--port PORT]
 
@@ -65,6 +66,7 @@ function startServers(allowedOrigin: string) {
   const hasDocuments = existsSync('examples/documents'); // unless the samples were taken away
   if (hasDocuments) makeDocuments(folder);
   const server = startTsx('src/main.ts', {
+    ...ownSettings(),
     PORT: '0',
     ADMIN_PORT: '0',
     LOG_LEVEL: 'warn',
@@ -87,7 +89,7 @@ function startServers(allowedOrigin: string) {
   };
 }
 
-/** Only what is set here: a variable of the shell must not change what is shown. */
+/** Only what is set here, and your own settings: another variable of the shell must not change what is shown. */
 function startTsx(file: string, settings: Readonly<Record<string, string>>): ChildProcess {
   const { PATH = '', SystemRoot = '' } = process.env; // Windows opens no socket without SystemRoot
   const env = { PATH, SystemRoot, ...settings };

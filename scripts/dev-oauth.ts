@@ -6,6 +6,7 @@ import { resources } from '../src/resources/index.js';
 import { tools } from '../src/tools/index.js';
 import type { DevOauth } from './dev-oauth/start.js';
 import { walk } from './dev-oauth/walk.js';
+import { ownSettings } from './own-settings.js';
 
 const HELP = `Usage: npm run dev:oauth -- [--walk] [--port N] [--issuer-port N]
 
@@ -58,6 +59,7 @@ async function main({ walk: isWalk, port, ...values }: ReturnType<typeof readArg
   const { startDevOauth } = await import('./dev-oauth/start.js'); // --help does not load all of src/
   const dev = await startDevOauth({
     definitions: { tools, resources, prompts },
+    ownSettings: ownSettings(),
     port: Number(port),
     issuerPort: Number(values['issuer-port']),
     auditSink: isWalk ? 'file:/dev/null' : 'stdout',

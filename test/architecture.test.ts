@@ -11,18 +11,8 @@ const SRC = fileURLToPath(new URL('../src/', import.meta.url));
  * `type x` allows `import type` only. The parts are folders, except for those that `partOf` names.
  */
 const MAY_IMPORT: Readonly<Record<string, string>> = {
-  // Yours: the door of the server, and each other. The server imports nothing of yours.
-  main: 'index, about, settings, services, tools, resources, prompts',
-  stdio: 'index, about, settings, services, tools, resources, prompts',
-  doctor: 'commands, settings, services',
-  key: 'commands',
-  about: 'type index',
-  settings: 'index, zod',
-  services: 'index, samples',
-  tools: 'index, zod, samples',
-  resources: 'index, zod, samples',
-  prompts: 'index, zod, samples',
-  samples: 'index, zod',
+  // Each other, the doors of the server, and libraries of your own. The server imports nothing of yours.
+  yours: 'index, commands',
   // The template's.
   index: 'process, process-stdio, mcp',
   process: 'command-line, config, exit, start, welcome, observe, type mcp',
@@ -124,14 +114,16 @@ const LINES_OF_ALL = 12650; // slow readers have a clock, tools can wait for roo
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [
-  ['main', 'process', 'start', 'pipeline', 'layers/', 'mcp/envelope/'],
+  ['yours/main', 'process', 'start', 'pipeline', 'layers/', 'mcp/envelope/'],
   ['mcp/calls/authorize', 'mcp/calls/call', 'mcp/calls/call-tool', 'mcp/calls/run-definition'],
   ['express.d', 'refusal', 'raw-headers', 'identity/caller', 'stores/types', 'mcp/definitions/tool'], // the types that these use
 ].flat();
 const LINES_OF_THE_PATH = 2700;
-const ENTRIES = ['main', 'stdio', 'doctor', 'key'];
+const ENTRIES = ['main', 'stdio', 'doctor', 'key'].map((name) => `yours/${name}`);
 /** What the clone's own files may import of the server. */
 const DOORS = ['index', 'commands/doctor', 'commands/key'];
+/** What the clone's own files use through a door alone. */
+const NOT_YOURS = /^(?:express$|@modelcontextprotocol\/)/;
 
 interface Import {
   readonly from: string;
@@ -141,10 +133,10 @@ interface Import {
   readonly isType: boolean;
 }
 
-/** Files of the server are named from its folder: `layers/cors`, not `server/layers/cors`. */
-const fileOf = (path: string) => path.replace(/^server\//, '');
-const isYours = (file: string) =>
-  /^(main|stdio|doctor|key|about|settings|services|(tools|resources|prompts|samples)\/.*)$/.test(file);
+/** Files of the server are named from its folder: `layers/cors`, not `server/layers/cors`. The others are yours. */
+const fileOf = (path: string) =>
+  path.startsWith('server/') ? path.slice('server/'.length) : `yours/${path}`;
+const isYours = (file: string) => file.startsWith('yours/');
 
 /** A file's part: the longest prefix in the table that names the file or a folder of it. */
 function partOf(file: string): string {
@@ -170,7 +162,7 @@ function resolve(from: string, specifier: string, isType: boolean): Import {
     const to = specifier.startsWith('node:') ? specifier : (/^(@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? '');
     return { from, to, isPackage: true, isType };
   }
-  const file = isYours(from) ? from : `server/${from}`;
+  const file = isYours(from) ? from.slice('yours/'.length) : `server/${from}`;
   const to = new URL(specifier, `file:///src/${file}`).pathname.replace(/\.js$/, '');
   return {
     from,
@@ -190,6 +182,7 @@ const imports = [...sources].flatMap(([file, source]) => importsOf(file, source)
 
 function isAllowed({ from, to, isPackage, isType }: Import): boolean {
   const part = partOf(from);
+  if (isPackage && isYours(from)) return !NOT_YOURS.test(to);
   if (!isPackage && partOf(to) === part) return true;
   const names = isPackage ? [to] : [to, partOf(to)];
   const allowed = (MAY_IMPORT[part] ?? '').split(', ');
@@ -203,10 +196,10 @@ test('every import is one that the table allows', () => {
   expect(imports.filter((one) => !isAllowed(one)).map(written)).toEqual([]);
 });
 
-test('every file belongs to a part of the table, and every part has files but the Redis one and removed samples', () => {
+test('every file belongs to a part of the table, and every part but the Redis one has files', () => {
   const parts = new Set([...sources.keys()].map(partOf));
   expect([...parts].filter((part) => !Object.hasOwn(MAY_IMPORT, part))).toEqual([]);
-  const isEmpty = (part: string) => !parts.has(part) && part !== 'stores/redis' && part !== 'samples';
+  const isEmpty = (part: string) => !parts.has(part) && part !== 'stores/redis';
   expect(Object.keys(MAY_IMPORT).filter(isEmpty)).toEqual([]);
 });
 
@@ -323,4 +316,15 @@ test('the checks see an import however it is written', () => {
     'layers/x → config/environment',
   ]);
   expect(seen.filter((one) => !isAllowed(one))).toHaveLength(4); // all but the layer, which has its own test
+  const own = [
+    "import 'express';",
+    "import 'pg';",
+    "import './helper.js';",
+    "import '../server/refusal.js';",
+  ];
+  const ofYours = own.flatMap((line) => importsOf('yours/tools/x', line));
+  expect(ofYours.filter((one) => !isAllowed(one)).map(written)).toEqual([
+    'yours/tools/x → express',
+    'yours/tools/x → refusal',
+  ]);
 });

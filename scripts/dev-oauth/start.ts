@@ -20,6 +20,8 @@ export interface DevOauth {
 
 export interface DevOauthOptions {
   readonly definitions: Definitions;
+  /** Values for `src/settings.ts`. */
+  readonly ownSettings: Readonly<Record<string, string>>;
   /** 0 for any that is free. */
   readonly port: number;
   readonly issuerPort: number;
@@ -38,6 +40,7 @@ export async function startDevOauth(options: DevOauthOptions): Promise<DevOauth>
   });
   try {
     const variables = {
+      ...options.ownSettings,
       PORT: String(port),
       ADMIN_PORT: '0',
       AUTH: 'jwt',

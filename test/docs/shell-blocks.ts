@@ -10,6 +10,7 @@ export interface Shown {
 /** A block as a whole is for the test of the first row that matches its page or text. */
 const BLOCKS: readonly (readonly [test: string, matches: RegExp])[] = [
   ['scripts/connect', /^docs\/clients\.md\n/], // generated: each is read as its client does, and curl is run
+  ['docs/add-a-tool', /^docs\/add-a-tool\.md\n/],
   ['docs/first-hour', /^docs\/first-hour\.md\njq /],
   ['docs/secrets', /\bopenssl /],
   ['server/commands/key', /\bnpm run (?:-s )?key /],

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Clone, cloneProject, TSX } from '../helpers/clone.js';
 import { type Block, blocks, read } from '../helpers/pages.js';
 import { call, discover, post } from '../server/process/requests.js';
+import { SETTINGS } from '../settings.js';
 import { shownFor } from './shell-blocks.js';
 
 const PAGE = 'docs/what-you-may-delete.md';
@@ -58,7 +59,7 @@ function start(env: Readonly<Record<string, string>>) {
   const { PATH = '', SystemRoot = '' } = process.env;
   return spawn(process.execPath, [...TSX, 'src/main.ts'], {
     cwd: clone.folder,
-    env: { PATH, SystemRoot, PORT: '0', ADMIN_PORT: '0', AUTH: 'none', ...env },
+    env: { PATH, SystemRoot, PORT: '0', ADMIN_PORT: '0', AUTH: 'none', ...SETTINGS, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
 }

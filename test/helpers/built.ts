@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SETTINGS } from '../settings.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -73,7 +74,7 @@ export interface Running {
 type Env = Readonly<Record<string, string>>;
 
 export function run(name: string, env: Env, ...nodeOptions: string[]): Running {
-  return runFile(builtFile(name), env, ...nodeOptions);
+  return runFile(builtFile(name), { ...SETTINGS, ...env }, ...nodeOptions);
 }
 
 /** Nothing of our own environment but what Node needs: a variable of the machine must not decide a test. */

@@ -120,7 +120,13 @@ function cloneWith(folder: string, code: readonly Block[]): void {
     return !hasOwnTools || !/^src[\\/](samples|tools|resources|prompts)$/.test(path);
   };
   cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true, filter: isKept });
-  for (const file of ['package.json', 'jest.config.js', 'test/serial-runner.js', 'test/helpers'])
+  for (const file of [
+    'package.json',
+    'jest.config.js',
+    'test/serial-runner.js',
+    'test/helpers',
+    'test/settings.ts',
+  ])
     cpSync(join(ROOT, file), join(folder, file), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   const files = new Map(hasOwnTools ? Object.entries(EMPTY_LISTS) : []);

@@ -9,6 +9,7 @@ import type { Definitions } from '../../src/server/mcp/definitions/tool.js';
 import { openServer } from '../../src/server/start.js';
 import { openServices } from '../../src/services.js';
 import { settings } from '../../src/settings.js';
+import { SETTINGS } from '../settings.js';
 
 export type AuditLine = Readonly<Record<string, unknown>>;
 
@@ -40,6 +41,7 @@ export async function serve(
     AUDIT_SINKS: `file:${auditFile}`,
     SHUTDOWN_GRACE_MS: '5000',
     TOOL_TIMEOUT_MS: '5000',
+    ...SETTINGS,
     ...env,
   };
   const server = await openServer({

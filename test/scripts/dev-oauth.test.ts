@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { startDevOauth } from '../../scripts/dev-oauth/start.js';
 import { walk } from '../../scripts/dev-oauth/walk.js';
 import { defineTool } from '../../src/server/mcp/definitions/tool.js';
+import { SETTINGS } from '../settings.js';
 
 const tool = (name: string, scope: string) =>
   defineTool({ name, description: name, scopes: [scope], input: z.object({}), run: () => 'done' });
@@ -59,7 +60,13 @@ async function browse(start: URL): Promise<string[]> {
 
 test('goes from a 401 to a refreshed token, with consent, a step up, and a program without a user', async () => {
   const audit = join(folder, 'audit.log');
-  const dev = await startDevOauth({ definitions, port: 0, issuerPort: 0, auditSink: `file:${audit}` });
+  const dev = await startDevOauth({
+    definitions,
+    ownSettings: SETTINGS,
+    port: 0,
+    issuerPort: 0,
+    auditSink: `file:${audit}`,
+  });
   const said: string[] = [];
   const pages: string[] = [];
   try {

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { expect, test } from '@jest/globals';
 import { readable } from '../../scripts/dev/readable.js';
 import { cloneProject, TSX } from '../helpers/clone.js';
+import { SETTINGS } from '../settings.js';
 
 test('a log line and an audit record become lines to read', () => {
   const time = '2026-01-02T03:04:05.000Z';
@@ -46,7 +47,7 @@ test('the server starts again when its code changes, with the key of the session
   const { PATH = '' } = process.env;
   const dev = spawn(process.execPath, [...TSX, 'scripts/dev.ts'], {
     cwd: clone.folder,
-    env: { PATH, PORT: '0' },
+    env: { PATH, PORT: '0', ...SETTINGS },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   try {

@@ -6,11 +6,12 @@ import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { examine } from '../../../src/server/commands/doctor.js';
 import { builtFile } from '../../helpers/built.js';
+import { SETTINGS } from '../../settings.js';
 
-/** The command as it was built, in a process, in an environment that holds nothing but `env` and ports of its own. */
+/** The command as it was built, in a process, in an environment that holds nothing but `env`, ports and settings of its own. */
 function doctor(env: Record<string, string>, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [builtFile('doctor.js'), ...args], {
-    env: { PORT: '0', ADMIN_PORT: '0', ...env },
+    env: { PORT: '0', ADMIN_PORT: '0', ...SETTINGS, ...env },
     encoding: 'utf8',
   });
   return { status, stdout, stderr };
