@@ -116,8 +116,12 @@ describeWithRedis('three replicas whose Redis', () => {
       await repair();
       await all(200);
       const repaired = await tally([...inSession(session), ...withoutSession()]);
+      const changes = () =>
+        stream.messages().filter(({ method }) => method === 'notifications/resources/list_changed').length;
+      await stream.until(() => changes() > 0); // told again: a change may have been lost
+      const before = changes();
       await change('after.txt');
-      await stream.saw(({ method }) => method === 'notifications/resources/list_changed');
+      await stream.until(() => changes() > before);
 
       expect(needing).toMatchObject({ lost: 0, withoutRetryAfter: 0 });
       expect(Object.values(needing.answered).reduce((sum, count) => sum + count)).toBe(needing.sent);
@@ -128,7 +132,7 @@ describeWithRedis('three replicas whose Redis', () => {
       expect(ready.slowestMs).toBeLessThan(usual.slowestMs + MAX_EXTRA_MS);
       expect(alive).toEqual([200, 200, 200]);
       expect(repaired).toMatchObject({ answered: { 200: 6 * EACH }, lost: 0 });
-      expect(stream.messages()).toHaveLength(1);
+      expect(changes()).toBeGreaterThan(before);
       stream.leave();
     },
   );

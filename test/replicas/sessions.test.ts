@@ -5,7 +5,17 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
 import { describeWithRedis } from '../helpers/redis.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
-import { agreeing, all, body, type Client, clientOf, isAnswer, isQuestion, read } from './client.js';
+import {
+  agreeing,
+  all,
+  body,
+  type Client,
+  clientOf,
+  isAnswer,
+  isQuestion,
+  type Message,
+  read,
+} from './client.js';
 
 const SPREAD_MS = 2000;
 
@@ -89,16 +99,17 @@ describeWithRedis('a session on three replicas', () => {
     expect(late.events).toEqual(second.events.slice(1));
   });
 
-  test('a stream resumed on one replica ends on the other that still had its client', async () => {
+  test('a stream resumed on one replica is told of changes, and ends with the next on the other', async () => {
     const session = await alice.initialize(a);
     const first = await read((signal) => alice.get(a, { session, signal }));
     const path = await document('moved.txt');
     await first.until(() => first.lastId() !== undefined);
     const second = await read((signal) => alice.get(b, { session, signal, lastEventId: first.lastId() }));
-    expect(await first.ended).toBe('ended');
+    await second.saw(isListOfResources); // told again
     await deleteOn(c, session, path);
-    await second.saw(({ method }) => method === 'notifications/resources/list_changed');
+    await second.until(() => second.messages().filter(isListOfResources).length === 2);
 
+    expect(await first.ended).toBe('ended');
     expect(first.messages()).toEqual([]);
     second.leave();
   });
@@ -192,6 +203,8 @@ describeWithRedis('a session on three replicas', () => {
     await call.ended;
   }
 });
+
+const isListOfResources = ({ method }: Message) => method === 'notifications/resources/list_changed';
 
 function toolCall(name: string, args: object) {
   return { id: 1, method: 'tools/call', params: { name, arguments: args } };

@@ -55,7 +55,11 @@ export interface SessionRecord {
   readonly logLevel?: string;
   /** URIs the client subscribed to by `resources/subscribe`. */
   readonly subscriptions: readonly string[];
+  /** The newest GET stream, which alone is told of changes; absent until the client opens its first one. */
+  readonly changesTo?: string;
 }
+
+export type SessionChange = Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions' | 'changesTo'>>;
 
 /** What has a stream or a call open is kept more often than this (`exchange/keep-alive.ts`). */
 export const IN_USE_MS = 60_000;
@@ -81,7 +85,7 @@ export interface SessionStore {
   /** Starts the idle time of a session anew that has something open; `false` when there is none. */
   keep(id: string): Promise<boolean>;
   /** Changes a live record; `false` when there is none. */
-  update(id: string, change: Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>): Promise<boolean>;
+  update(id: string, change: SessionChange): Promise<boolean>;
   /** Ends a session; `false` when there was none. */
   delete(id: string): Promise<boolean>;
   /** Calls `listener` with the id of every session that ends, by `delete` or by idling. Returns the way to stop. */
@@ -96,21 +100,17 @@ export type Change =
   | { readonly kind: 'tools' | 'prompts' | 'resources' }
   | { readonly kind: 'resource'; readonly uri: string };
 
-/** Carries messages to every replica, this one included; at once to this one, and never twice to anyone. */
+/** Carries messages to every replica, this one included. */
 export interface Bus<T> {
   publish(message: T): void;
   subscribe(listener: (message: T) => void): () => void;
   close(): Promise<void>;
 }
 
-/** Carries changes to every open stream, and keeps the newest for sessions whose streams no replica holds. */
-export interface ChangeBus extends Omit<Bus<Change>, 'subscribe'> {
-  /** @param listener also gets the position of the change in the order of all; empty where that is not known */
-  subscribe(listener: (change: Change, position: string) => void): () => void;
-  /** Position of the newest change. */
-  end(): Promise<string>;
-  /** What came after a position and is still kept, in order. */
-  since(position: string): Promise<readonly { readonly change: Change; readonly position: string }[]>;
+/** Carries changes to every open stream, and keeps none. */
+export interface ChangeBus extends Bus<Change> {
+  /** Calls `listener` when changes may have been lost: then everything may have changed. Returns the way to stop. */
+  onMissed(listener: () => void): () => void;
 }
 
 /** A message of a client that concerns a call which another replica may run: an answer, a cancellation. */
@@ -157,13 +157,8 @@ export interface EventReader {
   onEnd(error?: unknown): void;
 }
 
-/** `changes` are open-ended, a `call` ends with its answer. */
-export type StreamKind = 'call' | 'changes';
-
-/** A stream, in the hands of whoever began or resumed it. */
+/** The stream of a call, in the hands of whoever runs the call. */
 export interface EventStream {
-  readonly id: string;
-  readonly kind: StreamKind;
   /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
   append(data: string): Promise<string | undefined>;
   /** Adds the final event. What it ended can still be read for a while. */
@@ -176,36 +171,26 @@ export interface EventStream {
 
 export type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
 
-/** A new stream, and the scopes that whoever reads it holds (`changes`) or needs (`call`). */
+/** A new stream, and the scopes that its call, and so whoever reads it, needs. */
 export type NewStream = StreamOwner & { readonly scopes: readonly string[] };
 
 /**
- * Keeps the events of streams, so that a client that lost its connection can read on (MCP 2025-11-25, transports,
+ * Keeps the events of calls, so that a client that lost its connection can read on (MCP 2025-11-25, transports,
  * resumability). Bounded in number, size and time. A stream has one reader: resuming it ends the one before.
  */
 export interface EventLog {
-  /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
-  readonly retainMs: number;
   /**
    * Begins a stream, with an empty event that primes its client, and gives `reader` all of it.
-   * @param lastWords final event of a `call` whose process dies before it has one
+   * @param lastWords final event of a call whose process dies before it has one
    */
-  begin(session: NewStream, kind: StreamKind, reader: EventReader, lastWords?: string): Promise<EventStream>;
+  begin(session: NewStream, reader: EventReader, lastWords: string): Promise<EventStream>;
   /** The scopes of the stream in which the event `id` was sent; `undefined` where {@link resume} would answer so. */
   scopesOf(session: StreamOwner, id: string): Promise<readonly string[] | undefined>;
   /**
-   * Gives `reader` what came after the event `id`, then what comes. `undefined`, alike, when `id` is unknown, of
-   * another session or owner, or of events no longer kept without a gap.
+   * Gives `reader` what came after the event `id`, then what comes. Returns the way to stop it; `undefined`, alike, when
+   * `id` is unknown, of another session or owner, or of events no longer kept without a gap.
    */
-  resume(session: StreamOwner, id: string, reader: EventReader): Promise<EventStream | undefined>;
-  /**
-   * Adds an event to the newest stream of changes of a session, sooner to one with a reader; not if the session was
-   * told of this position or a later one, since several replicas may hold its streams.
-   * @param needed only streams whose readers hold these scopes count
-   */
-  tell(sessionId: string, position: string, data: string, needed: readonly string[]): Promise<void>;
-  /** Up to which position a session was told; `end` when it only begins to listen. */
-  toldUpTo(sessionId: string, end: string): Promise<string>;
+  resume(session: StreamOwner, id: string, reader: EventReader): Promise<(() => void) | undefined>;
   /** Forgets every stream of a session. */
   forget(sessionId: string): Promise<void>;
   close(): Promise<void>;

@@ -93,11 +93,10 @@ test('sessions, and the logs of streams, of all owners keep to what the heap all
   const events = memoryEvents(1_000_000, 60_000, 10_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const owners = ['a', 'b', 'c'].map((owner) => ({ id: owner, owner, scopes: [] }));
-  const streams = await Promise.all(owners.map((owner) => events.begin(owner, 'call', silent)));
+  const streams = await Promise.all(owners.map((owner) => events.begin(owner, silent, '')));
+  const seen = await Promise.all(streams.map((stream) => stream.append('seen')));
   for (const stream of streams) await stream.append('x'.repeat(5_000));
-  const resumed = await Promise.all(
-    owners.map((owner, i) => events.resume(owner, `${streams[i]?.id}.1`, silent)),
-  );
+  const resumed = await Promise.all(owners.map((owner, i) => events.resume(owner, String(seen[i]), silent)));
   await events.close();
 
   expect(resumed.map((stream) => stream !== undefined)).toEqual([false, false, true]);
@@ -132,7 +131,7 @@ test('the events of many streams, sessions and owners take bounded memory, and t
   const begun: { session: { id: string; owner: string }; seen: string }[] = [];
   for (let n = 0; n < 400; n++) {
     const session = { id: `s${n % 80}`, owner: `o${n % 20}` };
-    const stream = await log.begin({ ...session, scopes: [] }, 'call', silent);
+    const stream = await log.begin({ ...session, scopes: [] }, silent, '');
     const seen = String(await stream.append('x'));
     stream.stop();
     await stream.end(Buffer.alloc(1_000_000, n).toString('latin1'));
@@ -151,7 +150,7 @@ test('one session in excess forgets its own oldest streams, not those of others'
   const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const add = async (session: { id: string; owner: string }) => {
-    const stream = await log.begin({ ...session, scopes: [] }, 'call', silent);
+    const stream = await log.begin({ ...session, scopes: [] }, silent, '');
     const seen = String(await stream.append('x'));
     stream.stop();
     await stream.end('y'.repeat(900_000));
@@ -176,7 +175,7 @@ test('an answer larger than all that a session may keep is kept, until the next 
   const log = memoryEvents(1024 * 1024, 600_000);
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const session = { id: 's', owner: 'o' };
-  const stream = await log.begin({ ...session, scopes: [] }, 'call', silent);
+  const stream = await log.begin({ ...session, scopes: [] }, silent, '');
   const seen = String(await stream.append('x'));
   stream.stop();
   await stream.end('y'.repeat(10 * 1024 * 1024));
@@ -184,7 +183,7 @@ test('an answer larger than all that a session may keep is kept, until the next 
   await log.resume(session, seen, { ...silent, onEvent: ({ data }) => void found.push(data.length) });
 
   expect(found).toEqual([10 * 1024 * 1024]);
-  await log.begin({ ...session, scopes: [] }, 'call', silent);
+  await log.begin({ ...session, scopes: [] }, silent, '');
   expect(await log.resume(session, seen, silent)).toBeUndefined();
   await log.close();
 });
@@ -194,7 +193,7 @@ test('many small streams count as well', async () => {
   const silent = { onEvent: () => {}, onEnd: () => {} };
   const before = heapInUse();
   for (let n = 0; n < 100_000; n++) {
-    await (await log.begin({ id: 's', owner: 'o', scopes: [] }, 'call', silent)).end('');
+    await (await log.begin({ id: 's', owner: 'o', scopes: [] }, silent, '')).end('');
   }
 
   expect(heapInUse() - before).toBeLessThan(20 * 1024 * 1024);

@@ -1,7 +1,8 @@
 /** What the stores do while Redis is away, and after it came back. The faults are real. */
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { connect, type Connection } from '../../../src/server/stores/redis/connection.js';
+import { redisChanges } from '../../../src/server/stores/redis/changes.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
 import { type EventReader, type SessionRecord, StoreUnavailable } from '../../../src/server/stores/types.js';
@@ -206,7 +207,7 @@ describeWithRedis('while Redis is away', () => {
       await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
       await watched.run((client) => client.get('any'));
     }
-    await new Promise<void>((resolve) => watched.onSubscribed(resolve));
+    await new Promise<void>((resolve) => watched.onBack(resolve));
 
     expect(changes).toEqual([true]);
     await watched.close();
@@ -222,10 +223,11 @@ describeWithRedis('while Redis is away', () => {
     await connected(here, there);
     const record = session();
     const first: string[] = [];
-    const stream = await writing.begin({ ...record, scopes: [] }, 'call', {
-      onEvent: ({ id }) => void first.push(id),
-      onEnd: () => {},
-    });
+    const stream = await writing.begin(
+      { ...record, scopes: [] },
+      { onEvent: ({ id }) => void first.push(id), onEnd: () => {} },
+      'lost',
+    );
     const seen: string[] = [];
     const ended = new Promise<void>((resolve, reject) => {
       const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
@@ -251,10 +253,11 @@ describeWithRedis('while Redis is away', () => {
     const seen: string[] = [];
     let finish = () => {};
     const ended = new Promise<void>((resolve) => (finish = resolve));
-    const stream = await log.begin({ ...session(), scopes: [] }, 'call', {
-      onEvent: ({ data }) => seen.push(data),
-      onEnd: finish,
-    });
+    const stream = await log.begin(
+      { ...session(), scopes: [] },
+      { onEvent: ({ data }) => seen.push(data), onEnd: finish },
+      'lost',
+    );
     const sent = Array.from({ length: 3000 }, (_, i) => `${i} ${'x'.repeat(500)}`);
     for (let i = 0; i < sent.length; i += 50) {
       await Promise.all(sent.slice(i, i + 50).map((data) => stream.append(data)));
@@ -276,10 +279,11 @@ describeWithRedis('while Redis is away', () => {
     ];
     const record = session();
     const ids: string[] = [];
-    const stream = await writing.begin({ ...record, scopes: [] }, 'call', {
-      onEvent: ({ id }) => void ids.push(id),
-      onEnd: () => {},
-    });
+    const stream = await writing.begin(
+      { ...record, scopes: [] },
+      { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} },
+      'lost',
+    );
     const ended = new Promise<unknown>((resolve, reject) => {
       reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: resolve }).catch(reject);
     });
@@ -290,7 +294,7 @@ describeWithRedis('while Redis is away', () => {
     await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
   });
 
-  test('a call whose process is gone ends with its last words within five seconds, a changes stream lives on', async () => {
+  test('a call whose process is gone ends with its last words within five seconds', async () => {
     const [here, there] = [open(), open()];
     await connected(here, there);
     const options = { maxStreamChars: 100_000, retainMs: 60_000 };
@@ -299,57 +303,67 @@ describeWithRedis('while Redis is away', () => {
     const record = session();
     const ids: string[] = [];
     const nobody: EventReader = { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} };
-    const call = await dying.begin({ ...record, scopes: [] }, 'call', nobody, 'last words');
+    const call = await dying.begin({ ...record, scopes: [] }, nobody, 'last words');
     await call.append('one');
-    await dying.begin({ ...record, scopes: [] }, 'changes', nobody);
     await dying.close();
 
     const startedAt = performance.now();
     const seen: string[] = [];
-    let changesEnded = false;
     await new Promise<void>((resolve) => {
       const reader: EventReader = { onEvent: ({ data }) => void seen.push(data), onEnd: () => resolve() };
       void living.resume(record, String(ids[0]), reader);
-      void living.resume(record, String(ids[2]), { onEvent: () => {}, onEnd: () => (changesEnded = true) });
     });
 
     expect(seen).toEqual(['one', 'last words']);
     expect(performance.now() - startedAt).toBeLessThan(5000);
-    expect(changesEnded).toBe(false);
     await Promise.all([living.close(), here.close(), there.close()]);
   });
 
-  test('changes that waited for the newest stream of a dead process come to one that lives, once and in order', async () => {
+  test('a change published while Redis is away is told where it was made, and everything is told again once it is back', async () => {
     const [here, there] = [open(), open()];
-    await connected(here, there);
-    const options = { maxStreamChars: 100_000, retainMs: 60_000 };
-    const dying = eventsOfOneProcess({ connection: here, ...options });
-    const living = eventsOfOneProcess({ connection: there, ...options });
-    const record = session();
-    const nobody: EventReader = { onEvent: () => {}, onEnd: () => {} };
-    const seen: string[] = [];
-    let wake = () => {};
-    const reader: EventReader = {
-      onEvent: ({ data }) => {
-        seen.push(data);
-        if (data === 'three') wake();
-      },
-      onEnd: () => {},
-    };
-    const got = new Promise<void>((resolve) => (wake = resolve));
-    await living.begin({ ...record, scopes: [] }, 'changes', reader);
-    await dying.begin({ ...record, scopes: [] }, 'changes', nobody);
-    await dying.close();
-    const diedAt = performance.now();
-    await living.tell(record.id, '1-1', 'one', []);
-    await living.tell(record.id, '2-1', 'two', []);
-    expect(seen).toEqual(['']);
-    while (seen.length < 3 && performance.now() - diedAt < 8000) await after(50);
-    await living.tell(record.id, '3-1', 'three', []);
-    await got;
+    await Promise.all([here, there].map((one) => new Promise<void>(one.onBack)));
+    const [making, hearing] = [redisChanges(here), redisChanges(there)];
+    const told: string[] = [];
+    making.subscribe(({ kind }) => told.push(kind));
+    const again = Promise.all([making, hearing].map((one) => new Promise<void>(one.onMissed)));
+    await server.stop();
+    while (here.healthy()) await after(10);
+    making.publish({ kind: 'tools' });
+    while (told.length === 0) await after(10);
+    server = await startRedis(server.port);
+    await again;
 
-    expect(seen).toEqual(['', 'one', 'two', 'three']);
-    await Promise.all([living.close(), here.close(), there.close()]);
+    expect(told).toEqual(['tools']);
+    await Promise.all([making.close(), hearing.close(), here.close(), there.close()]);
+  });
+
+  test('what only one replica could not publish makes all tell everything again, once that one can', async () => {
+    const [here, there] = [open(), open()];
+    await Promise.all([here, there].map((one) => new Promise<void>(one.onBack)));
+    let back = () => {};
+    let isRefused = true;
+    const flaky: Connection = {
+      ...here,
+      run: (command) => (isRefused ? Promise.reject(new StoreUnavailable('refused')) : here.run(command)),
+      onBack: (listener) => {
+        back = listener;
+        return () => {};
+      },
+    };
+    const [making, hearing] = [redisChanges(flaky), redisChanges(there)];
+    const told = jest.fn();
+    hearing.subscribe(told);
+    const missed = new Promise<void>(hearing.onMissed);
+    const listening = () => connection.client.pubSubNumSub('mcp:changes');
+    while ((await listening())['mcp:changes'] !== 2) await after(10);
+    making.publish({ kind: 'tools' });
+    await new Promise((resolve) => setImmediate(resolve));
+    isRefused = false;
+    back();
+    await missed;
+
+    expect(told).not.toHaveBeenCalled();
+    await Promise.all([making.close(), hearing.close(), here.close(), there.close()]);
   });
 
   async function connected(...connections: Connection[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { redisChanges } from '../../../src/server/stores/redis/changes.js';
 import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
-import { redisChanges } from '../../../src/server/stores/redis/logged-bus.js';
 import { redisOnce } from '../../../src/server/stores/redis/once.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
@@ -44,7 +44,7 @@ describeWithRedis('on Redis', () => {
   sessionContract(async (idleMs, inUseMs) =>
     redisSessions({ connection: await emptied(), idleMs, ...(inUseMs !== undefined && { inUseMs }) }),
   );
-  changeBusContract(async () => redisChanges(await emptied(), 60_000));
+  changeBusContract(async () => redisChanges(await emptied()));
   onceContract(async () => redisOnce(await emptied()));
   const shared = { onFailure: 'strict', replicas: 1 } as const;
   placeContract(async () => placesOfOneProcess({ connection: await emptied(), ...shared }));

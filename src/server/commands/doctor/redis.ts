@@ -77,14 +77,12 @@ async function tryAll(stores: Stores): Promise<readonly Finding[]> {
       await stores.sessions.delete(id);
     },
     streams: async () => {
-      const stream = await stores.events.begin({ ...session, scopes: [] }, 'call', {
-        onEvent: () => {},
-        onEnd: () => {},
-      });
+      const reader = { onEvent: () => {}, onEnd: () => {} };
+      const stream = await stores.events.begin({ ...session, scopes: [] }, reader, '');
       await stream.append('{}');
       await stream.drop();
     },
-    changes: () => stores.changes.end(),
+    answers: () => stores.mail.publish({ sessionId: id, scopes: [], message: {} }),
     'request state': () => stores.once.take(id, 1000),
   };
   const findings: Finding[] = [];

@@ -45,3 +45,9 @@ export function changeNotification(change: Change): { method: string; params?: P
   if (change.kind !== 'resource') return { method: `notifications/${change.kind}/list_changed` };
   return { method: 'notifications/resources/updated', params: { uri: change.uri } };
 }
+
+/** Everything that a client subscribed to these resources can be told of: what to tell where changes may have been lost. */
+export function allChanges(uris: readonly string[]): readonly Change[] {
+  const lists = (['tools', 'prompts', 'resources'] as const).map((kind) => ({ kind }));
+  return [...lists, ...uris.map((uri) => ({ kind: 'resource' as const, uri }))];
+}

@@ -1,17 +1,27 @@
-/** The GET streams: they tell clients of changes, or give what a lost stream still had to say. They hold no engine. */
-import { RefusedRequest } from '../../refusal.js';
+/**
+ * The GET streams: they tell clients of changes, or give what the lost stream of a call still had to say.
+ *
+ * - A change is told on the newest stream of its session; the record names it, so that all replicas agree.
+ * - Nothing is kept of a stream of changes. Where something may have been missed, everything is told again: a client that
+ *   comes back gets one notification for each thing that it can be told of.
+ * - An older stream ends with the next change: if its client still reads it, it comes back and is told again.
+ */
+import { createHash, randomBytes } from 'node:crypto';
 import type { Request } from 'express';
-import type { Change, EventStream, SessionRecord, Stores } from '../../stores/types.js';
+import { RefusedRequest } from '../../refusal.js';
+import type { Change, SessionRecord, Stores } from '../../stores/types.js';
 import { type Challenge, requireScopes } from '../calls/authorize.js';
+import { allChanges, changeNotification } from '../calls/notifications.js';
 import type { Catalog } from '../definitions/catalog.js';
+import type { Capabilities } from '../definitions/server-info.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
-import { changeNotification } from '../calls/notifications.js';
 import type { LiveSessions, LiveStream } from './live-sessions.js';
 import { readInto } from './output.js';
 
 export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events' | 'places'> {
   readonly live: LiveSessions;
   readonly catalog: Catalog;
+  readonly capabilities: Capabilities;
   readonly challenge: Challenge;
   readonly maxStreamsPerCaller: number;
   readonly onError: (error: unknown) => void;
@@ -19,34 +29,13 @@ export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' |
 
 export type GetStreams = ReturnType<typeof createGetStreams>;
 
+const UNKNOWN_EVENT = 'Unknown Last-Event-ID, or its stream is no longer kept: open a new stream without it';
+
 export function createGetStreams(options: GetStreamsOptions) {
-  const { live, events, onError } = options;
-  let open = 0;
+  const { live, events, sessions, changes } = options;
   const writers = new Set<ResponseWriter>();
+  let open = 0;
   let closed = false;
-  const inTurn = (id: string, tell: () => Promise<void>) => {
-    const session = live.find(id);
-    if (!session?.streams.size) return;
-    session.lastTold = session.lastTold
-      .then(() => (session.isBehind ? catchUp(id, '0-0') : tell()))
-      .then(
-        () => (session.isBehind = false),
-        (error: unknown) => {
-          session.isBehind = true;
-          onError(error);
-        },
-      );
-  };
-  const unsubscribe = options.changes.subscribe((change, position) => {
-    for (const id of live.ids()) inTurn(id, () => deliver(change, position, id, options));
-  });
-  /** What was published while no replica held a stream of the session. */
-  const catchUp = async (id: string, end: string) => {
-    const told = await events.toldUpTo(id, end);
-    for (const { change, position } of await options.changes.since(told)) {
-      await deliver(change, position, id, options);
-    }
-  };
 
   /** Counts an open stream for its owner until the response is over. @throws {RefusedRequest} `too_many_streams` */
   const take = async (owner: string, writer: ResponseWriter) => {
@@ -60,96 +49,103 @@ export function createGetStreams(options: GetStreamsOptions) {
     });
   };
 
-  /** Makes a stream the newest of its session. */
-  const register = (session: SessionRecord, stream: EventStream, writer: ResponseWriter) => {
+  const tellAll = (change?: Change) => {
+    for (const id of live.ids()) tell(id, change, options).catch(options.onError);
+  };
+  const stops = [changes.subscribe(tellAll), changes.onMissed(() => tellAll())];
+
+  /** Makes a stream the one of its session that is told of changes. */
+  const listen = async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
+    const name = nameFor(session.id, randomBytes(16).toString('base64url'));
+    if (!(await sessions.update(session.id, { changesTo: name })))
+      throw new RefusedRequest('session_not_found');
+    const { scopes } = req.caller;
+    const stream = { scopes, writer };
     const { streams } = live.findOrAdd(session.id);
-    const entry: LiveStream = {
-      send: (message, position, needed) => events.tell(session.id, position, JSON.stringify(message), needed),
-      end: () => {
-        streams.delete(stream.id);
-        live.release(session.id);
-        writer.end(); // the log keeps the stream: its client may be reading it elsewhere
-      },
-    };
-    streams.delete(stream.id);
-    streams.set(stream.id, entry);
+    streams.set(name, stream);
     writer.onClose(() => {
-      entry.leftAt = performance.now();
+      streams.delete(name);
+      live.release(session.id);
     });
+    readInto(writer, session).onEvent({ id: name, data: '' });
+    const isBack = session.changesTo !== undefined;
+    if (isBack) send(stream, session, undefined, options);
+  };
+
+  /** Reads on in the stream of a call. */
+  const readOn = async (req: Request, session: SessionRecord, writer: ResponseWriter, eventId: string) => {
+    requireScopes(req, (await events.scopesOf(session, eventId)) ?? [], options.challenge);
+    const stop = await events.resume(session, eventId, readInto(writer, session));
+    if (!stop) throw new RefusedRequest('malformed_message', { message: UNKNOWN_EVENT });
+    writer.onClose(stop);
   };
 
   return {
     /**
-     * Begins a stream of changes, or resumes the one in which `lastEventId` was seen.
+     * Opens a stream of changes, or resumes the stream of a call in which `Last-Event-ID` was seen.
      * @throws {RefusedRequest} `too_many_streams`; `malformed_message`, alike for unknown, foreign and forgotten ids;
-     * `insufficient_scope` for a token that lost a right of the call, or of the stream of changes
+     * `insufficient_scope` for a token that lost a right of the call
      */
     open: async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
-      const lastEventId = req.get('last-event-id');
+      const eventId = req.get('last-event-id');
       await take(session.owner, writer);
-      if (lastEventId !== undefined) {
-        const needed = await events.scopesOf(session, lastEventId);
-        requireScopes(req, needed ?? [], options.challenge);
-      }
-      const scopes = options.catalog.scopes.filter((scope) => req.caller.scopes.includes(scope));
-      const reader = readInto(writer, session);
-      const end = await options.changes.end();
-      const stream = await (lastEventId === undefined
-        ? events.begin({ ...session, scopes }, 'changes', reader)
-        : events.resume(session, lastEventId, reader));
-      if (!stream) throw new RefusedRequest('malformed_message', { message: UNKNOWN_EVENT });
-      if (stream.kind === 'changes') {
-        register(session, stream, writer);
-        inTurn(session.id, () => catchUp(session.id, end));
-      }
+      if (eventId === undefined || isNameFor(session.id, eventId)) await listen(req, session, writer);
+      else await readOn(req, session, writer, eventId);
       writers.add(writer);
       writer.open();
-      writer.onClose(() => {
-        writers.delete(writer);
-        stream.stop();
-      });
+      writer.onClose(() => writers.delete(writer));
       if (closed) writer.end();
     },
 
     take,
-
-    /** Forgets the streams of a session whose clients did not come back. */
-    sweep: (sessionId: string) => {
-      if (live.find(sessionId)?.isBehind) inTurn(sessionId, () => Promise.resolve());
-      const since = performance.now() - events.retainMs;
-      for (const stream of live.find(sessionId)?.streams.values() ?? [])
-        if (stream.leftAt !== undefined && stream.leftAt <= since) stream.end();
-    },
 
     count: () => open,
 
     /** Ends every stream, and listens no more. */
     close: () => {
       closed = true;
-      unsubscribe();
+      for (const stop of stops) stop();
       for (const writer of writers) writer.end();
     },
   };
 }
 
-const UNKNOWN_EVENT = 'Unknown Last-Event-ID, or its stream is no longer kept: open a new stream without it';
+/**
+ * The name of a stream of changes, and the id of its only event that has one. It holds nothing but whose it is, so that
+ * nothing has to be kept of it, and that of another session is none.
+ */
+function nameFor(sessionId: string, nonce: string): string {
+  return `changes-${nonce}.${createHash('sha256').update(`${nonce} ${sessionId}`).digest('base64url')}`;
+}
 
-/** Each message goes to one stream of the session (MCP 2025-11-25, transports, multiple connections): the newest. */
-async function deliver(
-  change: Change,
-  position: string,
-  id: string,
-  { sessions, live, catalog }: GetStreamsOptions,
-): Promise<void> {
-  const streams = live.find(id)?.streams;
-  if (!streams?.size) return;
-  let needed: readonly string[] = [];
-  if (change.kind === 'resource') {
-    const session = await sessions.peek(id);
-    if (!session?.subscriptions.includes(change.uri)) return;
-    needed = catalog.findResource(change.uri)?.resource.scopes ?? [];
+function isNameFor(sessionId: string, eventId: string): boolean {
+  const [, nonce] = /^changes-([\w-]{22})\./.exec(eventId) ?? [];
+  return nonce !== undefined && eventId === nameFor(sessionId, nonce);
+}
+
+type Telling = Pick<GetStreamsOptions, 'live' | 'sessions' | 'capabilities' | 'catalog'>;
+
+/**
+ * Tells a session of a change, or of everything. Each message goes to one stream of the session (MCP 2025-11-25,
+ * transports, multiple connections).
+ */
+async function tell(id: string, change: Change | undefined, options: Telling): Promise<void> {
+  const streams = [...(options.live.find(id)?.streams ?? [])]; // before the record is read: a newer one is not in it
+  if (streams.length === 0) return;
+  const session = await options.sessions.peek(id);
+  for (const [name, stream] of streams) {
+    if (session === undefined || name !== (session.changesTo ?? name)) stream.writer.end();
+    else send(stream, session, change, options);
   }
-  const all = [...streams.values()];
-  const newest = all.findLast(({ leftAt }) => leftAt === undefined) ?? all.at(-1);
-  await newest?.send({ jsonrpc: '2.0', ...changeNotification(change) }, position, needed);
+}
+
+function send(stream: LiveStream, session: SessionRecord, change: Change | undefined, options: Telling) {
+  const { capabilities, catalog } = options;
+  const isHeard = (one: Change) => {
+    if (one.kind !== 'resource') return one === change || capabilities[one.kind]?.['listChanged'] === true;
+    const needed = catalog.findResource(one.uri)?.resource.scopes ?? [];
+    return session.subscriptions.includes(one.uri) && needed.every((scope) => stream.scopes.includes(scope));
+  };
+  for (const one of (change ? [change] : allChanges(session.subscriptions)).filter(isHeard))
+    stream.writer.send({ jsonrpc: '2.0', ...changeNotification(one) });
 }

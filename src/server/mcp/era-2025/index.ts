@@ -51,15 +51,11 @@ export function createEra2025(options: Era2025Options): Era {
     live.end(id);
     events.forget(id).catch(onError);
   });
-  /** What is open or resumable keeps its session from idling; where that has ended unheard, so does what is open. */
+  /** What is open keeps its session from idling; where that has ended unheard, so does what is open. */
   const touch = {
     bufferedBytes: 0,
     recheck: () => {
-      for (const id of live.ids()) {
-        streams.sweep(id);
-        const isThere = live.isOpen(id) ? sessions.keep(id) : sessions.peek(id);
-        isThere.then((found) => found || live.end(id), onError);
-      }
+      for (const id of live.ids()) sessions.keep(id).then((isThere) => isThere || live.end(id), onError);
     },
   };
   keepAlive.add(touch);

@@ -1,22 +1,19 @@
 /** What runs in this process for a session. The session itself is a record in a store; this is only what is open now. */
 import type { Cancellation } from '../calls/call.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
+import type { ResponseWriter } from '../exchange/response-writer.js';
 
 export interface LiveSession {
   /** Requests in flight by JSON-RPC id; aborting one cancels it. */
   readonly calls: Map<string | number, Cancellation>;
   /** Questions that wait for the client, by the id we gave them. */
   readonly asks: Map<string, Question>;
-  /** Streams for changes by id, oldest first: those open, and those whose client may come back. */
+  /** Open streams for changes, by their names. */
   readonly streams: Map<string, LiveStream>;
   /** `logging/setLevel`, so that it also holds for calls already running. */
   minLevel: string | undefined;
   /** The last change of the record: changes wait for each other, so that none is lost. */
   lastUpdate: Promise<unknown>;
-  /** The last change passed on: changes keep their order, whatever each waits for. */
-  lastTold: Promise<unknown>;
-  /** Whether one could not be passed on, so that the log must be read for it. */
-  isBehind: boolean;
 }
 
 /** A question of a call: its answer needs what the call needs. */
@@ -26,14 +23,9 @@ export interface Question {
 }
 
 export interface LiveStream {
-  /**
-   * @param position of the change that it tells of
-   * @param needed scopes that its reader must hold
-   */
-  send(message: object, position: string, needed: readonly string[]): void | Promise<void>;
-  end(): void;
-  /** When its client went (`performance.now()`); `undefined` while it is there. */
-  leftAt?: number;
+  /** Of whoever opened it. */
+  readonly scopes: readonly string[];
+  readonly writer: Pick<ResponseWriter, 'send' | 'end'>;
 }
 
 export type LiveSessions = ReturnType<typeof createLiveSessions>;
@@ -52,8 +44,6 @@ export function createLiveSessions() {
         streams: new Map(),
         minLevel: undefined,
         lastUpdate: Promise.resolve(),
-        lastTold: Promise.resolve(),
-        isBehind: false,
       };
       sessions.set(id, added);
       return added;
@@ -65,20 +55,11 @@ export function createLiveSessions() {
       if (live && live.calls.size === 0 && live.streams.size === 0) sessions.delete(id);
     },
 
-    /** Whether a call runs or a client holds a stream: what waits for one that left keeps no session. */
-    isOpen: (id: string): boolean => {
-      const { calls, streams } = sessions.get(id) ?? {
-        calls: new Map(),
-        streams: new Map<string, LiveStream>(),
-      };
-      return calls.size > 0 || [...streams.values()].some(({ leftAt }) => leftAt === undefined);
-    },
-
     /** Cancels the calls and ends the streams of a session. */
     end: (id: string): void => {
       const live = sessions.get(id);
       for (const call of live?.calls.values() ?? []) call.cancel();
-      for (const stream of live?.streams.values() ?? []) stream.end();
+      for (const stream of live?.streams.values() ?? []) stream.writer.end();
     },
 
     ids: (): readonly string[] => [...sessions.keys()],

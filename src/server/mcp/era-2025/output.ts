@@ -58,7 +58,7 @@ export function createLoggedOutput({
       reader.onEvent(event);
       if (event.data !== '') unread.shift();
     };
-    const begun = await events.begin({ ...session, scopes }, 'call', { ...reader, onEvent }, lastWords(id));
+    const begun = await events.begin({ ...session, scopes }, { ...reader, onEvent }, lastWords(id));
     writer.onClose(() => begun.stop());
     return begun;
   };

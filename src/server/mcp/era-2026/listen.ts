@@ -5,7 +5,7 @@ import { RefusedRequest } from '../../refusal.js';
 import type { Change } from '../../stores/types.js';
 import { INVALID_PARAMS } from '../calls/call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
-import { changeNotification, requireFewSubscriptions } from '../calls/notifications.js';
+import { allChanges, changeNotification, requireFewSubscriptions } from '../calls/notifications.js';
 import { mayCall } from '../definitions/scopes.js';
 import { isSubscriptionFilter, type SubscriptionFilter } from './engine.js';
 import type { Era2026Options } from './options.js';
@@ -58,12 +58,14 @@ function follow(
     writer.send({ jsonrpc: '2.0', method, params: { ...params, _meta: subscription } });
   };
   send('notifications/subscriptions/acknowledged', { notifications });
-  const unsubscribe = changes.subscribe((change) => {
+  const tell = (change: Change) => {
     const { method, params } = changeNotification(change);
     if (isWanted(notifications, change)) send(method, { ...params });
-  });
+  };
+  const tellAgain = () => allChanges(notifications.resourceSubscriptions ?? []).forEach(tell);
+  const stops = [changes.subscribe(tell), changes.onMissed(tellAgain)];
   const stop = () => {
-    unsubscribe();
+    for (const unsubscribe of stops) unsubscribe();
     onEnd();
   };
   writer.onClose(stop);

@@ -1,5 +1,5 @@
 import type { Logger } from '../../observe/logger.js';
-import type { Bus, Change, PlaceStore } from '../../stores/types.js';
+import type { ChangeBus, PlaceStore } from '../../stores/types.js';
 import type { Handlers } from '../calls/handlers.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Introduction } from '../definitions/server-info.js';
@@ -10,7 +10,7 @@ import type { RequestStateOptions } from './request-state.js';
 export interface Era2026Options extends Introduction, Omit<ResponseWriterOptions, 'audit'> {
   readonly handlers: Handlers;
   readonly catalog: Catalog;
-  readonly changes: Bus<Change>;
+  readonly changes: ChangeBus;
   readonly requestState: RequestStateOptions;
   readonly places: PlaceStore;
   /** `MAX_STREAMS_PER_CALLER` */

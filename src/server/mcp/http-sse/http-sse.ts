@@ -65,12 +65,7 @@ export function createSse(options: SseOptions) {
     /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
     begin: ({ id, scopes, writer }: SseConnection): void => {
       const { streams } = live.findOrAdd(id);
-      streams.set(id, {
-        send: (message, _position, needed) => {
-          if (needed.every((scope) => scopes.includes(scope))) writer.send(message);
-        },
-        end: () => writer.end(),
-      });
+      streams.set(id, { scopes, writer });
       writer.onClose(() => {
         streams.delete(id);
         live.release(id);

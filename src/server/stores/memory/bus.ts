@@ -18,15 +18,9 @@ export function memoryBus<T>(): Bus<T> {
   };
 }
 
-/** No streams are elsewhere than in this process: nothing has to wait for them. */
+/** Within one process no change is lost. */
 export function memoryChanges(): ChangeBus {
-  const { subscribe, ...bus } = memoryBus<Change>();
-  return {
-    ...bus,
-    subscribe: (listener) => subscribe((change) => listener(change, '')),
-    end: async () => '',
-    since: async () => [],
-  };
+  return { ...memoryBus<Change>(), onMissed: () => () => {} };
 }
 
 /** Who asked is in this process, and has the mail already. */

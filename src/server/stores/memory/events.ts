@@ -1,13 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type {
-  EventLog,
-  EventReader,
-  EventStream,
-  LoggedEvent,
-  NewStream,
-  StreamKind,
-  StreamOwner,
-} from '../types.js';
+import type { EventLog, EventReader, EventStream, LoggedEvent, NewStream, StreamOwner } from '../types.js';
 
 const MAX_EVENTS = 1000;
 const MAX_SESSION_CHARS = 4 * 1024 * 1024;
@@ -28,7 +20,6 @@ export function memoryEvents(maxStreamChars: number, retainMs: number, maxChars 
 
 interface Stream {
   readonly id: string;
-  readonly kind: StreamKind;
   readonly session: string;
   readonly owner: string;
   readonly scopes: readonly string[];
@@ -59,17 +50,16 @@ class MemoryEvents implements EventLog {
 
   constructor(
     private readonly maxStreamChars: number,
-    readonly retainMs: number,
+    private readonly retainMs: number,
     private readonly maxChars: number,
   ) {
     const forgetUnused = () => [...this.#streams.values()].filter(this.#isUnused).forEach(this.#drop);
     this.#timer = setInterval(forgetUnused, Math.min(this.retainMs, 30_000)).unref();
   }
 
-  async begin(session: NewStream, kind: StreamKind, reader: EventReader) {
+  async begin(session: NewStream, reader: EventReader): Promise<EventStream> {
     const stream: Stream = {
-      id: `${kind}-${randomBytes(16).toString('base64url')}`,
-      kind,
+      id: `call-${randomBytes(16).toString('base64url')}`,
       session: session.id,
       owner: session.owner,
       scopes: session.scopes,
@@ -89,7 +79,16 @@ class MemoryEvents implements EventLog {
     for (const group of stream.groups) group.streams.add(stream);
     grow(stream, STREAM_CHARS);
     this.#append(stream, '');
-    return this.#lend(stream, reader);
+    return {
+      append: async (data) => this.#append(stream, data),
+      end: async (data) => {
+        this.#append(stream, data);
+        stream.isOver = true;
+        this.#endReader(stream);
+      },
+      drop: async () => this.#drop(stream),
+      stop: () => this.#stop(stream, reader),
+    };
   }
 
   async scopesOf(session: StreamOwner, id: string) {
@@ -113,23 +112,11 @@ class MemoryEvents implements EventLog {
         streams.add(stream);
       }
     }
-    return this.#lend(stream, reader);
-  }
-
-  async tell(sessionId: string, _position: string, data: string, needed: readonly string[]): Promise<void> {
-    const streams = this.#ofSession(sessionId).filter(
-      ({ kind, scopes }) => kind === 'changes' && needed.every((scope) => scopes.includes(scope)),
-    );
-    const newest = streams.findLast(({ reader }) => reader !== undefined) ?? streams.at(-1);
-    if (newest) this.#append(newest, data);
-  }
-
-  async toldUpTo(_sessionId: string, end: string): Promise<string> {
-    return end;
+    return () => this.#stop(stream, reader);
   }
 
   async forget(sessionId: string): Promise<void> {
-    this.#ofSession(sessionId).forEach(this.#drop);
+    [...(this.#groups.get(`session ${sessionId}`)?.streams ?? [])].forEach(this.#drop);
   }
 
   async close(): Promise<void> {
@@ -144,23 +131,10 @@ class MemoryEvents implements EventLog {
     return { stream, seen: Number(seen) };
   }
 
-  #lend(stream: Stream, reader: EventReader): EventStream {
-    return {
-      id: stream.id,
-      kind: stream.kind,
-      append: async (data) => this.#append(stream, data),
-      end: async (data) => {
-        this.#append(stream, data);
-        stream.isOver = true;
-        this.#endReader(stream);
-      },
-      drop: async () => this.#drop(stream),
-      stop: () => {
-        if (stream.reader !== reader) return;
-        stream.reader = undefined;
-        stream.usedAt = performance.now();
-      },
-    };
+  #stop(stream: Stream, reader: EventReader): void {
+    if (stream.reader !== reader) return;
+    stream.reader = undefined;
+    stream.usedAt = performance.now();
   }
 
   #append(stream: Stream, data: string): string | undefined {
@@ -208,10 +182,6 @@ class MemoryEvents implements EventLog {
     const { reader } = stream;
     stream.reader = undefined;
     reader?.onEnd();
-  }
-
-  #ofSession(id: string): readonly Stream[] {
-    return [...(this.#groups.get(`session ${id}`)?.streams ?? [])];
   }
 
   #group(key: string, maxChars: number): Group {

@@ -1,6 +1,7 @@
 import {
   type Created,
   IN_USE_MS,
+  type SessionChange,
   type SessionRecord,
   type SessionStore,
   StoreUnavailable,
@@ -82,7 +83,7 @@ class MemorySessions implements SessionStore {
     return this.#use(id) !== undefined;
   }
 
-  async update(id: string, change: Partial<SessionRecord>): Promise<boolean> {
+  async update(id: string, change: SessionChange): Promise<boolean> {
     const entry = this.#use(id);
     const owned = entry && this.#owners.get(entry.owner);
     if (entry === undefined || owned === undefined) return false;

@@ -27,7 +27,7 @@ export function sayAlive(connection: Connection): Alive {
   };
   const say = () => void tell().catch(() => {}); // while Redis is away nobody can look either
   say();
-  const stop = connection.onSubscribed(say);
+  const stop = connection.onBack(say);
   const timer = setInterval(say, SAY_INTERVAL_MS).unref();
   return {
     inbox,

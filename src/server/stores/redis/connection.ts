@@ -39,8 +39,8 @@ export interface Connection {
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
   /** Listens to a channel; the subscription outlives reconnections. Returns the way to stop. */
   subscribe(channel: string, listener: (message: string) => void): () => void;
-  /** Calls back whenever the subscriptions work again, also for the first time: messages may have been missed. */
-  onSubscribed(listener: () => void): () => void;
+  /** Calls back whenever Redis or the subscriptions work again, also for the first time: messages may have been lost. */
+  onBack(listener: () => void): () => void;
   healthy(): boolean;
   /** When Redis last came back (`performance.now()`), with its data or empty; long ago if it never was away. */
   backAt(): number;
@@ -56,15 +56,16 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
   let backAt = Number.NEGATIVE_INFINITY;
   const reported = new Set<string>();
   let lastError: unknown;
-  let isNewlySubscribed = false;
+  let wasLost = true; // or a subscription, since the listeners were last called
   let wasSlow = false;
   let isProbing = false;
   let deafSince: number | undefined = Number.NEGATIVE_INFINITY; // not subscribed yet
-  const onSubscribed = new Set<() => void>();
+  const onBack = new Set<() => void>();
 
   const setAvailable = (now: boolean, error?: unknown) => {
     if (now === available) return;
     available = now;
+    wasLost ||= !now;
     if (now) {
       if (hasServed) backAt = performance.now();
       hasServed = true;
@@ -105,9 +106,9 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
       if (isSlow && wasSlow) return setAvailable(false, new DeadlineExceeded('slow answers'));
       wasSlow = isSlow;
       setAvailable(true);
-      if (!isNewlySubscribed || deafSince !== undefined) return;
-      isNewlySubscribed = false;
-      for (const listener of onSubscribed) listener();
+      if (!wasLost || deafSince !== undefined) return;
+      wasLost = false;
+      for (const listener of onBack) listener();
     } catch (error) {
       wasSlow = true; // the next answer has to be a quick one
       reportRefusal(error);
@@ -117,7 +118,7 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
   const timer = setInterval(() => void probe(), PROBE_INTERVAL_MS).unref();
   client.on('ready', () => void probe());
   subscriber.on('ready', () => {
-    isNewlySubscribed = true;
+    wasLost = true;
     void probe();
   });
 
@@ -151,9 +152,9 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
       };
     },
 
-    onSubscribed(listener) {
-      onSubscribed.add(listener);
-      return () => void onSubscribed.delete(listener);
+    onBack(listener) {
+      onBack.add(listener);
+      return () => void onBack.delete(listener);
     },
 
     healthy: () => available,

@@ -1,36 +1,28 @@
 /**
- * What Redis keeps of a stream, and each step on it as one script. All keys of a session share its hash tag.
+ * What Redis keeps of a call's stream, and each step on it as one script. All keys of a session share its hash tag.
  *
  * - `mcp:streams:{session}`: sorted set of the session's streams by their beginning
- * - `mcp:stream:{session}:STREAM`: hash `owner`, `scopes` (JSON), `next`, `chars`, `over`, `reader` (inbox and token), `readAt` and `seen` (when
- *   the reader last looked, and what it had then), `writer` (inbox), `lastWords`
+ * - `mcp:stream:{session}:STREAM`: hash `owner`, `scopes` (JSON), `next`, `chars`, `over`, `reader` (inbox and token), `writer`
+ *   (inbox), `lastWords`
  * - the same with `:log`: Redis stream of the events, numbered `1-0`, `2-0`, …
  *
- * - `mcp:told:{session}`: position of the last change that the session was told of
- *
- * KEYS: the set, the hash, the position. ARGV: name of the stream, milliseconds to keep it, then as each says.
+ * KEYS: the set, the hash. ARGV: name of the stream, milliseconds to keep it, then as each says.
  */
 const MAX_EVENTS = 1000;
 const MAX_STREAMS = 200;
-/** A reader that has not looked for so many seconds has died with its process. */
-const READER_DEAD_S = 3;
 
 const PRELUDE = `
-local set, meta, log, told = KEYS[1], KEYS[2], KEYS[2] .. ':log', KEYS[3]
+local set, meta, log = KEYS[1], KEYS[2], KEYS[2] .. ':log'
 local name, keep = ARGV[1], ARGV[2]
-local function touch() for _, key in ipairs({set, meta, log, told}) do redis.call('PEXPIRE', key, keep) end end
-local now = tonumber(redis.call('TIME')[1])
-local function read(reader, seen) redis.call('HSET', meta, 'reader', reader, 'readAt', now, 'seen', seen) end
-local function isDead(readAt) return now - tonumber(readAt or 0) > ${READER_DEAD_S} end
+local function touch() for _, key in ipairs({set, meta, log}) do redis.call('PEXPIRE', key, keep) end end
 local function tell(reader, message)
   local inbox, token = string.match(reader or '', '^(%S+) (%S+)$')
   if not inbox then return end
   message.tail = token
   redis.call('PUBLISH', inbox, cjson.encode(message))
 end
-local function keyOf(one) return (string.gsub(set, '^mcp:streams:', 'mcp:stream:')) .. ':' .. one end
 local function drop(one)
-  local key = keyOf(one)
+  local key = string.gsub(set, '^mcp:streams:', 'mcp:stream:') .. ':' .. one
   local reader = redis.call('HGET', key, 'reader')
   redis.call('DEL', key, key .. ':log')
   redis.call('ZREM', set, one)
@@ -55,13 +47,10 @@ local function append(data, last, most)
   return n
 end`;
 
-/** ARGV: owner, reader, time, last words (empty: the stream outlives its process), scopes. */
+/** ARGV: owner, reader, time, last words, scopes. */
 export const BEGIN = `${PRELUDE}
-redis.call('HSET', meta, 'owner', ARGV[3], 'scopes', ARGV[7], 'next', 2, 'chars', 0)
-read(ARGV[4], 1)
-if ARGV[6] ~= '' then
-  redis.call('HSET', meta, 'lastWords', ARGV[6], 'writer', string.match(ARGV[4], '^%S+'))
-end
+redis.call('HSET', meta, 'owner', ARGV[3], 'scopes', ARGV[7], 'next', 2, 'chars', 0, 'reader', ARGV[4],
+  'lastWords', ARGV[6], 'writer', string.match(ARGV[4], '^%S+'))
 redis.call('XADD', log, '1-0', 'd', '')
 redis.call('ZADD', set, ARGV[5], name)
 for _, oldest in ipairs(redis.call('ZRANGE', set, 0, -1 - ${MAX_STREAMS})) do drop(oldest) end
@@ -85,47 +74,6 @@ local n = append(state[1], true, math.huge)
 tell(state[3], {n = n, data = state[1], over = true})
 return n`;
 
-/** ARGV: position, data, characters to keep, scopes that a reader must hold. */
-export const TELL = `${PRELUDE}
-local position, data = ARGV[3], ARGV[4]
-local function parts(one) return string.match(one, '^(%d+)-(%d+)$') end
-local ms, n = parts(position)
-local toldMs, toldN = parts(redis.call('GET', told) or '0-0')
-if ms then
-  ms, n, toldMs, toldN = tonumber(ms), tonumber(n), tonumber(toldMs), tonumber(toldN)
-  if ms < toldMs or (ms == toldMs and n <= toldN) then return 0 end
-  redis.call('SET', told, position)
-end
-local needed = cjson.decode(ARGV[6])
-local function holds(scopes)
-  local held = {}
-  for _, scope in ipairs(cjson.decode(scopes or '[]')) do held[scope] = true end
-  for _, scope in ipairs(needed) do if not held[scope] then return false end end
-  return true
-end
-local newest, living
-for _, one in ipairs(redis.call('ZREVRANGE', set, 0, -1)) do
-  if string.sub(one, 1, 8) == 'changes-' then
-    local state = redis.call('HMGET', keyOf(one), 'owner', 'reader', 'readAt', 'scopes')
-    if state[1] and holds(state[4]) then
-      newest = newest or one
-      if state[2] and not isDead(state[3]) then living = one break end
-    end
-  end
-end
-if not newest then return touch() end
-meta = keyOf(living or newest)
-log = meta .. ':log'
-local added = append(data, false, tonumber(ARGV[5]))
-tell(redis.call('HGET', meta, 'reader'), {n = added, data = data, over = false})
-return added`;
-
-/** ARGV: position to begin with. */
-export const TOLD = `${PRELUDE}
-redis.call('SET', told, ARGV[3], 'NX')
-touch()
-return redis.call('GET', told)`;
-
 /** ARGV: owner. The scopes of the stream; nil when it is unknown or of another owner. */
 export const SCOPES = `${PRELUDE}
 local state = redis.call('HMGET', meta, 'owner', 'scopes')
@@ -140,31 +88,14 @@ if state[1] ~= ARGV[3] or seen >= tonumber(state[2]) then return nil end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
 tell(state[3], {['end'] = true})
-read(ARGV[4], ARGV[5])
+redis.call('HSET', meta, 'reader', ARGV[4])
 redis.call('ZADD', set, ARGV[6], name)
 touch()
 return after(ARGV[5])`;
 
-/**
- * ARGV: reader, number of the last event seen, characters to keep. What came after it; nil when the stream is gone or read
- * by another. A stream of changes takes over what waits for readers of its session that have died.
- */
+/** ARGV: reader, number of the last event seen. What came after it; nil when the stream is gone or read by another. */
 export const TAIL = `${PRELUDE}
 if redis.call('HGET', meta, 'reader') ~= ARGV[3] then return nil end
-read(ARGV[3], ARGV[4])
-local function takeOver(one)
-  local state = redis.call('HMGET', keyOf(one), 'reader', 'readAt', 'seen')
-  if not state[1] or not isDead(state[2]) then return end
-  local waiting = redis.call('XRANGE', keyOf(one) .. ':log', '(' .. state[3] .. '-0', '+')
-  if #waiting == 0 then return end
-  drop(one)
-  for _, entry in ipairs(waiting) do append(entry[2][2], false, tonumber(ARGV[5])) end
-end
-if string.sub(name, 1, 8) == 'changes-' then
-  for _, one in ipairs(redis.call('ZRANGE', set, 0, -1)) do
-    if one ~= name and string.sub(one, 1, 8) == 'changes-' then takeOver(one) end
-  end
-end
 touch()
 return after(ARGV[4])`;
 
@@ -180,5 +111,4 @@ return 1`;
 
 export const FORGET = `${PRELUDE}
 for _, one in ipairs(redis.call('ZRANGE', set, 0, -1)) do drop(one) end
-redis.call('DEL', told)
 return 1`;

@@ -1,22 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { EventLog, EventReader, EventStream, NewStream, StreamKind, StreamOwner } from '../types.js';
+import type { EventLog, EventReader, EventStream, NewStream, StreamOwner } from '../types.js';
 import type { Alive } from './alive.js';
 import { type Connection, PREFIX } from './connection.js';
-import {
-  APPEND,
-  BEGIN,
-  DROP,
-  FORGET,
-  LOSE,
-  RESUME,
-  SCOPES,
-  STOP,
-  TAIL,
-  TELL,
-  TOLD,
-} from './events-scripts.js';
+import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, SCOPES, STOP, TAIL } from './events-scripts.js';
 
-const EVENT_ID = /^((call|changes)-[\w-]{1,64})\.([1-9]\d{0,14})$/;
+const EVENT_ID = /^(call-[\w-]{1,64})\.([1-9]\d{0,14})$/;
 
 /** How often a reader looks for what no message told it, and keeps its stream from expiring. */
 const TAIL_INTERVAL_MS = 1000;
@@ -54,7 +42,6 @@ type Told = { readonly tail: string } & (
 );
 
 class RedisEvents implements EventLog {
-  readonly retainMs: number;
   /** Names this process, as the reader and as the writer of streams. */
   readonly #inbox: string;
   /** By token: what a stream's record names as its reader. */
@@ -63,7 +50,6 @@ class RedisEvents implements EventLog {
   readonly #unsubscribe: () => void;
 
   constructor(private readonly options: RedisEventsOptions) {
-    this.retainMs = options.retainMs;
     this.#inbox = options.alive.inbox;
     this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
       this.#told(JSON.parse(message) as Told);
@@ -75,22 +61,19 @@ class RedisEvents implements EventLog {
     this.#timer = setInterval(catchUpAll, interval).unref();
   }
 
-  async begin(session: NewStream, kind: StreamKind, reader: EventReader, lastWords = '') {
-    const id = `${kind}-${randomBytes(16).toString('base64url')}`;
-    const token = newToken();
-    this.#tails.set(token, {
-      session: session.id,
-      stream: id,
-      reader,
-      seen: 0,
-      catchingUp: false,
-      maybeLost: false,
-    });
-    const tail = `${this.#inbox} ${token}`;
+  async begin(session: NewStream, reader: EventReader, lastWords: string): Promise<EventStream> {
+    const stream = `call-${randomBytes(16).toString('base64url')}`;
+    const token = this.#addTail({ session: session.id, stream, reader, seen: 0 });
     const scopes = JSON.stringify(session.scopes);
-    await this.#run(BEGIN, session.id, id, [session.owner, tail, String(Date.now()), lastWords, scopes]);
+    const args = [session.owner, `${this.#inbox} ${token}`, String(Date.now()), lastWords, scopes];
+    await this.#run(BEGIN, session.id, stream, args);
     this.#deliver(token, 1, '', false);
-    return this.#lend(session.id, id, kind, token);
+    return {
+      append: (data) => this.#append(session.id, stream, data, false),
+      end: async (data) => void (await this.#append(session.id, stream, data, true)),
+      drop: async () => void (await this.#run(DROP, session.id, stream, [])),
+      stop: () => this.#stop(token),
+    };
   }
 
   async scopesOf(session: StreamOwner, eventId: string): Promise<readonly string[] | undefined> {
@@ -100,34 +83,23 @@ class RedisEvents implements EventLog {
   }
 
   async resume(session: StreamOwner, eventId: string, reader: EventReader) {
-    const [, id = '', kind = '', seen = ''] = EVENT_ID.exec(eventId) ?? [];
-    if (id === '') return undefined;
-    const token = newToken();
-    this.#tails.set(token, {
+    const [, stream = '', seen = ''] = EVENT_ID.exec(eventId) ?? [];
+    if (stream === '') return undefined;
+    const token = this.#addTail({
       session: session.id,
-      stream: id,
+      stream,
       reader,
       seen: Number(seen),
       catchingUp: true,
-      maybeLost: false,
     });
     const args = [session.owner, `${this.#inbox} ${token}`, seen, String(Date.now())];
-    const missed = await this.#run(RESUME, session.id, id, args);
+    const missed = await this.#run(RESUME, session.id, stream, args);
     if (missed === null) {
       this.#tails.delete(token);
       return undefined;
     }
     this.#deliverRead(token, missed as Read);
-    return this.#lend(session.id, id, kind as StreamKind, token);
-  }
-
-  async tell(sessionId: string, position: string, data: string, needed: readonly string[]): Promise<void> {
-    const args = [position, data, String(this.options.maxStreamChars), JSON.stringify(needed)];
-    await this.#run(TELL, sessionId, '', args);
-  }
-
-  async toldUpTo(sessionId: string, end: string): Promise<string> {
-    return String(await this.#run(TOLD, sessionId, '', [end]));
+    return () => this.#stop(token);
   }
 
   async forget(sessionId: string): Promise<void> {
@@ -140,35 +112,30 @@ class RedisEvents implements EventLog {
     [...this.#tails.keys()].forEach((token) => this.#endTail(token));
   }
 
-  #lend(session: string, id: string, kind: StreamKind, token: string): EventStream {
-    const append = async (data: string, isLast: boolean): Promise<string | undefined> => {
-      const { maxStreamChars } = this.options;
-      const limits = [String(maxStreamChars), this.#inbox];
-      const n = Number(await this.#run(APPEND, session, id, [data, isLast ? '1' : '0', ...limits]));
-      if (n === 0) return undefined;
-      const [own] = [...this.#tails].find(([, tail]) => tail.stream === id) ?? [];
-      if (own !== undefined) this.#deliver(own, n, data, isLast);
-      return `${id}.${n}`;
-    };
-    return {
-      id,
-      kind,
-      append: (data) => append(data, false),
-      end: async (data) => void (await append(data, true)),
-      drop: async () => void (await this.#run(DROP, session, id, [])),
-      stop: () => {
-        if (!this.#tails.delete(token)) return;
-        this.#run(STOP, session, id, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
-      },
-    };
+  #addTail(tail: Pick<Tail, 'session' | 'stream' | 'reader' | 'seen'> & { catchingUp?: boolean }): string {
+    const token = randomBytes(12).toString('base64url');
+    this.#tails.set(token, { catchingUp: false, maybeLost: false, ...tail });
+    return token;
+  }
+
+  async #append(session: string, stream: string, data: string, isLast: boolean) {
+    const args = [data, isLast ? '1' : '0', String(this.options.maxStreamChars), this.#inbox];
+    const n = Number(await this.#run(APPEND, session, stream, args));
+    if (n === 0) return undefined;
+    const [own] = [...this.#tails].find(([, tail]) => tail.stream === stream) ?? [];
+    if (own !== undefined) this.#deliver(own, n, data, isLast);
+    return `${stream}.${n}`;
+  }
+
+  #stop(token: string): void {
+    const tail = this.#tails.get(token);
+    if (!this.#tails.delete(token) || !tail) return;
+    this.#run(STOP, tail.session, tail.stream, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
   }
 
   #told(told: Told): void {
-    if ('end' in told) return this.#endTail(told.tail);
-    this.#deliver(told.tail, told.n, told.data, told.over);
-    const tail = this.#tails.get(told.tail);
-    // Says what was seen: should this process die, it does not come again on another stream.
-    if (tail?.stream.startsWith('changes-')) void this.#catchUp(told.tail, tail);
+    if ('end' in told) this.#endTail(told.tail);
+    else this.#deliver(told.tail, told.n, told.data, told.over);
   }
 
   /** In order and none twice, whatever came by message, by reply or by reading. */
@@ -187,7 +154,7 @@ class RedisEvents implements EventLog {
     if (tail.catchingUp) return;
     tail.catchingUp = true;
     try {
-      const args = [`${this.#inbox} ${token}`, String(tail.seen), String(this.options.maxStreamChars)];
+      const args = [`${this.#inbox} ${token}`, String(tail.seen)];
       const read = await this.#run(TAIL, tail.session, tail.stream, args);
       if (read === null) this.#endTail(token);
       else this.#deliverRead(token, read as Read);
@@ -205,7 +172,7 @@ class RedisEvents implements EventLog {
     }
     for (const [id, [, data = '']] of entries) this.#deliver(token, Number.parseInt(id, 10), data, false);
     if (over === 1) this.#endTail(token);
-    else if (writer !== null && writer !== this.#inbox) void this.#endIfLost(tail, writer).catch(() => {});
+    else if (writer !== this.#inbox) void this.#endIfLost(tail, writer).catch(() => {});
   }
 
   /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
@@ -224,7 +191,7 @@ class RedisEvents implements EventLog {
 
   #run(script: string, session: string, stream: string, args: readonly string[]): Promise<unknown> {
     const tag = `{${session}}`;
-    const keys = [`${PREFIX}streams:${tag}`, `${PREFIX}stream:${tag}:${stream}`, `${PREFIX}told:${tag}`];
+    const keys = [`${PREFIX}streams:${tag}`, `${PREFIX}stream:${tag}:${stream}`];
     return this.options.connection.run((client) =>
       client.eval(script, { keys, arguments: [stream, String(this.options.retainMs), ...args] }),
     );
@@ -236,9 +203,5 @@ type Read = readonly [
   over: number,
   entries: readonly (readonly [id: string, fields: readonly string[]])[],
   /** Inbox of the process that runs the call. */
-  writer: string | null,
+  writer: string,
 ];
-
-function newToken(): string {
-  return randomBytes(12).toString('base64url');
-}

@@ -1,8 +1,9 @@
 import type { Stores } from '../types.js';
 import { sayAlive } from './alive.js';
+import { redisChanges } from './changes.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
-import { redisChanges, redisMail } from './logged-bus.js';
+import { redisMail } from './mail.js';
 import { redisOnce } from './once.js';
 import { withOnePatience } from './patience.js';
 import { redisPlaces } from './places.js';
@@ -25,7 +26,7 @@ export function redisStores(options: RedisStoresOptions): Stores {
   const stores = {
     rateLimits: redisRateLimits({ connection, onFailure, replicas }),
     sessions: redisSessions({ connection, idleMs: sessionIdleMs }),
-    changes: redisChanges(connection, streamRetainMs),
+    changes: redisChanges(connection),
     mail: redisMail(connection),
     once: redisOnce(connection),
     places: redisPlaces({ connection, alive, onFailure, replicas }),

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type Created, IN_USE_MS, type SessionRecord, type SessionStore } from '../types.js';
+import {
+  type Created,
+  IN_USE_MS,
+  type SessionChange,
+  type SessionRecord,
+  type SessionStore,
+} from '../types.js';
 import { type Client, type Connection, PREFIX } from './connection.js';
 import { CHANGE_RECORD, KEEP_PLACE, TAKE_PLACE, USE_RECORD } from './sessions-scripts.js';
 
@@ -18,8 +24,6 @@ export interface RedisSessionsOptions {
 export function redisSessions(options: RedisSessionsOptions): SessionStore {
   return new RedisSessions(options);
 }
-
-type Change = Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions'>>;
 
 class RedisSessions implements SessionStore {
   readonly #connection: Connection;
@@ -41,7 +45,7 @@ class RedisSessions implements SessionStore {
   }
 
   async create(record: SessionRecord, maxPerOwner: number): Promise<Created> {
-    const { logLevel: _, subscriptions: __, ...fixed } = record;
+    const { logLevel: _, subscriptions: __, changesTo: ___, ...fixed } = record;
     const { id, owner } = fixed;
     const limits = [maxPerOwner, this.#idleMs, this.#inUseMs].map(String);
     const place = { keys: [ownerKey(owner)], arguments: [id, ...limits] };
@@ -82,7 +86,7 @@ class RedisSessions implements SessionStore {
     return session;
   }
 
-  async update(id: string, change: Change): Promise<boolean> {
+  async update(id: string, change: SessionChange): Promise<boolean> {
     const fields = Object.entries(fieldsOf(change)).flat();
     const call = { keys: [recordKey(id)], arguments: [String(this.#idleMs), ...fields] };
     return (await this.#connection.run((client) => client.eval(CHANGE_RECORD, call))) === 1;
@@ -159,8 +163,9 @@ function ownerKey(owner: string): string {
   return `${PREFIX}owner:{${createHash('sha256').update(owner).digest('base64url')}}`;
 }
 
-function fieldsOf({ logLevel, subscriptions }: Change): Record<string, string> {
+function fieldsOf({ logLevel, subscriptions, changesTo }: SessionChange): Record<string, string> {
   return {
+    ...(changesTo !== undefined && { changesTo }),
     ...(logLevel !== undefined && { logLevel }),
     ...(subscriptions !== undefined && { subscriptions: JSON.stringify(subscriptions) }),
   };
@@ -172,9 +177,11 @@ function fieldsIn(answer: unknown): Record<string, string> {
   return Object.fromEntries(flat.flatMap((name, i) => (i % 2 === 0 ? [[name, String(flat[i + 1])]] : [])));
 }
 
-function recordOf({ record = '', logLevel, subscriptions = '[]' }: Record<string, string>): SessionRecord {
+function recordOf({ record = '', subscriptions = '[]', ...fields }: Record<string, string>): SessionRecord {
+  const { logLevel, changesTo } = fields;
   return {
     ...(JSON.parse(record) as SessionRecord),
+    ...(changesTo !== undefined && { changesTo }),
     ...(logLevel !== undefined && { logLevel }),
     subscriptions: JSON.parse(subscriptions) as string[],
   };

@@ -4,7 +4,7 @@ import { createLiveSessions } from '../../../../src/server/mcp/era-2025/live-ses
 
 test('a session is known while a call or a stream of it is open, and forgotten at once after', () => {
   const sessions = createLiveSessions();
-  const stream = { send: () => {}, end: () => {} };
+  const stream = { scopes: [], writer: { send: () => {}, end: () => {} } };
   for (let i = 0; i < 100; i++) {
     const live = sessions.findOrAdd(`session ${i}`);
     live.calls.set(1, new Cancellation());
@@ -26,7 +26,7 @@ test('the end of a session aborts its calls and ends its streams, and those of n
     const live = sessions.findOrAdd(id);
     const call = new Cancellation();
     live.calls.set(1, call);
-    live.streams.set('s', { send: () => {}, end: () => void ended.push(id) });
+    live.streams.set('s', { scopes: [], writer: { send: () => {}, end: () => void ended.push(id) } });
     return call;
   });
   sessions.end('mine');

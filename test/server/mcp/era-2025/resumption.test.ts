@@ -277,6 +277,18 @@ describe('Last-Event-ID', () => {
 
 describe('the stream of changes', () => {
   const changed = (kind: string) => ({ method: `notifications/${kind}/list_changed` });
+  const subscribe = { id: 1, method: 'resources/subscribe', params: { uri: 'test://doc/1' } };
+  const updated = { method: 'notifications/resources/updated', params: { uri: 'test://doc/1' } };
+
+  /** Opens a stream and hangs up: its id, to come back with. */
+  async function lostStream(session: string): Promise<string | undefined> {
+    const abort = new AbortController();
+    const open = server.era.streams();
+    const { id } = await next(events(await raw.get({ session, signal: abort.signal })));
+    abort.abort();
+    await until(() => server.era.streams() === open);
+    return id;
+  }
 
   test('is resumed by the SDK client, which misses no change', async () => {
     const { client } = await server.connect();
@@ -291,69 +303,81 @@ describe('the stream of changes', () => {
     await told;
   });
 
-  test('brings once what changed while the client was away, then what changes', async () => {
+  test('tells nothing when a session opens its first one, and everything once when its client is back', async () => {
     const session = await raw.initialize();
-    const abort = new AbortController();
-    const stream = events(await raw.get({ session, signal: abort.signal }));
-    await next(stream);
-    server.changes.publish({ kind: 'tools' });
-    const lastEventId = String((await next(stream)).id);
-    abort.abort();
-    await until(() => server.era.streams() === 0);
+    await raw.post(subscribe, { session });
+    server.changes.publish({ kind: 'resource', uri: 'test://doc/1' });
+    const first = events(await raw.get({ session }));
+    const { id: lastEventId, data } = await next(first);
     server.changes.publish({ kind: 'prompts' });
-    const resumed = messages(await raw.get({ session, lastEventId }));
+    expect([data, message(await next(first))]).toMatchObject(['', changed('prompts')]);
+    const resumed = messages(await raw.get({ session, ...(lastEventId && { lastEventId }) }));
 
-    expect(await next(resumed)).toMatchObject(changed('prompts'));
+    expect([await next(resumed), await next(resumed)]).toMatchObject([changed('tools'), updated]);
     server.changes.publish({ kind: 'resources' });
     expect(await next(resumed)).toMatchObject(changed('resources'));
     await raw.end({ session });
     expect(await next(resumed)).toBeUndefined();
   });
 
-  test('gives a change to a client that is there before one that may come back', async () => {
+  test.each(['2025-06-18', '2025-11-25'])(
+    'tells everything again to a client of revision %s that comes back without an id',
+    async (version) => {
+      const session = await raw.initialize({}, undefined, version);
+      await raw.post(subscribe, { session });
+      const abort = new AbortController();
+      await raw.get({ session, signal: abort.signal });
+      abort.abort();
+      await until(() => server.era.streams() === 0);
+      const stream = messages(await raw.get({ session }));
+
+      expect([await next(stream), await next(stream)]).toMatchObject([changed('tools'), updated]);
+    },
+  );
+
+  test('that outlived a newer one is told again: it ends with the next change, and its client comes back', async () => {
     const session = await raw.initialize();
-    const abort = new AbortController();
-    const here = messages(await raw.get({ session }));
-    const gone = events(await raw.get({ session, signal: abort.signal }));
-    const lastEventId = String((await next(gone)).id);
-    abort.abort();
-    await until(() => server.era.streams() === 1);
+    const older = events(await raw.get({ session }));
+    const { id: lastEventId = '' } = await next(older);
+    await lostStream(session);
     server.changes.publish({ kind: 'tools' });
 
-    expect(await next(here)).toMatchObject(changed('tools'));
-    const back = messages(await raw.get({ session, lastEventId }));
-    server.changes.publish({ kind: 'prompts' });
-    expect(await next(back)).toMatchObject(changed('prompts'));
+    expect(await next(older)).toBeUndefined();
+    expect(await next(messages(await raw.get({ session, lastEventId })))).toMatchObject(changed('tools'));
   });
 
-  test('that is resumed is the newest of its session, and gets the changes', async () => {
-    const session = await raw.initialize();
-    const abort = new AbortController();
-    const gone = events(await raw.get({ session, signal: abort.signal }));
-    const lastEventId = String((await next(gone)).id);
-    await raw.get({ session });
-    abort.abort();
-    await until(() => server.era.streams() === 1);
-    const back = messages(await raw.get({ session, lastEventId }));
-    server.changes.publish({ kind: 'tools' });
+  test('has ids of its session alone: those of another, and any other spelling, are unknown', async () => {
+    const [session, other] = [await raw.initialize(), await raw.initialize()];
+    const id = String(await lostStream(session));
+    const [name = '', digest = ''] = id.split('.');
+    const statuses = [];
+    for (const lastEventId of [
+      name,
+      `${name}.1`,
+      `${id}=`,
+      `${id}.1`,
+      id.toUpperCase(),
+      `changes-.${digest}`,
+    ])
+      statuses.push((await raw.get({ session, lastEventId })).status);
+    statuses.push((await raw.get({ session: other, lastEventId: id })).status);
 
-    expect(await next(back)).toMatchObject(changed('tools'));
+    expect(new Set(statuses)).toEqual(new Set([400]));
+    expect((await raw.get({ session, lastEventId: id })).status).toBe(200);
   });
 
-  test('is forgotten when its client does not come back in time, and its session then may idle out', async () => {
-    const brief = await startTestServer({ retainMs: 0, idleMs: 400, keepAliveMs: 20 }); // no time at all
+  test('leaves nothing behind: a session whose stream has gone may idle out', async () => {
+    const brief = await startTestServer({ idleMs: 400, keepAliveMs: 20 });
     const client = rawClient(brief.url);
+    const begin = jest.spyOn(brief.events, 'begin');
     const session = await client.initialize();
     const abort = new AbortController();
-    const stream = events(await client.get({ session, signal: abort.signal }));
-    const lastEventId = String((await next(stream)).id);
+    await client.get({ session, signal: abort.signal });
     const ended = new Promise<void>((resolve) => void brief.sessions.onEnd(() => resolve()));
-    await until(() => brief.era.streams() === 1);
     abort.abort();
-    await until(() => brief.era.streams() === 0);
-
-    expect((await client.get({ session, lastEventId })).status).toBe(400);
     await ended;
+
+    expect(begin).not.toHaveBeenCalled();
     await brief.close();
   });
 });
@@ -431,9 +455,9 @@ describe('a log that cannot keep events', () => {
     ]);
   });
 
-  test('refuses a stream of changes: it would not be what it says', async () => {
-    jest.spyOn(server.events, 'begin').mockRejectedValue(new StoreUnavailable('away'));
+  test('refuses a stream of changes of a session whose record cannot name it', async () => {
     const session = await raw.initialize();
+    jest.spyOn(server.sessions, 'update').mockRejectedValue(new StoreUnavailable('away'));
     const res = await raw.get({ session });
 
     expect(res.status).toBe(503);

@@ -26,6 +26,9 @@ const updated = (uri: string) => ({
   method: 'notifications/resources/updated',
   params: { uri },
 });
+const until = async (isReached: () => boolean) => {
+  while (!isReached()) await new Promise((done) => setImmediate(done));
+};
 const listChanged = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' };
 
 describe('a GET stream', () => {
@@ -60,16 +63,58 @@ describe('a GET stream', () => {
     expect(await next(stream)).toEqual(updated('test://doc/b'));
   });
 
-  test('shares its session with others: each change goes to one of them', async () => {
+  test('that is the newest of its session is told of changes; an older one ends with the next', async () => {
     const session = await raw.initialize();
-    const [older, newer] = [messages(await raw.get({ session })), messages(await raw.get({ session }))];
+    const older = messages(await raw.get({ session }));
+    server.changes.publish({ kind: 'prompts' });
+    expect(await next(older)).toMatchObject({ method: 'notifications/prompts/list_changed' });
+    const newer = messages(await raw.get({ session }));
+    expect(await next(newer)).toEqual(listChanged); // what it may have missed
+    server.changes.publish({ kind: 'resources' });
+
+    expect(await next(newer)).toMatchObject({ method: 'notifications/resources/list_changed' });
+    expect(await next(older)).toBeUndefined();
+  });
+
+  test('that is opened while a change is on its way to an older one does not end with it', async () => {
+    const session = await raw.initialize();
+    const older = messages(await raw.get({ session }));
+    const peek = server.sessions.peek.bind(server.sessions);
+    let goOn = () => {};
+    server.sessions.peek = async (id) => {
+      const record = await peek(id);
+      await new Promise<void>((resolve) => (goOn = resolve)); // a store across the network
+      return record;
+    };
     server.changes.publish({ kind: 'tools' });
+    await until(() => goOn.name !== 'goOn');
+    server.sessions.peek = peek;
+    const newer = messages(await raw.get({ session }));
+    goOn();
+    expect(await next(older)).toEqual(listChanged);
+    expect(await next(newer)).toEqual(listChanged);
     server.changes.publish({ kind: 'prompts' });
 
-    expect(await next(newer)).toEqual(listChanged);
     expect(await next(newer)).toMatchObject({ method: 'notifications/prompts/list_changed' });
-    await raw.end({ session });
-    expect(await next(older)).toBeUndefined();
+  });
+
+  test('is told of everything when changes may have been lost: each list announced, each subscription', async () => {
+    const session = await raw.initialize();
+    await Promise.all(['a', 'b'].map((id) => raw.post(subscribe(`test://doc/${id}`, id), { session })));
+    const stream = messages(await raw.get({ session }));
+    const other = messages(await raw.get({ session: await raw.initialize() }));
+    server.missed.publish();
+
+    expect(await next(stream)).toEqual(listChanged);
+    expect([await next(stream), await next(stream)]).toEqual(
+      expect.arrayContaining(['a', 'b'].map((id) => updated(`test://doc/${id}`))),
+    );
+    server.changes.publish({ kind: 'prompts' });
+    expect(await next(stream)).toMatchObject({ method: 'notifications/prompts/list_changed' });
+    expect([await next(other), await next(other)]).toMatchObject([
+      listChanged,
+      { method: 'notifications/prompts/list_changed' },
+    ]);
   });
 
   test('is refused beyond the cap of its caller, and its place is free again once it ends', async () => {

@@ -12,10 +12,11 @@ import {
   ToolError,
   type Definitions,
 } from '../../../../src/server/mcp/definitions/tool.js';
-import { memoryChanges, memoryMail } from '../../../../src/server/stores/memory/bus.js';
+import { memoryBus, memoryMail } from '../../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../../src/server/stores/memory/events.js';
 import { memoryPlaces } from '../../../../src/server/stores/memory/places.js';
 import { memorySessions } from '../../../../src/server/stores/memory/sessions.js';
+import type { Change } from '../../../../src/server/stores/types.js';
 import { eraParts, serveEra } from '../serve-era.js';
 
 const confirm: AskRequest = {
@@ -150,7 +151,8 @@ export async function startTestServer({
   ...change
 }: TestServerOptions = {}) {
   const sessions = memorySessions(idleMs ?? 600_000);
-  const changes = memoryChanges();
+  const missed = memoryBus<void>();
+  const changes = { ...memoryBus<Change>(), onMissed: missed.subscribe };
   const mail = memoryMail();
   const events = memoryEvents(1_000_000, retainMs ?? 60_000);
   const { catalog, handlers, logger, unsent } = eraParts(definitions, changes);
@@ -193,6 +195,7 @@ export async function startTestServer({
     era,
     sessions,
     changes,
+    missed,
     mail,
     events,
     keepAlive,

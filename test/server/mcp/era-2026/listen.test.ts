@@ -68,6 +68,20 @@ describe('a subscription', () => {
     expect([updated, changed].map(idOf)).toEqual([idOf(acknowledged), idOf(acknowledged)]);
   });
 
+  test('brings all that was asked for again when changes may have been lost', async () => {
+    const { stream } = await listen({ promptsListChanged: true, resourceSubscriptions: ['test://open/1'] });
+    server.missed.publish();
+    const told = [await next(stream), await next(stream)];
+    server.changes.publish({ kind: 'prompts' });
+    told.push(await next(stream));
+
+    expect(told.map(({ method }) => method)).toEqual([
+      'notifications/prompts/list_changed',
+      'notifications/resources/updated',
+      'notifications/prompts/list_changed',
+    ]);
+  });
+
   test('is not opened for resources that nobody defined or this caller may not read', async () => {
     const resourceSubscriptions = ['test://secret', 'test://nowhere', 'test://open/1', 'test://open/1'];
     const outsider = await listen({ resourceSubscriptions });

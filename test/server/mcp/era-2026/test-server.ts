@@ -17,7 +17,8 @@ export async function startTestServer(
   definitions: Partial<Definitions>,
   change: Partial<Era2026Options> = {},
 ) {
-  const changes = memoryBus<Change>();
+  const missed = memoryBus<void>();
+  const changes = { ...memoryBus<Change>(), onMissed: missed.subscribe };
   const { catalog, handlers, logger, logged, unsent } = eraParts(definitions, changes);
   const keepAlive = createKeepAlive(60_000);
   const era = createEra2026({
@@ -48,6 +49,7 @@ export async function startTestServer(
   return {
     ...served,
     era,
+    missed,
     changes,
     logged,
     keepAlive,
