@@ -97,20 +97,20 @@ const LINES: Readonly<Record<string, string>> = {
   identity: '850',
   layers: '925',
   mcp: '25',
-  'mcp/calls': '610 because storms of changes are coalesced, and what may be lost is told again',
+  'mcp/calls': '625 because storms of changes are coalesced, and what may be lost is told again',
   'mcp/definitions': '700',
   'mcp/envelope': '425',
-  'mcp/era-2025': '1010 because a flood that its log does not take is bounded',
+  'mcp/era-2025': '1025 because a flood that its log does not take is bounded',
   'mcp/era-2026': '675',
   'mcp/exchange': '375 because a reader is slow only when its socket took nothing',
   'mcp/http-sse': '150',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
-  stores: '355',
-  'stores/memory': '530 because the least recently used session makes room, within the memory of its owner',
-  'stores/redis': '1190 because it says why Redis refuses the server',
+  stores: '350',
+  'stores/memory': '525 because the least recently used session makes room, within the memory of its owner',
+  'stores/redis': '1225 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 12650; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 12500; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [
