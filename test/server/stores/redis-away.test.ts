@@ -159,18 +159,23 @@ describeWithRedis('while Redis is away', () => {
     await sessions.close();
   });
 
-  test('a frozen Redis costs one deadline, then nothing, until it goes on', async () => {
+  test('a frozen Redis costs one deadline, then nothing, until it goes on; then messages may have been lost', async () => {
     const sessions = redisSessions({ connection, idleMs: 60_000 });
+    await until(true);
+    const back = jest.fn();
+    connection.onBack(back);
     server.process.kill('SIGSTOP');
     const startedAt = performance.now();
     await expect(sessions.get('any', 'alice')).rejects.toThrow(StoreUnavailable);
     expect(performance.now() - startedAt).toBeLessThan(MAX_WAIT_MS);
     expect(connection.healthy()).toBe(false);
     await expect(sessions.get('any', 'alice')).rejects.toMatchObject({ reason: 'Redis is away' });
+    expect(back).not.toHaveBeenCalled();
     server.process.kill('SIGCONT');
     await until(true);
 
     expect(await sessions.get('any', 'alice')).toBeUndefined();
+    expect(back).toHaveBeenCalledTimes(1);
     await sessions.close();
   });
 
