@@ -12,6 +12,7 @@ const BLOCKS: readonly (readonly [test: string, matches: RegExp])[] = [
   ['scripts/connect', /^docs\/clients\.md\n/], // generated: each is read as its client does, and curl is run
   ['docs/add-a-tool', /^docs\/add-a-tool\.md\n/],
   ['docs/first-hour', /^docs\/first-hour\.md\njq /],
+  ['docs/single-host', /^docs\/operations\/single-host\.md\n/],
   ['docs/secrets', /\bopenssl /],
   ['server/commands/key', /\bnpm run (?:-s )?key /],
 ];
