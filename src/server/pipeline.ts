@@ -130,9 +130,7 @@ export async function createPipeline(options: PipelineOptions) {
     attach: (server: Server) => {
       answerParserRefusals(server, { audit, clientAddress: addressOf });
       const serve = routed(app);
-      for (const event of ['request', 'checkContinue']) {
-        server.on(event, (req, res) => stores.serve(() => serve(req, res)));
-      }
+      for (const event of ['request', 'checkContinue']) server.on(event, serve);
     },
     /** Only where one is allowed: on loopback, outside production, without a key file. */
     developmentKey: identity.developmentKey,

@@ -59,7 +59,6 @@ function memoryStores({ sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs 
   return {
     ...stores,
     healthy: () => true,
-    serve: (request) => request(),
     close: async () => void (await Promise.all(Object.values(stores).map((store) => store.close()))),
   };
 }

@@ -207,7 +207,5 @@ export interface Stores {
   readonly events: EventLog;
   /** Whether the backing store answers now; shown by `/readyz`. */
   healthy(): boolean;
-  /** Runs what serves one request: a bound on all that it waits for these stores. */
-  serve(request: () => void): void;
   close(): Promise<void>;
 }

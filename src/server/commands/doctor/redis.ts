@@ -43,7 +43,7 @@ export const checkRedis: Check = async ({ REDIS_URL, REDIS_CA_FILE, REPLICAS }) 
   }
 };
 
-/** Without the patience of the stores, which wait for a Redis that is not there yet. @throws the reason */
+/** Once, and not again and again as the stores do for a Redis that is not there yet. @throws the reason */
 async function connectOnce({ url, ca }: { readonly url: string; readonly ca?: string }): Promise<void> {
   const bounds = { reconnectStrategy: false, connectTimeout: CONNECT_MS } as const;
   const socket = ca === undefined ? bounds : { ...bounds, tls: true as const, ca };

@@ -1,14 +1,12 @@
 import { createClient, type RedisClientType } from 'redis';
 import { StoreUnavailable } from '../types.js';
-import { DeadlineExceeded, Patience, patiently } from './patience.js';
+import { BACK_WITHIN_MS, DeadlineExceeded, withinDeadline } from './command-deadline.js';
 import { fixFor, UNREACHABLE_FIX } from './refusals.js';
 
 /** Every key and channel begins with it; an ACL user needs no other (`~mcp:*`, `&mcp:*`). */
 export const PREFIX = 'mcp:';
 
 const PROBE_INTERVAL_MS = 500;
-/** With answers this slow, what needs four would take longer than a request waits. */
-const SLOW_MS = 75;
 const CONNECT_TIMEOUT_MS = 2000;
 /** After a cut link the old connection may be dead for good, and nobody says so. Longer than between two probes. */
 const SILENCE_TIMEOUT_MS = 2000;
@@ -57,7 +55,6 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
   const reported = new Set<string>();
   let lastError: unknown;
   let wasLost = true; // or a subscription, since the listeners were last called
-  let wasSlow = false;
   let isProbing = false;
   let deafSince: number | undefined = Number.NEGATIVE_INFINITY; // not subscribed yet
   const onBack = new Set<() => void>();
@@ -100,17 +97,15 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
       // A write: one that is full, or only a replica, answers a ping.
       const write = client.set(`${PREFIX}probe`, '', { PX: PROBE_INTERVAL_MS });
       const answered = Promise.all([write, hear()]).finally(() => (isProbing = false));
-      const patience = new Patience();
-      await patience.wait(answered);
-      const isSlow = patience.usedMs >= SLOW_MS;
-      if (isSlow && wasSlow) return setAvailable(false, new DeadlineExceeded('slow answers'));
-      wasSlow = isSlow;
+      const startedAt = performance.now();
+      await withinDeadline(answered);
+      const isQuick = performance.now() - startedAt < BACK_WITHIN_MS;
+      if (!available && !isQuick) return;
       setAvailable(true);
       if (!wasLost || deafSince !== undefined) return;
       wasLost = false;
       for (const listener of onBack) listener();
     } catch (error) {
-      wasSlow = true; // the next answer has to be a quick one
       reportRefusal(error);
       setAvailable(false, lastError ?? error);
     }
@@ -130,7 +125,7 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
       const started = performance.now();
       const answered = (ok: boolean) => onAnswer?.((performance.now() - started) / 1000, ok);
       try {
-        const answer = await patiently(command(client));
+        const answer = await withinDeadline(command(client));
         answered(true);
         return answer;
       } catch (error) {
@@ -164,7 +159,7 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
       clearInterval(timer);
       // What was sent last (the end of a stream, a message to others) still leaves, but not at any price.
       const sent = [client, subscriber].filter((one) => one.isReady).map((one) => one.close());
-      await new Patience().wait(Promise.allSettled(sent)).catch(() => {});
+      await withinDeadline(Promise.allSettled(sent)).catch(() => {});
       for (const one of [client, subscriber]) one.destroy();
     },
   };

@@ -5,7 +5,6 @@ import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
 import { redisMail } from './mail.js';
 import { redisOnce } from './once.js';
-import { withOnePatience } from './patience.js';
 import { redisPlaces } from './places.js';
 import { redisRateLimits } from './rate-limits.js';
 import { redisSessions } from './sessions.js';
@@ -35,7 +34,6 @@ export function redisStores(options: RedisStoresOptions): Stores {
   return {
     ...stores,
     healthy: connection.healthy,
-    serve: withOnePatience,
     close: async () => {
       alive.close();
       await Promise.all(Object.values(stores).map((store) => store.close()));
