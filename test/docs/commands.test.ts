@@ -13,6 +13,7 @@ const PROGRAMS = [
   'sh', // deploy/compose/certificates.sh: test/deploy/compose-files.test.ts
   'kubectl', // needs a cluster
   'docker', // needs an engine; test/deploy/image.test.ts builds the image with another one
+  'kind', // needs the same
   'cosign', // need an image that was published
   'gh',
   'gzip', // only takes what kubectl prints

@@ -9,25 +9,43 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
 import { loadConfig } from '../../src/server/config/index.js';
 import { selfSignedCertificate } from '../helpers/certificate.js';
-import { read, ROOT } from '../helpers/pages.js';
+import { blocks, read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
 import { type RedisServer, startRedis } from '../helpers/redis-server.js';
 import { openShell, type Shell } from '../helpers/shell.js';
 import { exists, namespaces, neededSecrets } from './deployed.js';
 import { shownFor } from './shell-blocks.js';
 
-const blocks = shownFor('docs/secrets');
-const find = (words: RegExp) => blocks.find(({ text }) => words.test(text));
-const creation = find(/^kubectl create namespace /);
+const shown = shownFor('docs/secrets');
+const find = (words: RegExp) => shown.find(({ text }) => words.test(text));
+const creation = find(/^kubectl create namespace (?!\S+-dev$)/m);
+const ofDev = find(/^kubectl create namespace \S+-dev$/m);
 const stateKey = find(/^openssl rand /);
 const password = find(/^redis-cli /m);
 const certificate = find(/^openssl s_client /);
 
 test('every block with openssl is one of those below', () => {
-  expect(new Set(blocks)).toEqual(new Set([creation, stateKey, password, certificate]));
+  expect(new Set(shown)).toEqual(new Set([creation, ofDev, stateKey, password, certificate]));
 });
 
-describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on deploying makes', () => {
+test('the page makes a file before it goes into a Secret, and every Secret before a start', () => {
+  const commands = blocks(read('docs/operations/cluster.md')).map(({ text }) => text);
+  const first = (words: string) => commands.findIndex((text) => text.includes(words));
+  const files = commands.flatMap((text) => [...text.matchAll(/--from-file=(\S+)/g)].map(([, file]) => file));
+
+  expect(new Set(files)).toEqual(new Set(['api-keys.json']));
+  expect(first('--file api-keys.json')).toBeGreaterThan(first('npm ci'));
+  expect(first('--from-file=api-keys.json')).toBeGreaterThan(first('--file api-keys.json'));
+  for (const [made, started] of [
+    [creation, 'overlays/prod'],
+    [ofDev, 'overlays/dev'],
+  ] as const)
+    expect(first(`kubectl apply -k deploy/kubernetes/${started}`)).toBeGreaterThan(
+      commands.indexOf(String(made?.text)),
+    );
+});
+
+describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on a cluster makes', () => {
   let shell: Shell;
   let calls: readonly (readonly string[])[];
   let redis: RedisServer;
@@ -35,9 +53,7 @@ describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on
   beforeAll(async () => {
     shell = openShell();
     shell.standIn('kubectl', `printf '%s\\0' "$@" '' >>'${join(shell.folder, 'calls')}'`);
-    await shell.run(String(creation?.text), {}, ROOT);
-    const recorded = readFileSync(join(shell.folder, 'calls'), 'utf8').split('\0\0');
-    calls = recorded.filter(Boolean).map((call) => call.split('\0'));
+    calls = await callsOf(String(creation?.text));
     // As the page says, the file itself has nobody who may administer: here somebody has to look.
     const users = join(shell.folder, 'users.acl');
     writeFileSync(users, `${literals()['users.acl']}user admin on nopass ~* &* +@all\n`);
@@ -48,8 +64,15 @@ describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on
     shell?.remove();
   });
 
-  const literals = (): Readonly<Record<string, string>> => {
-    const pairs = calls.flat().flatMap((arg) => [...arg.matchAll(/^--from-literal=([^=]+)=(.*)$/gs)]);
+  /** What kubectl is given. */
+  async function callsOf(commands: string) {
+    writeFileSync(join(shell.folder, 'calls'), '');
+    await shell.run(commands, {}, ROOT);
+    const recorded = readFileSync(join(shell.folder, 'calls'), 'utf8').split('\0\0');
+    return recorded.filter(Boolean).map((call) => call.split('\0'));
+  }
+  const literals = (given = calls): Readonly<Record<string, string>> => {
+    const pairs = given.flat().flatMap((arg) => [...arg.matchAll(/^--from-literal=([^=]+)=(.*)$/gs)]);
     return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, value]));
   };
   const canLogIn = async (user: string, secret: string) => {
@@ -78,6 +101,22 @@ describeWithPrograms(['openssl', 'redis-server', 'redis-cli'], 'what the page on
     expect(calls[0]).toEqual(['create', 'namespace', spaces[0]]);
     expect(keys).toHaveLength(5);
     expect(keys.filter((key) => !manifests.some((text) => text.includes(`/${key}`)))).toEqual([]);
+  });
+
+  test("is on a machine of one's own the same without Redis", async () => {
+    const ofOwn = await callsOf(String(ofDev?.text));
+    const { 'state-keys': STATE_KEYS, 'audit-hmac-key': AUDIT_HMAC_KEY, ...others } = literals(ofOwn);
+    const namesOf = (given: typeof calls) => given.flatMap((call) => call[call.indexOf('generic') + 1] ?? []);
+    const withoutRedis = namesOf(calls.slice(1)).filter((name) => !name.endsWith('-redis-acl'));
+
+    expect(ofOwn[0]?.slice(0, 2)).toEqual(['create', 'namespace']);
+    expect(namesOf(ofOwn.slice(1))).toEqual(withoutRedis);
+    expect(namespaces.has(String(ofOwn[0]?.[2]))).toBe(true);
+    expect(new Set(ofOwn.slice(1).map((call) => call[call.indexOf('-n') + 1]))).toEqual(
+      new Set([ofOwn[0]?.[2]]),
+    );
+    expect(others).toEqual({});
+    expect(() => loadConfig({ STATE_KEYS, AUDIT_HMAC_KEY })).not.toThrow();
   });
 
   test('starts a server', () => {
