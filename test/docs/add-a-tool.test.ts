@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Clone, cloneProject } from '../helpers/clone.js';
+import { type Clone, cloneProject, JEST } from '../helpers/clone.js';
 import { freePort } from '../helpers/free-port.js';
 import { type Block, blocks, read } from '../helpers/pages.js';
 import { shownFor } from './shell-blocks.js';
@@ -22,6 +22,14 @@ let clone: Clone;
 let port: string;
 let url = '';
 let key = '';
+/** Of the template's tests some that start the server, as a part and as a process, or look at what the page changed. */
+const TOUCHED = [
+  'architecture',
+  'deploy/compose.test',
+  'scripts/config-docs',
+  'server/commands/doctor.test',
+  'server/observe/telemetry-counts',
+].map((name) => `test/${name}`);
 /** What each command printed. */
 const printed = new Map<string, string>();
 const lasting: ChildProcess[] = [];
@@ -107,6 +115,14 @@ freshTest(
     expect(said('npm run client')).toContain('"sent": 1');
     expect(said('node --eval')).toBe('{"reader":"A0001","text":"Your books are due this week."}');
     expect(clone.read('.env.example')).toContain('#REMINDER_URL=');
+  },
+  240_000,
+);
+
+freshTest(
+  'the tests of the template pass with the settings of the page',
+  () => {
+    expect(() => clone.node(...JEST, ...TOUCHED)).not.toThrow();
   },
   240_000,
 );

@@ -18,6 +18,7 @@ test('an answer that came while this process was busy beyond the deadline still 
   const worker = new Worker(echo, { eval: true });
   await once(worker, 'online');
   const work = once(worker, 'message');
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread of Node, no window
   worker.postMessage('answer');
   const command = new Promise((resolve, reject) => {
     setImmediate(() => {
