@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { memoryChanges, memoryMail } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
-import { memoryOnce } from './memory/once.js';
-import { memoryPlaces } from './memory/places.js';
+import { memoryOnce } from './memory/used-once.js';
+import { memoryPlaces } from './memory/stream-slots.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
 import { memorySessions } from './memory/sessions.js';
 import type { Stores } from './types.js';

@@ -1,7 +1,7 @@
 /** The stores of one process, as `redisStores` puts them together: its sign of life ends when they close. */
-import { sayAlive } from '../../../src/server/stores/redis/alive.js';
+import { sayAlive } from '../../../src/server/stores/redis/heartbeat.js';
 import { type RedisEventsOptions, redisEvents } from '../../../src/server/stores/redis/events.js';
-import { type RedisPlacesOptions, redisPlaces } from '../../../src/server/stores/redis/places.js';
+import { type RedisPlacesOptions, redisPlaces } from '../../../src/server/stores/redis/stream-slots.js';
 import type { EventLog, PlaceStore } from '../../../src/server/stores/types.js';
 
 export function eventsOfOneProcess(options: Omit<RedisEventsOptions, 'alive'>): EventLog {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, NewStream, StreamOwner } from '../types.js';
-import type { Alive } from './alive.js';
+import type { Alive } from './heartbeat.js';
 import { type Connection, PREFIX } from './connection.js';
 import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, SCOPES, STOP, TAIL } from './events-scripts.js';
 

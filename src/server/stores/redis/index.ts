@@ -1,11 +1,11 @@
 import type { Stores } from '../types.js';
-import { sayAlive } from './alive.js';
+import { sayAlive } from './heartbeat.js';
 import { redisChanges } from './changes.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
-import { redisMail } from './mail.js';
-import { redisOnce } from './once.js';
-import { redisPlaces } from './places.js';
+import { redisMail } from './client-replies.js';
+import { redisOnce } from './used-once.js';
+import { redisPlaces } from './stream-slots.js';
 import { redisRateLimits } from './rate-limits.js';
 import { redisSessions } from './sessions.js';
 

@@ -14,7 +14,7 @@ import {
 } from '../../../../src/server/mcp/definitions/tool.js';
 import { memoryBus, memoryMail } from '../../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../../src/server/stores/memory/events.js';
-import { memoryPlaces } from '../../../../src/server/stores/memory/places.js';
+import { memoryPlaces } from '../../../../src/server/stores/memory/stream-slots.js';
 import { memorySessions } from '../../../../src/server/stores/memory/sessions.js';
 import type { Change } from '../../../../src/server/stores/types.js';
 import { eraParts, serveEra } from '../serve-era.js';

@@ -6,7 +6,7 @@ import {
   defineResource,
   defineTool,
 } from '../../../../src/server/mcp/definitions/tool.js';
-import { memoryOnce } from '../../../../src/server/stores/memory/once.js';
+import { memoryOnce } from '../../../../src/server/stores/memory/used-once.js';
 import { answerOf, type Message } from '../../../helpers/raw-messages.js';
 import { type Params, post, type RawOptions } from './raw-client.js';
 import { KEY, startTestServer, type TestServer } from './test-server.js';

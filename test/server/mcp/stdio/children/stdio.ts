@@ -6,7 +6,7 @@ import { introduction } from '../../../../../src/server/mcp/definitions/server-i
 import { defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
 import { openAudit } from '../../../../../src/server/observe/audit.js';
 import { createLogger } from '../../../../../src/server/observe/logger.js';
-import { memoryOnce } from '../../../../../src/server/stores/memory/once.js';
+import { memoryOnce } from '../../../../../src/server/stores/memory/used-once.js';
 import { memoryBus } from '../../../../../src/server/stores/memory/bus.js';
 import type { Change } from '../../../../../src/server/stores/types.js';
 import { noServices, noSettings } from '../../no-settings.js';

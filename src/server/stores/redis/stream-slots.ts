@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type PlaceStore, StoreUnavailable } from '../types.js';
-import type { Alive } from './alive.js';
+import type { Alive } from './heartbeat.js';
 import { type Connection, PREFIX } from './connection.js';
 
 /** An owner's hash expires when no process that counts in it has said so for long. */
