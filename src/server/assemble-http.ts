@@ -82,7 +82,7 @@ export function createEras(
   config: Config,
   mcp: McpParts,
   challenge: Challenge,
-  { sessions, events, mail, places }: Stores,
+  { sessions, events, clientReplies, streamSlots }: Stores,
 ) {
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
   const unsent = new UnsentAnswers(config.memory.unsent);
@@ -90,7 +90,7 @@ export function createEras(
     ...mcp,
     keepAlive,
     unsent,
-    places,
+    streamSlots,
     maxStreamsPerCaller: config.MAX_STREAMS_PER_CALLER,
     maxBufferBytes: config.STREAM_MAX_BUFFER_BYTES,
   };
@@ -99,7 +99,7 @@ export function createEras(
       ...shared,
       sessions,
       events,
-      mail,
+      clientReplies,
       challenge,
       sseMessagesPath: SSE_PATHS.messages,
       maxSessionsPerCaller: config.MAX_SESSIONS_PER_CALLER,

@@ -32,7 +32,7 @@ export function createMcpParts({
   logger,
 }: McpOptions) {
   const { ASK_TIMEOUT_MS, STATE_KEYS } = config;
-  const { changes, once } = stores;
+  const { changes, usedOnce } = stores;
   const catalog = compileCatalog(definitions, config.REQUIRED_SCOPES);
   return {
     catalog,
@@ -49,6 +49,6 @@ export function createMcpParts({
       maxResultBytes: config.MAX_RESULT_BYTES,
     }),
     askTimeoutMs: ASK_TIMEOUT_MS,
-    requestState: { keys: STATE_KEYS, ttlS: Math.ceil(ASK_TIMEOUT_MS / 1000), once },
+    requestState: { keys: STATE_KEYS, ttlS: Math.ceil(ASK_TIMEOUT_MS / 1000), usedOnce },
   };
 }

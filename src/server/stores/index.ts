@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { memoryChanges, memoryMail } from './memory/bus.js';
+import { memoryChanges, memoryClientReplies } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
-import { memoryOnce } from './memory/used-once.js';
-import { memoryPlaces } from './memory/stream-slots.js';
+import { memoryUsedOnce } from './memory/used-once.js';
+import { memoryStreamSlots } from './memory/stream-slots.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
 import { memorySessions } from './memory/sessions.js';
 import type { Stores } from './types.js';
@@ -51,9 +51,9 @@ function memoryStores({ sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs 
     rateLimits: memoryRateLimits(),
     sessions: memorySessions(sessionIdleMs, maxChars),
     changes: memoryChanges(),
-    mail: memoryMail(),
-    once: memoryOnce(),
-    places: memoryPlaces(),
+    clientReplies: memoryClientReplies(),
+    usedOnce: memoryUsedOnce(),
+    streamSlots: memoryStreamSlots(),
     events: memoryEvents(streamMaxBytes, streamRetainMs, maxChars),
   };
   return {

@@ -1,10 +1,10 @@
 /**
  * What the template asks of a store. Every implementation passes the same contract suite (`test/server/stores/`).
- * A store that cannot answer throws {@link StoreUnavailable}; it never invents an answer.
+ * A store that cannot answer throws {@link StoreUnavailable}; it never guesses.
  */
 import { RefusedRequest } from '../refusal.js';
 
-/** A refusal wherever it surfaces, so that no era answers it as a bug or as a result. `reason` is for audit and log. */
+/** A refusal, so that neither era answers it as a bug or as a result of the call. `reason` is for audit and log. */
 export class StoreUnavailable extends RefusedRequest {
   constructor(
     readonly reason: string,
@@ -61,10 +61,10 @@ export interface SessionRecord {
 
 export type SessionChange = Partial<Pick<SessionRecord, 'logLevel' | 'subscriptions' | 'changesTo'>>;
 
-/** What has a stream or a call open is kept more often than this (`exchange/keep-alive.ts`). */
+/** A session with an open stream or call is kept more often than this (`exchange/keep-alive.ts`). */
 export const IN_USE_MS = 60_000;
 
-/** How a session was created: in an empty place, in that of another one, or not at all. */
+/** Whether a session was created, and which one ended to make room. */
 export type Created =
   | { readonly created: true; readonly ended?: string }
   | { readonly created: false; readonly retryAfterMs: number };
@@ -76,19 +76,19 @@ export interface SessionStore {
    */
   create(record: SessionRecord, maxPerOwner: number): Promise<Created>;
   /**
-   * The live record of this owner, its idle time started anew. `undefined` when it is unknown, ended, idle for too long or
-   * of another owner, whose asking leaves no trace.
+   * The live record, if it is of this owner; its idle time starts anew. `undefined` when the session is unknown, has ended or
+   * belongs to another owner: then nothing of it changes.
    */
   get(id: string, owner: string): Promise<SessionRecord | undefined>;
-  /** The live record, whose idle time goes on. */
+  /** The live record; its idle time goes on. */
   peek(id: string): Promise<SessionRecord | undefined>;
-  /** Starts the idle time of a session anew that has something open; `false` when there is none. */
+  /** Starts the idle time of a session anew; `false` when there is no such session. */
   keep(id: string): Promise<boolean>;
-  /** Changes a live record; `false` when there is none. */
+  /** Changes a live record; `false` when there is no such session. */
   update(id: string, change: SessionChange): Promise<boolean>;
-  /** Ends a session; `false` when there was none. */
+  /** Ends a session; `false` when there was no such session. */
   delete(id: string): Promise<boolean>;
-  /** Calls `listener` with the id of every session that ends, by `delete` or by idling. Returns the way to stop. */
+  /** Calls `listener` with the id of every session that ends, deleted or idle for too long. Returns the way to stop. */
   onEnd(listener: (id: string) => void): () => void;
   /** Number of live sessions, for metrics. */
   count(): Promise<number>;
@@ -113,37 +113,37 @@ export interface ChangeBus extends Bus<Change> {
   onMissed(listener: () => void): () => void;
 }
 
-/** A message of a client that concerns a call which another replica may run: an answer, a cancellation. */
-export interface SessionMail {
+/** A client's answer to a question, or its cancellation of a call: another replica may run that call. */
+export interface ClientReply {
   readonly sessionId: string;
-  /** Of whoever sent it. */
+  /** Of its sender. */
   readonly scopes: readonly string[];
   /** JSON-RPC. */
   readonly message: object;
 }
 
-export interface MailBus extends Omit<Bus<SessionMail>, 'publish'> {
-  /** Settles when it is on its way. @throws {StoreUnavailable} when only this replica could have it */
-  publish(mail: SessionMail): Promise<void>;
+export interface ClientReplies extends Omit<Bus<ClientReply>, 'publish'> {
+  /** @throws {StoreUnavailable} when it cannot reach the other replicas */
+  publish(reply: ClientReply): Promise<void>;
 }
 
-/** Counts what an owner has open, on all replicas together; what a dead process had open does not count. */
-export interface PlaceStore {
-  /** Takes one of `most` places; the way to give it back, `undefined` when all are taken. */
+/** Counts the streams that an owner has open on all replicas; those of a dead process do not count. */
+export interface StreamSlots {
+  /** Takes one of `most` slots. Returns the way to give it back; `undefined` when all are taken. */
   take(owner: string, most: number): Promise<(() => void) | undefined>;
   close(): Promise<void>;
 }
 
-/** Remembers what may happen once. */
-export interface OnceStore {
-  /** Takes `key` for `ttlMs`; `false` when it is taken already. */
+/** Remembers values that may be used only once. */
+export interface UsedOnce {
+  /** Marks `key` as used for `ttlMs`; `false` when it is used already. */
   take(key: string, ttlMs: number): Promise<boolean>;
-  /** Gives it back. */
+  /** Makes it usable again. */
   release(key: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One message from the server, as its stream keeps it. */
+/** One message of the server's in the log of its stream. */
 export interface LoggedEvent {
   /** Goes to the client and comes back as `Last-Event-ID`; cannot be guessed. */
   readonly id: string;
@@ -153,7 +153,7 @@ export interface LoggedEvent {
 
 export interface EventReader {
   onEvent(event: LoggedEvent): void;
-  /** Called once, when nothing more will come. An error means that the stream has not ended, only its reading. */
+  /** Called once, when nothing more will come. With an error the stream goes on, but cannot be read any further. */
   onEnd(error?: unknown): void;
 }
 
@@ -201,9 +201,9 @@ export interface Stores {
   readonly rateLimits: RateLimitStore;
   readonly sessions: SessionStore;
   readonly changes: ChangeBus;
-  readonly mail: MailBus;
-  readonly once: OnceStore;
-  readonly places: PlaceStore;
+  readonly clientReplies: ClientReplies;
+  readonly usedOnce: UsedOnce;
+  readonly streamSlots: StreamSlots;
   readonly events: EventLog;
   /** Whether the backing store answers now; shown by `/readyz`. */
   healthy(): boolean;

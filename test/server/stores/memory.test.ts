@@ -4,22 +4,22 @@ import { expect, test } from '@jest/globals';
 import { openStores } from '../../../src/server/stores/index.js';
 import { memoryChanges } from '../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../src/server/stores/memory/events.js';
-import { memoryOnce } from '../../../src/server/stores/memory/used-once.js';
-import { memoryPlaces } from '../../../src/server/stores/memory/stream-slots.js';
+import { memoryUsedOnce } from '../../../src/server/stores/memory/used-once.js';
+import { memoryStreamSlots } from '../../../src/server/stores/memory/stream-slots.js';
 import { memoryRateLimits } from '../../../src/server/stores/memory/rate-limits.js';
 import { memorySessions } from '../../../src/server/stores/memory/sessions.js';
 import { StoreUnavailable } from '../../../src/server/stores/types.js';
 import { changeBusContract } from './changes.contract.js';
 import { eventLogContract } from './events.contract.js';
-import { onceContract } from './used-once.contract.js';
-import { placeContract } from './stream-slots.contract.js';
+import { usedOnceContract } from './used-once.contract.js';
+import { streamSlotContract } from './stream-slots.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 
 rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs, inUseMs) => memorySessions(idleMs, undefined, inUseMs));
-onceContract(async () => memoryOnce());
-placeContract(async () => memoryPlaces());
+usedOnceContract(async () => memoryUsedOnce());
+streamSlotContract(async () => memoryStreamSlots());
 changeBusContract(async () => memoryChanges());
 eventLogContract(async (options) => memoryEvents(options.maxStreamChars, options.retainMs));
 
@@ -53,7 +53,7 @@ function heapInUse(): number {
 }
 
 test('a full memory of what happened refuses; it forgets nothing early', async () => {
-  const once = memoryOnce({ maxKeys: 1 });
+  const once = memoryUsedOnce({ maxKeys: 1 });
   await once.take('a', 60_000);
 
   await expect(once.take('b', 60_000)).rejects.toThrow(StoreUnavailable);

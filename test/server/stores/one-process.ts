@@ -1,23 +1,29 @@
-/** The stores of one process, as `redisStores` puts them together: its sign of life ends when they close. */
-import { sayAlive } from '../../../src/server/stores/redis/heartbeat.js';
+/** The stores of one process, as `redisStores` puts them together: its heartbeat ends when they close. */
+import { startHeartbeat } from '../../../src/server/stores/redis/heartbeat.js';
 import { type RedisEventsOptions, redisEvents } from '../../../src/server/stores/redis/events.js';
-import { type RedisPlacesOptions, redisPlaces } from '../../../src/server/stores/redis/stream-slots.js';
-import type { EventLog, PlaceStore } from '../../../src/server/stores/types.js';
+import {
+  type RedisStreamSlotsOptions,
+  redisStreamSlots,
+} from '../../../src/server/stores/redis/stream-slots.js';
+import type { EventLog, StreamSlots } from '../../../src/server/stores/types.js';
 
-export function eventsOfOneProcess(options: Omit<RedisEventsOptions, 'alive'>): EventLog {
-  const alive = sayAlive(options.connection);
-  return closingToo(redisEvents({ ...options, alive }), alive);
+export function eventsOfOneProcess(options: Omit<RedisEventsOptions, 'heartbeat'>): EventLog {
+  const heartbeat = startHeartbeat(options.connection);
+  return closingToo(redisEvents({ ...options, heartbeat }), heartbeat);
 }
 
-export function placesOfOneProcess(options: Omit<RedisPlacesOptions, 'alive'>): PlaceStore {
-  const alive = sayAlive(options.connection);
-  return closingToo(redisPlaces({ ...options, alive }), alive);
+export function slotsOfOneProcess(options: Omit<RedisStreamSlotsOptions, 'heartbeat'>): StreamSlots {
+  const heartbeat = startHeartbeat(options.connection);
+  return closingToo(redisStreamSlots({ ...options, heartbeat }), heartbeat);
 }
 
-function closingToo<Store extends { close(): Promise<void> }>(store: Store, alive: { close(): void }): Store {
+function closingToo<Store extends { close(): Promise<void> }>(
+  store: Store,
+  heartbeat: { close(): void },
+): Store {
   const close = store.close.bind(store);
   store.close = async () => {
-    alive.close();
+    heartbeat.close();
     await close();
   };
   return store;

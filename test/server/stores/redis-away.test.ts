@@ -7,7 +7,7 @@ import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
 import { type EventReader, type SessionRecord, StoreUnavailable } from '../../../src/server/stores/types.js';
 import { after } from './after.js';
-import { eventsOfOneProcess, placesOfOneProcess } from './one-process.js';
+import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
 
@@ -84,9 +84,9 @@ describeWithRedis('while Redis is away', () => {
     expect(answers.map(({ ok }) => ok)).toEqual([true, true, false]);
   });
 
-  test('a killed Redis makes strict places refuse, and local ones share', async () => {
-    const strict = placesOfOneProcess({ connection, onFailure: 'strict', replicas: 3 });
-    const local = placesOfOneProcess({ connection, onFailure: 'local', replicas: 3 });
+  test('a killed Redis makes strict stream slots refuse, and local ones share', async () => {
+    const strict = slotsOfOneProcess({ connection, onFailure: 'strict', replicas: 3 });
+    const local = slotsOfOneProcess({ connection, onFailure: 'local', replicas: 3 });
     await server.stop();
     await until(false);
 

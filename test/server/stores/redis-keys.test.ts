@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
-import { redisMail } from '../../../src/server/stores/redis/client-replies.js';
-import { redisOnce } from '../../../src/server/stores/redis/used-once.js';
+import { redisClientReplies } from '../../../src/server/stores/redis/client-replies.js';
+import { redisUsedOnce } from '../../../src/server/stores/redis/used-once.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
 import { eventsOfOneProcess } from './one-process.js';
@@ -50,7 +50,7 @@ describeWithRedis('in Redis', () => {
   async function useAll(): Promise<void> {
     const sessions = redisSessions({ connection, idleMs: LONG_MS });
     const events = eventsOfOneProcess({ connection, maxStreamChars: 10_000, retainMs: LONG_MS });
-    const mail = redisMail(connection);
+    const replies = redisClientReplies(connection);
     const record = {
       id: 'session',
       owner: 'https://issuer.example|alice {}',
@@ -62,7 +62,7 @@ describeWithRedis('in Redis', () => {
     await redisRateLimits({ connection, onFailure: 'strict', replicas: 1 })
       .limiter('a', { points: 1, windowMs: 1000 })
       .consume('k');
-    await redisOnce(connection).take('a', LONG_MS);
+    await redisUsedOnce(connection).take('a', LONG_MS);
     await sessions.create(record, 1);
     await sessions.get(record.id, record.owner);
     const change = { logLevel: 'debug', subscriptions: ODD, changesTo: 'stream' };
@@ -79,9 +79,9 @@ describeWithRedis('in Redis', () => {
     await call.append('one');
     call.stop();
     await events.resume(record, String(ids[0]), reader);
-    await mail.publish({ sessionId: record.id, scopes: [], message: {} });
+    await replies.publish({ sessionId: record.id, scopes: [], message: {} });
     await call.end('two');
-    await Promise.all([sessions.close(), events.close(), mail.close()]);
+    await Promise.all([sessions.close(), events.close(), replies.close()]);
   }
 
   test('every key has the one prefix and expires, and no step touches two slots of a cluster', async () => {

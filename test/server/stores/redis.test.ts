@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { redisChanges } from '../../../src/server/stores/redis/changes.js';
 import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
-import { redisOnce } from '../../../src/server/stores/redis/used-once.js';
+import { redisUsedOnce } from '../../../src/server/stores/redis/used-once.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
-import { onceContract } from './used-once.contract.js';
-import { eventsOfOneProcess, placesOfOneProcess } from './one-process.js';
-import { placeContract } from './stream-slots.contract.js';
+import { usedOnceContract } from './used-once.contract.js';
+import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
+import { streamSlotContract } from './stream-slots.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { sessionContract } from './sessions.contract.js';
@@ -45,18 +45,18 @@ describeWithRedis('on Redis', () => {
     redisSessions({ connection: await emptied(), idleMs, ...(inUseMs !== undefined && { inUseMs }) }),
   );
   changeBusContract(async () => redisChanges(await emptied()));
-  onceContract(async () => redisOnce(await emptied()));
+  usedOnceContract(async () => redisUsedOnce(await emptied()));
   const shared = { onFailure: 'strict', replicas: 1 } as const;
-  placeContract(async () => placesOfOneProcess({ connection: await emptied(), ...shared }));
+  streamSlotContract(async () => slotsOfOneProcess({ connection: await emptied(), ...shared }));
 
-  describe('places of several processes', () => {
+  describe('stream slots of several processes', () => {
     test('count together, and those of one that died are free within five seconds', async () => {
       const connection = await emptied();
       const [here, dying] = [
-        placesOfOneProcess({ connection, ...shared }),
-        placesOfOneProcess({ connection, ...shared }),
+        slotsOfOneProcess({ connection, ...shared }),
+        slotsOfOneProcess({ connection, ...shared }),
       ];
-      const taken = [here, dying, here, dying].map((places) => places.take('alice', 3));
+      const taken = [here, dying, here, dying].map((slots) => slots.take('alice', 3));
       expect((await Promise.all(taken)).filter(Boolean)).toHaveLength(3);
       const diedAt = performance.now();
       await dying.close();
@@ -69,12 +69,12 @@ describeWithRedis('on Redis', () => {
     test('are counted again in an emptied Redis', async () => {
       const connection = await emptied();
       const [here, there] = [
-        placesOfOneProcess({ connection, ...shared }),
-        placesOfOneProcess({ connection, ...shared }),
+        slotsOfOneProcess({ connection, ...shared }),
+        slotsOfOneProcess({ connection, ...shared }),
       ];
       await Promise.all([here.take('alice', 2), there.take('alice', 2)]);
       await connection.run((client) => client.flushAll());
-      while ((await connection.run((client) => client.keys(`${PREFIX}places:*`))).length === 0)
+      while ((await connection.run((client) => client.keys(`${PREFIX}slots:*`))).length === 0)
         await after(50);
       await after(600); // until the other has said so, too
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import type { OnceStore } from '../../../src/server/stores/types.js';
+import type { UsedOnce } from '../../../src/server/stores/types.js';
 import { after } from './after.js';
 
 /** What every store of what may happen once promises. */
-export function onceContract(open: () => Promise<OnceStore>): void {
+export function usedOnceContract(open: () => Promise<UsedOnce>): void {
   describe('once', () => {
     test('a key is taken by one, however many try at the same moment, until it is given back', async () => {
       const store = await open();

@@ -82,8 +82,8 @@ async function tryAll(stores: Stores): Promise<readonly Finding[]> {
       await stream.append('{}');
       await stream.drop();
     },
-    answers: () => stores.mail.publish({ sessionId: id, scopes: [], message: {} }),
-    'request state': () => stores.once.take(id, 1000),
+    answers: () => stores.clientReplies.publish({ sessionId: id, scopes: [], message: {} }),
+    'request state': () => stores.usedOnce.take(id, 1000),
   };
   const findings: Finding[] = [];
   for (const [name, step] of Object.entries(steps)) {

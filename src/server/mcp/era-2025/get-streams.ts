@@ -18,7 +18,7 @@ import type { ResponseWriter } from '../exchange/response-writer.js';
 import type { LiveSessions, LiveStream } from './live-sessions.js';
 import { readInto } from './output.js';
 
-export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events' | 'places'> {
+export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events' | 'streamSlots'> {
   readonly live: LiveSessions;
   readonly catalog: Catalog;
   readonly capabilities: Capabilities;
@@ -40,7 +40,7 @@ export function createGetStreams(options: GetStreamsOptions) {
   /** Counts an open stream for its owner until the response is over. @throws {RefusedRequest} `too_many_streams` */
   const take = async (owner: string, writer: ResponseWriter) => {
     if (closed) throw new RefusedRequest('overloaded', { headers: { 'Retry-After': '1' } });
-    const giveBack = await options.places.take(owner, options.maxStreamsPerCaller);
+    const giveBack = await options.streamSlots.take(owner, options.maxStreamsPerCaller);
     if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
     open++;
     writer.onClose(() => {
@@ -49,10 +49,10 @@ export function createGetStreams(options: GetStreamsOptions) {
     });
   };
 
-  const tellAll = (change?: Change) => {
-    for (const id of live.ids()) tell(id, change, options).catch(options.onError);
+  const deliverAll = (change?: Change) => {
+    for (const id of live.ids()) deliver(id, change, options).catch(options.onError);
   };
-  const stops = [changes.subscribe(tellAll), changes.onMissed(() => tellAll())];
+  const stops = [changes.subscribe(deliverAll), changes.onMissed(() => deliverAll())];
 
   /** Makes a stream the one of its session that is told of changes. */
   const listen = async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
@@ -129,7 +129,7 @@ type Telling = Pick<GetStreamsOptions, 'live' | 'sessions' | 'capabilities' | 'c
  * Tells a session of a change, or of everything. Each message goes to one stream of the session (MCP 2025-11-25,
  * transports, multiple connections).
  */
-async function tell(id: string, change: Change | undefined, options: Telling): Promise<void> {
+async function deliver(id: string, change: Change | undefined, options: Telling): Promise<void> {
   const streams = [...(options.live.find(id)?.streams ?? [])]; // before the record is read: a newer one is not in it
   if (streams.length === 0) return;
   const session = await options.sessions.peek(id);

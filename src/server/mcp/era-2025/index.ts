@@ -1,6 +1,6 @@
 /** MCP revisions 2024-11-05 to 2025-11-25: sessions are records, an engine lives for one request. */
 import type { Request, Response } from 'express';
-import type { SessionMail, SessionRecord, Stores } from '../../stores/types.js';
+import type { ClientReply, SessionRecord, Stores } from '../../stores/types.js';
 import type { Era } from '../era-router.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
@@ -20,7 +20,7 @@ export interface Era2025Options
   extends MethodsOptions,
     Omit<ResponseWriterOptions, 'audit'>,
     Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
-    Pick<Stores, 'changes' | 'events' | 'mail' | 'places'> {
+    Pick<Stores, 'changes' | 'events' | 'clientReplies' | 'streamSlots'> {
   readonly catalog: Catalog;
   readonly challenge: Challenge;
   readonly maxSessionsPerCaller: number;
@@ -59,7 +59,7 @@ export function createEra2025(options: Era2025Options): Era {
     },
   };
   keepAlive.add(touch);
-  const stopMail = options.mail.subscribe((mail) => void receive(mail, live));
+  const stopReplies = options.clientReplies.subscribe((reply) => void receive(reply, live));
 
   const running = new Set<Promise<void>>();
   return {
@@ -74,7 +74,7 @@ export function createEra2025(options: Era2025Options): Era {
       sse.close(); // not before: its streams bring the answers
       keepAlive.remove(touch);
       stopListening();
-      stopMail();
+      stopReplies();
     },
     streams: () => streams.count(),
   };
@@ -155,21 +155,21 @@ async function handleSse(req: Request, res: Response, context: Context): Promise
 /** A notification, or the answer to a question of ours. What fits nothing in flight is accepted and ignored. */
 async function accept(req: Request, session: SessionRecord, context: Context): Promise<void> {
   const { envelope, audit } = req;
-  const { live, mail } = context;
+  const { live, clientReplies } = context;
   if (!envelope.message) return;
   const question =
     envelope.kind === 'response' && live.find(session.id)?.asks.get(String(envelope.message.id));
   if (question) requireScopes(req, question.scopes, context.challenge);
   const { scopes } = req.caller;
-  const sent: SessionMail = { sessionId: session.id, scopes, message: envelope.message };
+  const sent: ClientReply = { sessionId: session.id, scopes, message: envelope.message };
   const isFound = receive(sent, live);
   if (isFound || envelope.method === 'notifications/initialized') return;
-  await mail.publish(sent); // another replica may run the call
+  await clientReplies.publish(sent); // another replica may run the call
   audit.note({ detail: { received: 'elsewhere or unknown' } });
 }
 
 /** Gives an answer or a cancellation to the call it is for; whether that runs here. */
-function receive({ sessionId, scopes, message: sent }: SessionMail, live: LiveSessions): boolean {
+function receive({ sessionId, scopes, message: sent }: ClientReply, live: LiveSessions): boolean {
   const message = sent as JsonRpcMessage;
   const open = live.find(sessionId);
   if (message.method === 'notifications/cancelled') {

@@ -35,12 +35,12 @@ export async function openSession(
   if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
   if (!answer.result) return answer;
   const session = recordOf(id, req.caller, request, answer.result);
-  const place = await sessions.create(session, maxSessionsPerCaller);
-  if (!place.created) {
-    const waitS = Math.max(1, Math.ceil(place.retryAfterMs / 1000));
+  const created = await sessions.create(session, maxSessionsPerCaller);
+  if (!created.created) {
+    const waitS = Math.max(1, Math.ceil(created.retryAfterMs / 1000));
     throw new RefusedRequest('too_many_sessions', { headers: { 'Retry-After': String(waitS) } });
   }
-  if (place.ended !== undefined) req.audit.note({ detail: { evicted: 'least recently used session' } });
+  if (created.ended !== undefined) req.audit.note({ detail: { evicted: 'least recently used session' } });
   req.audit.session(id);
   req.audit.note({ 'mcp.protocol.version': session.protocolVersion });
   return answer;

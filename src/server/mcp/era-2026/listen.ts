@@ -25,7 +25,7 @@ export function createListeners(options: Era2026Options) {
         throw new RefusedRequest('malformed_message', { rpcCode, message: 'Invalid params' });
       }
       requireFewSubscriptions(requested.resourceSubscriptions);
-      const giveBack = await options.places.take(callerKey(req.caller), options.maxStreamsPerCaller);
+      const giveBack = await options.streamSlots.take(callerKey(req.caller), options.maxStreamsPerCaller);
       if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
       const filter = honoured(requested, req.caller, options);
       const { audit, isStillAllowed } = req;

@@ -1,5 +1,5 @@
 import type { Logger } from '../../observe/logger.js';
-import type { ChangeBus, PlaceStore } from '../../stores/types.js';
+import type { ChangeBus, StreamSlots } from '../../stores/types.js';
 import type { Handlers } from '../calls/handlers.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Introduction } from '../definitions/server-info.js';
@@ -12,7 +12,7 @@ export interface Era2026Options extends Introduction, Omit<ResponseWriterOptions
   readonly catalog: Catalog;
   readonly changes: ChangeBus;
   readonly requestState: RequestStateOptions;
-  readonly places: PlaceStore;
+  readonly streamSlots: StreamSlots;
   /** `MAX_STREAMS_PER_CALLER` */
   readonly maxStreamsPerCaller: number;
   readonly logger: Logger;

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { callerKey, type Caller } from '../../identity/caller.js';
-import type { OnceStore } from '../../stores/types.js';
+import type { UsedOnce } from '../../stores/types.js';
 import { INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
 import { createSeal } from './engine.js';
 
@@ -38,12 +38,12 @@ export interface RequestStateOptions {
   readonly keys: readonly Uint8Array[];
   /** How long the client has for its answers, in seconds. */
   readonly ttlS: number;
-  readonly once: OnceStore;
+  readonly usedOnce: UsedOnce;
 }
 
 export type RequestStates = ReturnType<typeof createRequestStates>;
 
-export function createRequestStates({ keys, ttlS, once }: RequestStateOptions) {
+export function createRequestStates({ keys, ttlS, usedOnce }: RequestStateOptions) {
   const seal = createSeal<Sealed>(keys, ttlS);
   return {
     async seal(purpose: string, round: Omit<Round, 'nonce'>): Promise<string> {
@@ -62,12 +62,12 @@ export function createRequestStates({ keys, ttlS, once }: RequestStateOptions) {
     },
     /** Begins what a round leads to, on whatever replica. @throws {RpcError} `-32602` when it has begun before */
     async begin({ nonce }: Round): Promise<void> {
-      if (await once.take(`round:${nonce}`, ttlS * 1000)) return;
+      if (await usedOnce.take(`round:${nonce}`, ttlS * 1000)) return;
       const message = 'This requestState was used: begin again without it';
       throw new RpcError(INVALID_PARAMS, message, { reason: 'request_state_used' });
     },
     /** Nothing was done after all: the round may be answered again. */
-    giveBack: ({ nonce }: Round) => once.release(`round:${nonce}`),
+    giveBack: ({ nonce }: Round) => usedOnce.release(`round:${nonce}`),
   };
 }
 

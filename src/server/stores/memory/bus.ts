@@ -1,4 +1,4 @@
-import type { Bus, Change, ChangeBus, MailBus, SessionMail } from '../types.js';
+import type { Bus, Change, ChangeBus, ClientReplies, ClientReply } from '../types.js';
 
 /** Carries messages within this process. */
 export function memoryBus<T>(): Bus<T> {
@@ -23,8 +23,8 @@ export function memoryChanges(): ChangeBus {
   return { ...memoryBus<Change>(), onMissed: () => () => {} };
 }
 
-/** Who asked is in this process, and has the mail already. */
-export function memoryMail(): MailBus {
-  const bus = memoryBus<SessionMail>();
-  return { ...bus, publish: async (mail) => bus.publish(mail) };
+/** Within one process the call that waits for a reply is found before this bus is asked. */
+export function memoryClientReplies(): ClientReplies {
+  const bus = memoryBus<ClientReply>();
+  return { ...bus, publish: async (reply) => bus.publish(reply) };
 }

@@ -1,7 +1,7 @@
-import type { PlaceStore } from '../types.js';
+import type { StreamSlots } from '../types.js';
 
 /** Counts what each owner has open in this process. */
-export function memoryPlaces(): PlaceStore {
+export function memoryStreamSlots(): StreamSlots {
   const taken = new Map<string, number>();
   const add = (owner: string, by: 1 | -1) => {
     const count = (taken.get(owner) ?? 0) + by;

@@ -1,11 +1,11 @@
-import type { OnceStore } from '../types.js';
+import type { UsedOnce } from '../types.js';
 import { StoreUnavailable } from '../types.js';
 
 /** Keys held at once, about 200 bytes each. Full, it refuses: forgetting one would let it happen twice. */
 const MAX_KEYS = 100_000;
 
 /** What may happen once in this process. */
-export function memoryOnce({ maxKeys = MAX_KEYS } = {}): OnceStore {
+export function memoryUsedOnce({ maxKeys = MAX_KEYS } = {}): UsedOnce {
   const timers = new Map<string, NodeJS.Timeout>();
   const forget = (key: string) => {
     clearTimeout(timers.get(key));

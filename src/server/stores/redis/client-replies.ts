@@ -1,10 +1,11 @@
 import { memoryBus } from '../memory/bus.js';
-import type { MailBus, SessionMail } from '../types.js';
+import type { ClientReplies, ClientReply } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
+/** Named as replicas of the version before name them: one may wait for an answer while it is replaced. */
 const LOG = `${PREFIX}mail`;
 const CHANNEL = `${PREFIX}bus:mail`;
-/** Answers of users: kept no longer than a replica takes to subscribe again. */
+/** Long enough for a replica to subscribe again; no longer, since these are answers of users. */
 const KEPT_MS = 30_000;
 const MAX_KEPT = 1000;
 const MAX_KEPT_CHARS = 16 * 1024 * 1024;
@@ -12,11 +13,11 @@ const MAX_KEPT_CHARS = 16 * 1024 * 1024;
 const READ_COUNT = 10;
 
 /**
- * Answers and cancellations on their way to the replica that waits for them. They lie in a log, and the channel only says
- * that there is more to read: so a replica that was cut off reads what it missed.
+ * Answers and cancellations on their way to the replica that waits for them. A log keeps them, and the channel only
+ * announces that there is more to read: a replica that was cut off reads what it missed.
  */
-export function redisMail(connection: Connection): MailBus {
-  const local = memoryBus<SessionMail>();
+export function redisClientReplies(connection: Connection): ClientReplies {
+  const local = memoryBus<ClientReply>();
   let seen = '0-0';
   let reading = Promise.resolve();
   const readOn = async (): Promise<void> => {
@@ -26,17 +27,17 @@ export function redisMail(connection: Connection): MailBus {
     const entries = range ?? [];
     for (const { id, message } of entries) {
       seen = id;
-      local.publish(JSON.parse(message['d'] ?? '') as SessionMail);
+      local.publish(JSON.parse(message['d'] ?? '') as ClientReply);
     }
     if (entries.length === READ_COUNT) await readOn();
   };
-  const read = () => void (reading = reading.then(readOn).catch(() => {})); // Redis is away: read when it is back
+  const read = () => void (reading = reading.then(readOn).catch(() => {})); // while Redis is away; then it is read when it is back
   const stops = [connection.subscribe(CHANNEL, read), connection.onBack(read)];
 
   return {
     subscribe: local.subscribe,
-    async publish(mail) {
-      const args = [JSON.stringify(mail), CHANNEL, ...[KEPT_MS, MAX_KEPT, MAX_KEPT_CHARS].map(String)];
+    async publish(reply) {
+      const args = [JSON.stringify(reply), CHANNEL, ...[KEPT_MS, MAX_KEPT, MAX_KEPT_CHARS].map(String)];
       await connection.run((client) => client.eval(PUBLISH, { keys: [LOG], arguments: args }));
     },
     async close() {

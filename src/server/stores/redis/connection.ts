@@ -8,32 +8,32 @@ export const PREFIX = 'mcp:';
 
 const PROBE_INTERVAL_MS = 500;
 const CONNECT_TIMEOUT_MS = 2000;
-/** After a cut link the old connection may be dead for good, and nobody says so. Longer than between two probes. */
+/** A cut link closes no socket: one that is silent for so long, longer than between two probes, is opened anew. */
 const SILENCE_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
-/** A subscriber that is cut off is soon back, and what it missed is read: only one that stays away counts. */
-const MAX_DEAF_MS = 1000;
+/** A subscriber that was cut off soon reconnects and catches up: Redis counts as away when it stays lost. */
+const MAX_SUBSCRIBER_LOST_MS = 1000;
 
 export interface ConnectionOptions {
   /** `redis://` or `rediss://`, with user and password. */
   readonly url: string;
   /** PEM of the authority that signed the server's certificate. */
   readonly ca?: string;
-  /** Told once when Redis goes away and once when it is back. */
+  /** Called once when Redis goes away and once when it is back. */
   readonly onChange?: (available: boolean, error?: unknown) => void;
-  /** Told once of each reason for which Redis refuses the server, or cannot be reached at the start; again after an outage. */
+  /** Called once for each reason why Redis refuses the server or cannot be reached at the start; again after an outage. */
   readonly onRefused?: (error: unknown, fix: string) => void;
-  /** Told how long each command took, and whether it succeeded. */
+  /** Called with how long each command took, and whether it succeeded. */
   readonly onAnswer?: (seconds: number, ok: boolean) => void;
 }
 
 export type Client = RedisClientType;
 
-/** Commands over one connection, messages over another, both opened again for as long as the process lives. */
+/** One connection for commands and one for messages; both reconnect for as long as the process lives. */
 export interface Connection {
   readonly client: Client;
-  /** @throws {StoreUnavailable} at once while Redis is away, and when it fails or does not answer in time: a paused
-   *  server or a cut link gives no error by itself */
+  /** @throws {StoreUnavailable} at once while Redis is away, and when it fails or exceeds the deadline: a paused Redis or
+   *  a cut link gives no error by itself */
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
   /** Listens to a channel; the subscription outlives reconnections. Returns the way to stop. */
   subscribe(channel: string, listener: (message: string) => void): () => void;
@@ -45,7 +45,7 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-/** Opens a connection, and does not wait for it: a server that starts before its Redis waits for it unready. */
+/** Returns at once: a server that starts before its Redis is unready until Redis answers. */
 export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOptions): Connection {
   const client = openClient(url, ca);
   const subscriber = openClient(url, ca);
@@ -54,15 +54,15 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
   let backAt = Number.NEGATIVE_INFINITY;
   const reported = new Set<string>();
   let lastError: unknown;
-  let wasLost = true; // or a subscription, since the listeners were last called
+  let wasAway = true; // Redis or the subscriber, since `onBack` was last called
   let isProbing = false;
-  let deafSince: number | undefined = Number.NEGATIVE_INFINITY; // not subscribed yet
+  let subscriberLostAt: number | undefined = Number.NEGATIVE_INFINITY; // not subscribed yet
   const onBack = new Set<() => void>();
 
   const setAvailable = (now: boolean, error?: unknown) => {
     if (now === available) return;
     available = now;
-    wasLost ||= !now;
+    wasAway ||= !now;
     if (now) {
       if (hasServed) backAt = performance.now();
       hasServed = true;
@@ -80,30 +80,30 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
     reportRefusal(error, fixFor(error) ?? (hasServed ? undefined : UNREACHABLE_FIX));
     setAvailable(false, error);
   });
-  const hear = async () => {
+  const checkSubscriber = async () => {
     try {
       await subscriber.ping();
-      deafSince = undefined;
+      subscriberLostAt = undefined;
     } catch (error) {
-      deafSince ??= performance.now();
-      if (performance.now() - deafSince > MAX_DEAF_MS) throw error;
+      subscriberLostAt ??= performance.now();
+      if (performance.now() - subscriberLostAt > MAX_SUBSCRIBER_LOST_MS) throw error;
     }
   };
-  // After a command that had no answer nothing else is tried: only the probe waits for Redis to come back.
+  // While Redis is away the probe alone sends commands.
   const probe = async () => {
-    if (isProbing) return; // a socket that is written to never counts as silent
+    if (isProbing) return; // one that has no answer yet: another write would keep the socket from counting as silent
     isProbing = true;
     try {
-      // A write: one that is full, or only a replica, answers a ping.
+      // A write: a Redis that is full or read-only answers a ping.
       const write = client.set(`${PREFIX}probe`, '', { PX: PROBE_INTERVAL_MS });
-      const answered = Promise.all([write, hear()]).finally(() => (isProbing = false));
+      const answered = Promise.all([write, checkSubscriber()]).finally(() => (isProbing = false));
       const startedAt = performance.now();
       await withinDeadline(answered);
       const isQuick = performance.now() - startedAt < BACK_WITHIN_MS;
       if (!available && !isQuick) return;
       setAvailable(true);
-      if (!wasLost || deafSince !== undefined) return;
-      wasLost = false;
+      if (!wasAway || subscriberLostAt !== undefined) return;
+      wasAway = false;
       for (const listener of onBack) listener();
     } catch (error) {
       reportRefusal(error);
@@ -113,7 +113,7 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
   const timer = setInterval(() => void probe(), PROBE_INTERVAL_MS).unref();
   client.on('ready', () => void probe());
   subscriber.on('ready', () => {
-    wasLost = true;
+    wasAway = true;
     void probe();
   });
 
@@ -157,7 +157,7 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
 
     async close() {
       clearInterval(timer);
-      // What was sent last (the end of a stream, a message to others) still leaves, but not at any price.
+      // Lets the last commands (the end of a stream, a message to other replicas) leave, within a deadline.
       const sent = [client, subscriber].filter((one) => one.isReady).map((one) => one.close());
       await withinDeadline(Promise.allSettled(sent)).catch(() => {});
       for (const one of [client, subscriber]) one.destroy();

@@ -15,7 +15,7 @@ const PRELUDE = `
 local set, meta, log = KEYS[1], KEYS[2], KEYS[2] .. ':log'
 local name, keep = ARGV[1], ARGV[2]
 local function touch() for _, key in ipairs({set, meta, log}) do redis.call('PEXPIRE', key, keep) end end
-local function tell(reader, message)
+local function notify(reader, message)
   local inbox, token = string.match(reader or '', '^(%S+) (%S+)$')
   if not inbox then return end
   message.tail = token
@@ -26,7 +26,7 @@ local function drop(one)
   local reader = redis.call('HGET', key, 'reader')
   redis.call('DEL', key, key .. ':log')
   redis.call('ZREM', set, one)
-  tell(reader, {['end'] = true})
+  notify(reader, {['end'] = true})
 end
 local function after(seen)
   local over = redis.call('HGET', meta, 'over') and 1 or 0
@@ -63,7 +63,7 @@ local data, last, own = ARGV[3], ARGV[4] == '1', ARGV[6]
 local state = redis.call('HMGET', meta, 'owner', 'over', 'reader')
 if not state[1] or state[2] then return 0 end
 local n = append(data, last, tonumber(ARGV[5]))
-if state[3] and string.sub(state[3], 1, #own) ~= own then tell(state[3], {n = n, data = data, over = last}) end
+if state[3] and string.sub(state[3], 1, #own) ~= own then notify(state[3], {n = n, data = data, over = last}) end
 return n`;
 
 /** Ends a call whose process died. */
@@ -71,7 +71,7 @@ export const LOSE = `${PRELUDE}
 local state = redis.call('HMGET', meta, 'lastWords', 'over', 'reader')
 if not state[1] or state[2] then return 0 end
 local n = append(state[1], true, math.huge)
-tell(state[3], {n = n, data = state[1], over = true})
+notify(state[3], {n = n, data = state[1], over = true})
 return n`;
 
 /** ARGV: owner. The scopes of the stream; nil when it is unknown or of another owner. */
@@ -87,7 +87,7 @@ local seen = tonumber(ARGV[5])
 if state[1] ~= ARGV[3] or seen >= tonumber(state[2]) then return nil end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
-tell(state[3], {['end'] = true})
+notify(state[3], {['end'] = true})
 redis.call('HSET', meta, 'reader', ARGV[4])
 redis.call('ZADD', set, ARGV[6], name)
 touch()

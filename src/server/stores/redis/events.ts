@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, NewStream, StreamOwner } from '../types.js';
-import type { Alive } from './heartbeat.js';
+import type { Heartbeat } from './heartbeat.js';
 import { type Connection, PREFIX } from './connection.js';
 import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, SCOPES, STOP, TAIL } from './events-scripts.js';
 
@@ -11,7 +11,7 @@ const TAIL_INTERVAL_MS = 1000;
 
 export interface RedisEventsOptions {
   readonly connection: Connection;
-  readonly alive: Alive;
+  readonly heartbeat: Heartbeat;
   /** What one stream keeps, its newest event in any case. */
   readonly maxStreamChars: number;
   /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
@@ -35,8 +35,8 @@ interface Tail {
   maybeLost: boolean;
 }
 
-/** Told to the replica that holds a stream's reader. */
-type Told = { readonly tail: string } & (
+/** Sent to the replica that holds the reader of a stream. */
+type Message = { readonly tail: string } & (
   | { readonly n: number; readonly data: string; readonly over: boolean }
   | { readonly end: true }
 );
@@ -50,9 +50,9 @@ class RedisEvents implements EventLog {
   readonly #unsubscribe: () => void;
 
   constructor(private readonly options: RedisEventsOptions) {
-    this.#inbox = options.alive.inbox;
+    this.#inbox = options.heartbeat.inbox;
     this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
-      this.#told(JSON.parse(message) as Told);
+      this.#received(JSON.parse(message) as Message);
     });
     const interval = Math.min(TAIL_INTERVAL_MS, options.retainMs / 3);
     const catchUpAll = () => {
@@ -133,9 +133,9 @@ class RedisEvents implements EventLog {
     this.#run(STOP, tail.session, tail.stream, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
   }
 
-  #told(told: Told): void {
-    if ('end' in told) this.#endTail(told.tail);
-    else this.#deliver(told.tail, told.n, told.data, told.over);
+  #received(message: Message): void {
+    if ('end' in message) this.#endTail(message.tail);
+    else this.#deliver(message.tail, message.n, message.data, message.over);
   }
 
   /** In order and none twice, whatever came by message, by reply or by reading. */
@@ -177,7 +177,7 @@ class RedisEvents implements EventLog {
 
   /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
   async #endIfLost(tail: Tail, writer: string): Promise<void> {
-    const isDead = (await this.options.alive.dead([writer])).length > 0;
+    const isDead = (await this.options.heartbeat.deadOf([writer])).length > 0;
     const isLost = isDead && tail.maybeLost;
     tail.maybeLost = isDead;
     if (isLost) await this.#run(LOSE, tail.session, tail.stream, []);

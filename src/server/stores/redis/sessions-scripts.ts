@@ -1,11 +1,11 @@
 /** The steps on sessions that must be one, as scripts. Each changes one key. */
 
 /**
- * Takes a place among the owner's sessions; places of sessions that idled out are free. When all are taken, the least
- * recently used one gives up its place, unless it was in use within ARGV[4] milliseconds.
- * Answers 1, the id that gave way, or minus the milliseconds to wait.
+ * Takes one of the owner's slots for sessions; those of sessions that idled out are free. When all are taken, the least
+ * recently used session gives up its slot, unless it was in use within ARGV[4] milliseconds.
+ * Answers 1, the id of the session that gave way, or minus the milliseconds to wait.
  */
-export const TAKE_PLACE = `
+export const TAKE_SLOT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -22,8 +22,8 @@ redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return gone`;
 
-/** Keeps the place of a session that is used. */
-export const KEEP_PLACE = `
+/** Keeps the slot of a session that is used. */
+export const KEEP_SLOT = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])

@@ -7,7 +7,7 @@ import {
   type SessionStore,
 } from '../types.js';
 import { type Client, type Connection, PREFIX } from './connection.js';
-import { CHANGE_RECORD, KEEP_PLACE, TAKE_PLACE, USE_RECORD } from './sessions-scripts.js';
+import { CHANGE_RECORD, KEEP_SLOT, TAKE_SLOT, USE_RECORD } from './sessions-scripts.js';
 
 const ENDED = `${PREFIX}ended`;
 /** How often sessions whose time may be over are looked up. */
@@ -48,8 +48,8 @@ class RedisSessions implements SessionStore {
     const { logLevel: _, subscriptions: __, changesTo: ___, ...fixed } = record;
     const { id, owner } = fixed;
     const limits = [maxPerOwner, this.#idleMs, this.#inUseMs].map(String);
-    const place = { keys: [ownerKey(owner)], arguments: [id, ...limits] };
-    const taken = await this.#connection.run((client) => client.eval(TAKE_PLACE, place));
+    const slot = { keys: [ownerKey(owner)], arguments: [id, ...limits] };
+    const taken = await this.#connection.run((client) => client.eval(TAKE_SLOT, slot));
     if (typeof taken === 'number' && taken < 0) return { created: false, retryAfterMs: -taken };
     if (typeof taken === 'string') await this.delete(taken);
     const fields = { owner, record: JSON.stringify(fixed), ...fieldsOf(record) };
@@ -82,7 +82,7 @@ class RedisSessions implements SessionStore {
     if (fields['record'] === undefined) return undefined;
     this.#use(id);
     const session = recordOf(fields);
-    this.#keepPlace(session);
+    this.#keepSlot(session);
     return session;
   }
 
@@ -97,8 +97,8 @@ class RedisSessions implements SessionStore {
     if (owner === null) return false;
     const deleted = await this.#connection.run((client) => client.del(recordKey(id)));
     if (deleted === 0) return false;
-    const place = ownerKey((JSON.parse(owner) as SessionRecord).owner);
-    await this.#connection.run((client) => Promise.all([client.zRem(place, id), client.publish(ENDED, id)]));
+    const slots = ownerKey((JSON.parse(owner) as SessionRecord).owner);
+    await this.#connection.run((client) => Promise.all([client.zRem(slots, id), client.publish(ENDED, id)]));
     this.#ended(id);
     return true;
   }
@@ -125,9 +125,9 @@ class RedisSessions implements SessionStore {
     this.#dueAt.set(id, performance.now() + this.#idleMs);
   }
 
-  #keepPlace({ id, owner }: SessionRecord): void {
+  #keepSlot({ id, owner }: SessionRecord): void {
     const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#idleMs)] };
-    this.#connection.run((client) => client.eval(KEEP_PLACE, call)).catch(() => {}); // a lost one frees a place early
+    this.#connection.run((client) => client.eval(KEEP_SLOT, call)).catch(() => {}); // if it is lost, the slot is free early
   }
 
   #ended(id: string): void {

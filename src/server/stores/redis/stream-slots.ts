@@ -1,31 +1,36 @@
 import { createHash } from 'node:crypto';
-import { type PlaceStore, StoreUnavailable } from '../types.js';
-import type { Alive } from './heartbeat.js';
+import { type StreamSlots, StoreUnavailable } from '../types.js';
+import type { Heartbeat } from './heartbeat.js';
 import { type Connection, PREFIX } from './connection.js';
 
-/** An owner's hash expires when no process that counts in it has said so for long. */
+/** An owner's hash expires when no process has written to it for so long. */
 const KEPT_MS = 600_000;
 
-export interface RedisPlacesOptions {
+export interface RedisStreamSlotsOptions {
   readonly connection: Connection;
-  readonly alive: Alive;
-  /** What happens while Redis is away: `local` gives each replica its share, `strict` lets nobody pass. */
+  readonly heartbeat: Heartbeat;
+  /** While Redis is away: `local` gives each replica its share, `strict` refuses. */
   readonly onFailure: 'local' | 'strict';
   readonly replicas: number;
 }
 
-/** Counts what each owner has open on all replicas together: a hash per owner has each process and its number. */
-export function redisPlaces({ connection, alive, onFailure, replicas }: RedisPlacesOptions): PlaceStore {
+/** Counts the streams that each owner has open on all replicas: a hash per owner holds a count per process. */
+export function redisStreamSlots({
+  connection,
+  heartbeat,
+  onFailure,
+  replicas,
+}: RedisStreamSlotsOptions): StreamSlots {
   const own = new Map<string, number>();
-  const say = (script: string, owner: string, most = 0) => {
-    const args = [alive.inbox, String(own.get(owner) ?? 0), String(KEPT_MS), String(most)];
+  const write = (script: string, owner: string, most = 0) => {
+    const args = [heartbeat.inbox, String(own.get(owner) ?? 0), String(KEPT_MS), String(most)];
     return connection.run((client) => client.eval(script, { keys: [keyOf(owner)], arguments: args }));
   };
-  const sayAll = () => {
-    for (const owner of own.keys()) say(STATE, owner).catch(() => {}); // said again in time
+  const writeAll = () => {
+    for (const owner of own.keys()) write(STATE, owner).catch(() => {}); // written again before it expires
   };
-  alive.onRevived(sayAll);
-  const timer = setInterval(sayAll, KEPT_MS / 3).unref();
+  heartbeat.onRevived(writeAll);
+  const timer = setInterval(writeAll, KEPT_MS / 3).unref();
 
   const add = (owner: string, by: 1 | -1) => {
     const count = (own.get(owner) ?? 0) + by;
@@ -34,16 +39,16 @@ export function redisPlaces({ connection, alive, onFailure, replicas }: RedisPla
   };
   const giveBack = (owner: string) => {
     add(owner, -1);
-    say(STATE, owner).catch(() => {}); // then with the next, or it expires
+    write(STATE, owner).catch(() => {}); // the next write corrects it, or it expires
   };
-  /** Full, it looks for what dead processes still seem to have open. */
+  /** When no slot is free, those of dead processes are freed first. */
   const takeShared = async (owner: string, most: number): Promise<boolean> => {
-    const others = await say(TAKE, owner, most);
+    const others = await write(TAKE, owner, most);
     if (!Array.isArray(others)) return true;
-    const dead = await alive.dead(others as string[]);
+    const dead = await heartbeat.deadOf(others as string[]);
     if (dead.length === 0) return false;
     await connection.run((client) => client.hDel(keyOf(owner), [...dead]));
-    return !Array.isArray(await say(TAKE, owner, most));
+    return !Array.isArray(await write(TAKE, owner, most));
   };
   const isFree = async (owner: string, most: number): Promise<boolean> => {
     try {
@@ -56,7 +61,7 @@ export function redisPlaces({ connection, alive, onFailure, replicas }: RedisPla
 
   return {
     async take(owner, most) {
-      add(owner, 1); // before it is known: of two that come at once only one gets the last place
+      add(owner, 1); // before Redis answers: of two that come at once only one gets the last slot
       let isTaken = false;
       try {
         isTaken = await isFree(owner, most);
@@ -72,16 +77,16 @@ export function redisPlaces({ connection, alive, onFailure, replicas }: RedisPla
 }
 
 function keyOf(owner: string): string {
-  return `${PREFIX}places:{${createHash('sha256').update(owner).digest('base64url')}}`;
+  return `${PREFIX}slots:{${createHash('sha256').update(owner).digest('base64url')}}`;
 }
 
-/** ARGV: this process, what it has open, milliseconds to keep. */
+/** ARGV: this process, its count, milliseconds to keep. */
 const STATE = `
 if ARGV[2] == '0' then return redis.call('HDEL', KEYS[1], ARGV[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('PEXPIRE', KEYS[1], ARGV[3])`;
 
-/** ARGV: as above, then the most that all may have open together. The other processes, where there is no place. */
+/** ARGV: as above, then the most for all processes together. Answers the other processes when no slot is free. */
 const TAKE = `
 local sum, others, all = tonumber(ARGV[2]), {}, redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do

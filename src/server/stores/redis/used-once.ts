@@ -1,8 +1,8 @@
-import type { OnceStore } from '../types.js';
+import type { UsedOnce } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
 /** What may happen once on all replicas together. */
-export function redisOnce(connection: Connection): OnceStore {
+export function redisUsedOnce(connection: Connection): UsedOnce {
   const name = (key: string) => `${PREFIX}once:${key}`;
   return {
     take: async (key, ttlMs) =>

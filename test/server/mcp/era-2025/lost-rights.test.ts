@@ -89,9 +89,9 @@ describe('the answer to a question of a call', () => {
     const { id } = await next(stream);
     const message = { jsonrpc: '2.0', ...answer(id) };
 
-    await server.mail.publish({ sessionId: session, scopes: ['docs:list'], message });
+    await server.clientReplies.publish({ sessionId: session, scopes: ['docs:list'], message });
     expect(deleted).toEqual([]);
-    await server.mail.publish({ sessionId: session, scopes: ['docs:read', 'docs:write'], message });
+    await server.clientReplies.publish({ sessionId: session, scopes: ['docs:read', 'docs:write'], message });
     await next(stream);
     expect(deleted).toEqual(['doc']);
   });

@@ -12,9 +12,9 @@ import {
   ToolError,
   type Definitions,
 } from '../../../../src/server/mcp/definitions/tool.js';
-import { memoryBus, memoryMail } from '../../../../src/server/stores/memory/bus.js';
+import { memoryBus, memoryClientReplies } from '../../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../../src/server/stores/memory/events.js';
-import { memoryPlaces } from '../../../../src/server/stores/memory/stream-slots.js';
+import { memoryStreamSlots } from '../../../../src/server/stores/memory/stream-slots.js';
 import { memorySessions } from '../../../../src/server/stores/memory/sessions.js';
 import type { Change } from '../../../../src/server/stores/types.js';
 import { eraParts, serveEra } from '../serve-era.js';
@@ -153,7 +153,7 @@ export async function startTestServer({
   const sessions = memorySessions(idleMs ?? 600_000);
   const missed = memoryBus<void>();
   const changes = { ...memoryBus<Change>(), onMissed: missed.subscribe };
-  const mail = memoryMail();
+  const clientReplies = memoryClientReplies();
   const events = memoryEvents(1_000_000, retainMs ?? 60_000);
   const { catalog, handlers, logger, unsent } = eraParts(definitions, changes);
   const keepAlive = createKeepAlive(keepAliveMs ?? 60_000);
@@ -162,9 +162,9 @@ export async function startTestServer({
     catalog,
     sessions,
     changes,
-    mail,
+    clientReplies,
     events,
-    places: memoryPlaces(),
+    streamSlots: memoryStreamSlots(),
     sseMessagesPath: '/messages',
     serverInfo: { name: 'test', version: '1' },
     capabilities: {
@@ -196,7 +196,7 @@ export async function startTestServer({
     sessions,
     changes,
     missed,
-    mail,
+    clientReplies,
     events,
     keepAlive,
     /** The 1.x SDK's own client, connected. */

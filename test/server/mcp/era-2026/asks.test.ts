@@ -6,7 +6,7 @@ import {
   defineResource,
   defineTool,
 } from '../../../../src/server/mcp/definitions/tool.js';
-import { memoryOnce } from '../../../../src/server/stores/memory/used-once.js';
+import { memoryUsedOnce } from '../../../../src/server/stores/memory/used-once.js';
 import { answerOf, type Message } from '../../../helpers/raw-messages.js';
 import { type Params, post, type RawOptions } from './raw-client.js';
 import { KEY, startTestServer, type TestServer } from './test-server.js';
@@ -209,13 +209,13 @@ describe('rounds', () => {
 
   test('an answer that the store cannot take is refused as 503, has no effect, and may come again', async () => {
     let isFull = true;
-    const kept = memoryOnce();
-    const full = memoryOnce({ maxKeys: 0 });
-    const once = {
+    const kept = memoryUsedOnce();
+    const full = memoryUsedOnce({ maxKeys: 0 });
+    const usedOnce = {
       ...kept,
       take: (...args: Parameters<typeof kept.take>) => (isFull ? full : kept).take(...args),
     };
-    const own = await startTestServer({ tools }, { requestState: { keys: [KEY], ttlS: 600, once } });
+    const own = await startTestServer({ tools }, { requestState: { keys: [KEY], ttlS: 600, usedOnce } });
     const ask = (more: Params = {}) =>
       post(
         own.url,
@@ -507,11 +507,11 @@ describe('keys', () => {
   test('the first key seals and all open; a key that is gone opens nothing', async () => {
     const both = await startTestServer(
       { tools },
-      { requestState: { keys: [NEW, KEY], ttlS: 600, once: memoryOnce() } },
+      { requestState: { keys: [NEW, KEY], ttlS: 600, usedOnce: memoryUsedOnce() } },
     );
     const only = await startTestServer(
       { tools },
-      { requestState: { keys: [NEW], ttlS: 600, once: memoryOnce() } },
+      { requestState: { keys: [NEW], ttlS: 600, usedOnce: memoryUsedOnce() } },
     );
     const inputResponses = { confirm: accept('me') };
     try {
@@ -530,7 +530,7 @@ describe('keys', () => {
 
   test('no key at all fails at start-up', async () => {
     await expect(
-      startTestServer({}, { requestState: { keys: [], ttlS: 600, once: memoryOnce() } }),
+      startTestServer({}, { requestState: { keys: [], ttlS: 600, usedOnce: memoryUsedOnce() } }),
     ).rejects.toThrow(TypeError);
   });
 });

@@ -4,8 +4,8 @@ import type { Era2026Options } from '../../../../src/server/mcp/era-2026/options
 import { createKeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
 import type { Definitions } from '../../../../src/server/mcp/definitions/tool.js';
 import type { Change } from '../../../../src/server/stores/types.js';
-import { memoryOnce } from '../../../../src/server/stores/memory/used-once.js';
-import { memoryPlaces } from '../../../../src/server/stores/memory/stream-slots.js';
+import { memoryUsedOnce } from '../../../../src/server/stores/memory/used-once.js';
+import { memoryStreamSlots } from '../../../../src/server/stores/memory/stream-slots.js';
 import { memoryBus } from '../../../../src/server/stores/memory/bus.js';
 import { eraParts, serveEra } from '../serve-era.js';
 
@@ -33,8 +33,8 @@ export async function startTestServer(
       logging: {},
       completions: {},
     },
-    places: memoryPlaces(),
-    requestState: { keys: [KEY], ttlS: 600, once: memoryOnce() },
+    streamSlots: memoryStreamSlots(),
+    requestState: { keys: [KEY], ttlS: 600, usedOnce: memoryUsedOnce() },
     maxStreamsPerCaller: 2,
     keepAlive,
     unsent,

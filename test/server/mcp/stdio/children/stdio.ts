@@ -6,7 +6,7 @@ import { introduction } from '../../../../../src/server/mcp/definitions/server-i
 import { defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
 import { openAudit } from '../../../../../src/server/observe/audit.js';
 import { createLogger } from '../../../../../src/server/observe/logger.js';
-import { memoryOnce } from '../../../../../src/server/stores/memory/used-once.js';
+import { memoryUsedOnce } from '../../../../../src/server/stores/memory/used-once.js';
 import { memoryBus } from '../../../../../src/server/stores/memory/bus.js';
 import type { Change } from '../../../../../src/server/stores/types.js';
 import { noServices, noSettings } from '../../no-settings.js';
@@ -51,7 +51,7 @@ serveOverStdio({
     maxResultBytes: 100_000,
   }),
   ...introduction({}, catalog),
-  requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, once: memoryOnce() },
+  requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, usedOnce: memoryUsedOnce() },
   askTimeoutMs: 5_000,
   limits: { maxBytes: 100_000, maxDepth: 64, maxMembers: 1_000 },
   caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },
