@@ -2,9 +2,23 @@
 export interface Goal {
   readonly what: string;
   readonly reached: number;
-  readonly limit: number;
+  readonly limits: Limits;
   readonly isAtLeast: boolean;
+}
+
+interface Limits {
+  /** Without it, the goal is a must. */
+  readonly must?: number;
+  readonly goal: number;
   readonly unit?: string;
+}
+
+export function atLeast(what: string, reached: number, limits: Limits): Goal {
+  return { what, reached, limits, isAtLeast: true };
+}
+
+export function atMost(what: string, reached: number, limits: Limits): Goal {
+  return { what, reached, limits, isAtLeast: false };
 }
 
 export interface Section {
@@ -25,7 +39,11 @@ export interface Machine {
   readonly load: number;
 }
 
-export function isMet({ reached, limit, isAtLeast }: Goal): boolean {
+export function isMissed(goal: Goal): boolean {
+  return !isWithin(goal, goal.limits.must ?? goal.limits.goal);
+}
+
+function isWithin({ reached, isAtLeast }: Goal, limit: number): boolean {
   return isAtLeast ? reached >= limit : reached <= limit;
 }
 
@@ -33,7 +51,12 @@ export function toText({ title, columns, rows, goals }: Section): string {
   const cells = [columns, ...rows].map((row) => row.map(shown));
   const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
   const lines = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
-  return [`\n${title}`, ...lines, ...goals.map((goal) => `${verdict(goal)}  ${goalText(goal)}`)].join('\n');
+  return [`\n${title}`, ...lines, ...goals.map(line)].join('\n');
+}
+
+function line(goal: Goal): string {
+  const must = goal.limits.must === undefined ? '' : `must ${mustText(goal)}, `;
+  return `${verdict(goal)}  ${goal.what}: ${reachedText(goal)} (${must}goal ${goalText(goal)})`;
 }
 
 export function toMarkdown({ title, columns, rows }: Section): string {
@@ -43,8 +66,18 @@ export function toMarkdown({ title, columns, rows }: Section): string {
 export function goalsTable(sections: readonly Section[]): string {
   const rows = sections
     .flatMap(({ goals }) => goals)
-    .map((goal) => [goal.what, limitText(goal), `${shown(goal.reached)}${goal.unit ?? ''}`, verdict(goal)]);
-  return table(['Measure', 'Goal', 'Reached', ''], rows);
+    .map((goal) => [goal.what, mustText(goal), goalText(goal), reachedText(goal), verdict(goal)]);
+  return table(['Measure', 'Must', 'Goal', 'Reached', ''], rows);
+}
+
+/** The same goals, reached by several runs. */
+export function compared(runs: Readonly<Record<string, readonly Section[]>>): string {
+  const all = Object.values(runs).map((sections) => sections.flatMap(({ goals }) => goals));
+  const rows = (all[0] ?? []).map(({ what }) => {
+    const reached = all.map((goals) => goals.find((goal) => goal.what === what));
+    return [what, ...reached.map((goal) => (goal ? reachedText(goal) : 'not measured'))];
+  });
+  return table(['Measure', ...Object.keys(runs)], rows);
 }
 
 export function describe({ node, cpu, cores, memoryGiB, os, date, load }: Machine): string {
@@ -63,13 +96,22 @@ function shown(value: string | number): string {
 }
 
 function verdict(goal: Goal): string {
-  return isMet(goal) ? 'met' : '**missed**';
+  if (isWithin(goal, goal.limits.goal)) return 'met';
+  return isMissed(goal) ? '**missed**' : 'must met';
 }
 
-function limitText({ limit, isAtLeast, unit = '' }: Goal): string {
-  return `${isAtLeast ? '≥' : '≤'} ${limit}${unit}`;
+function mustText({ limits: { must }, isAtLeast }: Goal): string {
+  return must === undefined ? '' : limitText(must, isAtLeast);
 }
 
-function goalText(goal: Goal): string {
-  return `${goal.what}: ${shown(goal.reached)}${goal.unit ?? ''} (goal ${limitText(goal)})`;
+function goalText({ limits: { goal, unit = '' }, isAtLeast }: Goal): string {
+  return limitText(goal, isAtLeast) + unit;
+}
+
+function reachedText({ reached, limits: { unit = '' } }: Goal): string {
+  return shown(reached) + unit;
+}
+
+function limitText(limit: number, isAtLeast: boolean): string {
+  return `${isAtLeast ? '≥' : '≤'} ${limit}`;
 }

@@ -1,4 +1,5 @@
 /** The requests that every server gets, byte for byte the same, and what their answers must contain. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { send } from './load.js';
 
 export type Era = '2025' | '2026';
@@ -30,6 +31,10 @@ const META_2026 = {
   'io.modelcontextprotocol/logLevel': 'info',
 };
 
+export function eraOf(headers: IncomingHttpHeaders): Era {
+  return headers['mcp-protocol-version'] === VERSIONS['2026'] ? '2026' : '2025';
+}
+
 /** A session of its own for each exchange of revisions that have them; ids differ, as those of real clients do. */
 export async function exchangesFor(port: number, call: Call, count: number): Promise<readonly Exchange[]> {
   const sessions = call.era === '2026' ? [] : await openSessions(port, call.token, count);
@@ -49,7 +54,7 @@ export function exchangeFor({ era, token, ...call }: Call, id: number, session?:
   };
   return {
     request: post(token, { jsonrpc: '2.0', id, method, params }, headers),
-    expected: method === 'tools/list' ? '"tools":[' : TEXT,
+    expected: method === 'tools/list' ? '"tools":[' : `"structuredContent":{"text":"${TEXT}"}`,
   };
 }
 

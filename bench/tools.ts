@@ -7,6 +7,8 @@ export const TOOL_INPUT = {
   times: z.number().int().min(0).max(1_000_000).optional().describe('How often'),
 };
 
+export const TOOL_OUTPUT = { text: z.string() };
+
 type Log = (level: 'info', data: unknown) => unknown;
 
 /** How long `notify` goes on after its notification: the answer must not overtake it. */
@@ -22,7 +24,7 @@ export async function runTool(
   name: string,
   { text, times = 0 }: { readonly text: string; readonly times?: number | undefined },
   log: Log,
-): Promise<string> {
+): Promise<{ readonly text: string }> {
   if (name === 'notify') {
     void log('info', 'first');
     await sleep(NOTIFY_MS);
@@ -32,5 +34,5 @@ export async function runTool(
       if (i % 50 === 0) await turn(); // else nothing could be sent before the end
     }
   }
-  return text;
+  return { text };
 }

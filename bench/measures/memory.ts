@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from '../load.js';
 import { exchangesFor, openSessions, streamRequest } from '../requests.js';
-import type { Section } from '../report.js';
+import { atMost, type Section } from '../report.js';
 import type { Kind } from '../servers/options.js';
 import { type Setup, start } from './setup.js';
 
@@ -34,15 +34,7 @@ export async function measureSessions(setup: Setup): Promise<Section> {
       ['1', ...one],
       ['100', ...hundred],
     ],
-    goals: [
-      {
-        what: 'Memory per idle session, 100 tools',
-        reached: hundred[1],
-        limit: 2,
-        isAtLeast: false,
-        unit: ' KiB',
-      },
-    ],
+    goals: [atMost('Memory per idle session, 100 tools', hundred[1], { goal: 2, unit: ' KiB' })],
   };
 }
 
@@ -77,13 +69,11 @@ export async function measureStreams(setup: Setup): Promise<Section> {
       ['this template', ours, ours - floor],
     ],
     goals: [
-      {
-        what: 'Memory per open stream, above a bare node:http stream',
-        reached: ours - floor,
-        limit: 6,
-        isAtLeast: false,
+      atMost('Memory per open stream, above a bare node:http stream', ours - floor, {
+        must: 8,
+        goal: 6,
         unit: ' KiB',
-      },
+      }),
     ],
   };
 }
@@ -115,12 +105,8 @@ export async function measureSlowReaders(setup: Setup): Promise<Section> {
     title: `Growth of RSS, MiB: ${SLOW_CLIENTS} clients that do not read, ${times * SLOW_CLIENTS} events of 1 KB`,
     columns: ['Era', 'Bare SDK', 'This template'],
     rows,
-    goals: rows.map(([era, , reached]) => ({
-      what: `${era} era: non-reading clients, growth of RSS`,
-      reached,
-      limit: 32,
-      isAtLeast: false,
-      unit: ' MiB',
-    })),
+    goals: rows.map(([era, , reached]) =>
+      atMost(`${era} era: non-reading clients, growth of RSS`, reached, { must: 32, goal: 16, unit: ' MiB' }),
+    ),
   };
 }

@@ -16,29 +16,37 @@ export interface Setup {
 }
 
 export const ERAS: readonly Era[] = ['2025', '2026'];
-const CONNECTIONS = 32;
+export const CONNECTIONS = 32;
 
 export function start(
   { issuer: { issuer, jwks }, folder }: Setup,
-  options: Pick<ServerOptions, 'kind' | 'era'> & Partial<ServerOptions>,
+  options: Pick<ServerOptions, 'kind'> & Partial<ServerOptions>,
 ): Promise<Server> {
   return startServer({ tools: 1, issuer, jwks, folder, ...options });
 }
 
-export async function contestant(
+/** The requests of both eras: to one server of ours, which serves a mix, and to an SDK's own server for each. */
+export async function contestants(
   setup: Setup,
   name: string,
   options: Parameters<typeof start>[1],
   call: Pick<Call, 'method' | 'name' | 'arguments'> = ECHO,
-): Promise<Contestant> {
-  const server = await start(setup, options);
-  const whole: Call = { era: options.era, token: setup.issuer.token, ...call };
-  const isFloor = options.kind === 'floor';
-  return { name, server, exchanges: isFloor ? withoutSession(whole) : await sessions(server, whole) };
+): Promise<readonly Contestant[]> {
+  const isSdk = options.kind === 'bare' || options.kind === 'naive';
+  const shared = isSdk ? undefined : await start(setup, options);
+  return Promise.all(
+    ERAS.map(async (era) => {
+      const server = shared ?? (await start(setup, { ...options, era }));
+      const whole: Call = { era, token: setup.issuer.token, ...call };
+      const isFloor = options.kind === 'floor';
+      return { name, era, server, exchanges: await exchangesOf(server, whole, isFloor) };
+    }),
+  );
 }
 
-export async function closeAll(contestants: readonly Contestant[]): Promise<void> {
-  await Promise.all(contestants.map(({ server }) => server.close()));
+export async function closeAll(all: readonly Contestant[]): Promise<void> {
+  const servers = new Set(all.map(({ server }) => server));
+  await Promise.all([...servers].map((server) => server.close()));
 }
 
 /** The body of an answer. */
@@ -46,8 +54,8 @@ export function bodyOf(answer: string): string {
   return answer.slice(answer.indexOf('{"'), answer.lastIndexOf('}') + 1);
 }
 
-function sessions({ port }: Server, call: Call): Promise<readonly Exchange[]> {
-  return exchangesFor(port, call, CONNECTIONS);
+function exchangesOf({ port }: Server, call: Call, isFloor: boolean): Promise<readonly Exchange[]> {
+  return isFloor ? Promise.resolve(withoutSession(call)) : exchangesFor(port, call, CONNECTIONS);
 }
 
 /** A floor knows no sessions, but its requests are as long. */

@@ -7,15 +7,16 @@ export type Kind = (typeof KINDS)[number];
 /** What every server of the bench is told; each takes what concerns it. */
 export interface ServerOptions {
   readonly kind: Kind;
-  readonly era: Era;
+  /** Of an SDK; this template and the floor serve both eras in one process. */
+  readonly era?: Era | undefined;
   /** Tools it offers: `echo` and as many others of the same shape. */
   readonly tools: number;
   readonly issuer: string;
   readonly jwks: { readonly keys: readonly JWK[] };
   /** A folder for what it writes. */
   readonly folder: string;
-  /** Body that the floor answers with. */
-  readonly body?: string;
+  /** What the floor answers with. */
+  readonly bodies?: Readonly<Record<Era, string>>;
   /** Bare SDK 1.x: answers with an event stream instead of JSON. */
   readonly streaming?: boolean;
   /** Ours: stores that replicas share. */

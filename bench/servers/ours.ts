@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { Definitions, ToolDefinition } from '../../src/server/mcp/definitions/tool.js';
 import { AUDIENCE } from '../identity.js';
-import { runTool, TOOL_INPUT, toolNames } from '../tools.js';
+import { runTool, TOOL_INPUT, TOOL_OUTPUT, toolNames } from '../tools.js';
 import { built } from './built.js';
 import type { BenchServer, ServerOptions } from './options.js';
 
@@ -42,13 +42,16 @@ export async function loadConfig({ issuer, folder, redisUrl }: ServerOptions) {
 }
 
 export function definitions({ tools }: ServerOptions): Definitions {
-  const input = z.object(TOOL_INPUT);
+  const [input, output] = [z.object(TOOL_INPUT), z.object(TOOL_OUTPUT)];
   const define = (name: string): ToolDefinition => ({
     name,
     description: `Tool ${name}`,
     input,
+    output,
     scopes: ['bench'],
-    run: async (args, { log }) => runTool(name, args as { text: string; times?: number }, log),
+    run: async (args, { log }) => ({
+      structuredContent: await runTool(name, args as { text: string; times?: number }, log),
+    }),
   });
   return { tools: toolNames(tools).map(define), resources: [], prompts: [] };
 }

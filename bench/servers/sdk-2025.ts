@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import type { LoggingLevel } from '@modelcontextprotocol/sdk/types.js';
-import { runTool, TOOL_INPUT, toolNames } from '../tools.js';
+import { runTool, TOOL_INPUT, TOOL_OUTPUT, toolNames } from '../tools.js';
 import type { ServerOptions } from './options.js';
 
 export type Handle = (req: IncomingMessage, res: ServerResponse, body?: unknown) => Promise<void>;
@@ -27,11 +27,12 @@ export function createSdk2025({ tools, streaming = false }: ServerOptions): Hand
 function createServer(tools: number): McpServer {
   const server = new McpServer({ name: 'bench', version: '1.0.0' }, { capabilities: { logging: {} } });
   for (const name of toolNames(tools)) {
-    const config = { description: `Tool ${name}`, inputSchema: TOOL_INPUT };
+    const config = { description: `Tool ${name}`, inputSchema: TOOL_INPUT, outputSchema: TOOL_OUTPUT };
     server.registerTool(name, config, async (args, { sendNotification }) => {
       const log = (level: LoggingLevel, data: unknown) =>
         sendNotification({ method: 'notifications/message', params: { level, data } });
-      return { content: [{ type: 'text', text: await runTool(name, args, log) }] };
+      const structuredContent = await runTool(name, args, log);
+      return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };
     });
   }
   return server;

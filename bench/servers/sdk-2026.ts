@@ -2,18 +2,20 @@
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, type LoggingLevel, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { runTool, TOOL_INPUT, toolNames } from '../tools.js';
+import { runTool, TOOL_INPUT, TOOL_OUTPUT, toolNames } from '../tools.js';
 import type { ServerOptions } from './options.js';
 import type { Handle } from './sdk-2025.js';
 
 export function createSdk2026({ tools }: ServerOptions): Handle {
-  const inputSchema = z.object(TOOL_INPUT);
+  const [inputSchema, outputSchema] = [z.object(TOOL_INPUT), z.object(TOOL_OUTPUT)];
   const factory = () => {
     const server = new McpServer({ name: 'bench', version: '1.0.0' }, { capabilities: { logging: {} } });
     for (const name of toolNames(tools)) {
-      server.registerTool(name, { description: `Tool ${name}`, inputSchema }, async (args, { mcpReq }) => {
+      const config = { description: `Tool ${name}`, inputSchema, outputSchema };
+      server.registerTool(name, config, async (args, { mcpReq }) => {
         const log = (level: LoggingLevel, data: unknown) => mcpReq.log(level, data);
-        return { content: [{ type: 'text', text: await runTool(name, args, log) }] };
+        const structuredContent = await runTool(name, args, log);
+        return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };
       });
     }
     return server;
