@@ -17,12 +17,12 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   index: 'process, process-stdio, mcp',
   process: 'command-line, config, exit, start, welcome, observe, type mcp',
   // Without layers and a pipeline it puts the same parts together itself.
-  'process-stdio': 'command-line, config, exit, assemble-mcp, mcp/stdio, observe, stores, type mcp',
+  'process-stdio': 'command-line, config, exit, process, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
-  commands: 'config, exact-names, identity, http, stores, stores/redis, redis, type mcp',
+  commands: 'command-line, config, exact-names, identity, http, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
-  exit: 'mcp, type observe',
+  exit: 'command-line, mcp, type observe',
   welcome: 'type start',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
   start: 'config, http, pipeline, stores, observe, type mcp',
@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   config: 'zod, exact-names, identity/algorithms, type mcp',
   // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
   pipeline:
-    'express, config, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
+    'express, config, exact-names, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
     'type observe, type stores',
   // Values: the class by which a store that cannot answer is told from a bug, `callerKey`, whose limit it is, and what
   // cuts a credential out of a path.
@@ -64,7 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers, and
   // say which server they are of.
   observe:
-    'pino, prom-client, refusal, mcp/definitions/server-info, @opentelemetry/api, @opentelemetry/core, @opentelemetry/resources, ' +
+    'pino, prom-client, refusal, exact-names, mcp/definitions/server-info, @opentelemetry/api, @opentelemetry/core, @opentelemetry/resources, ' +
     '@opentelemetry/exporter-trace-otlp-proto, @opentelemetry/sdk-trace-node, type express, type config',
   refusal: '',
   'exact-names': '',

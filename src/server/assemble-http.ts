@@ -1,5 +1,6 @@
 /** What the layers of `pipeline.ts` are made of: who may call, and the two eras that answer. */
 import { type Config, ConfigError } from './config/index.js';
+import { SSE_PATHS } from './exact-names.js';
 import { apiKeyVerifier } from './identity/api-key.js';
 import { developmentKey } from './identity/api-key-entry.js';
 import { challenge, resourceMetadata } from './identity/challenge.js';
@@ -15,9 +16,6 @@ import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'; // RFC 9728 §3.1
-
-/** HTTP+SSE, only with `LEGACY_SSE`. */
-export const SSE_PATHS = { stream: '/sse', messages: '/messages' } as const;
 
 const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as const;
 

@@ -1,4 +1,7 @@
-/** A bad configuration: a supervisor need not start the process again before it is mended. */
+export const EXIT_FAILURE = 1;
+/** A wrong argument. */
+export const EXIT_USAGE = 64; // sysexits.h EX_USAGE
+/** A bad configuration: to start again changes nothing until somebody corrects it. */
 export const EXIT_CONFIG = 78; // sysexits.h EX_CONFIG
 
 /**

@@ -1,5 +1,8 @@
-/** Hosts, origins and scopes in the one exact spelling that configuration accepts and the guards compare. */
+/** Hosts, origins, scopes and paths in the one exact spelling that configuration accepts and the guards compare. */
 import { isIPv4 } from 'node:net';
+
+/** HTTP+SSE, only with `LEGACY_SSE`. */
+export const SSE_PATHS = { stream: '/sse', messages: '/messages' };
 
 /** RFC 6749 §3.3, `scope-token`: visible ASCII without quotes and backslash. */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;

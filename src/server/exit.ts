@@ -1,8 +1,7 @@
 /** Turns signals and errors that nobody caught into the end of the process. */
+import { EXIT_FAILURE } from './command-line.js';
 import { giveToCall } from './mcp/calls/stray-errors.js';
 import type { Logger } from './observe/logger.js';
-
-const EXIT_FAILURE = 1;
 
 /**
  * The first signal drains; a second one is somebody who does not want to wait. So does an error that belongs to no call:

@@ -29,7 +29,8 @@ import { createMcpParts, type McpOptions } from './assemble-mcp.js';
 import { type MessageTypes, useMessageTypes } from './http/message-types.js';
 import type { Audit } from './observe/audit.js';
 import type { Tracing } from './observe/tracing.js';
-import { createEras, createIdentity, SSE_PATHS } from './assemble-http.js';
+import { createEras, createIdentity } from './assemble-http.js';
+import { SSE_PATHS } from './exact-names.js';
 
 export interface PipelineOptions extends McpOptions {
   readonly audit: Audit;

@@ -1,12 +1,13 @@
 /** The process over stdio: whoever starts it is the caller, and nothing but the protocol is on stdout. */
 import { createMcpParts } from './assemble-mcp.js';
-import { EXIT_CONFIG, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
-import { ConfigError, loadConfig } from './config/index.js';
+import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
+import { loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
 import { serveOverStdio } from './mcp/stdio/stdio.js';
 import { openAudit } from './observe/audit.js';
 import { createLogger } from './observe/logger.js';
+import { orExit } from './process.js';
 import { openStores } from './stores/index.js';
 
 const USAGE = `Usage: npm run -s stdio, or node dist/stdio.js after npm run build
@@ -17,15 +18,10 @@ variables: docs/configuration.md. Logs and what the audit would write to stdout 
 Exit code: 0 when stdin ended or after a signal, 78 for a bad configuration, else 1.
 `;
 
-/** Serves on stdin and stdout until stdin ends. A process that cannot start ends with the reason on stderr. */
+/** Serves on stdin and stdout until stdin ends. */
 export async function startStdio(definition: ServerDefinition): Promise<void> {
   takeNoArguments(USAGE);
-  try {
-    await run(definition);
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n`);
-    process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1);
-  }
+  await orExit(run(definition));
 }
 
 async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {

@@ -1,5 +1,5 @@
 /** The process over HTTP: a bad configuration and a failed start become exit codes. */
-import { EXIT_CONFIG, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
+import { EXIT_CONFIG, EXIT_FAILURE, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/definitions/tool.js';
@@ -15,13 +15,17 @@ docs/configuration.md have them all, npm run doctor says what they amount to. SI
 
 Exit code: 0 after a clean drain, 78 for a bad configuration, else 1.
 `;
-const EXIT_FAILURE = 1;
 
-/** Serves over HTTP until a signal drains the server. A process that cannot start ends with the reason on stderr. */
+/** Serves over HTTP until a signal drains the server. */
 export async function startServer(definition: ServerDefinition): Promise<void> {
   takeNoArguments(USAGE);
+  await orExit(run(definition));
+}
+
+/** A process that cannot start ends with the reason on stderr. */
+export async function orExit(start: Promise<void>): Promise<void> {
   try {
-    await run(definition);
+    await start;
   } catch (error) {
     const isConfig = error instanceof ConfigError;
     process.stderr.write(`${isConfig ? '' : 'The server did not start: '}${(error as Error).message}\n`);

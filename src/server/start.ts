@@ -15,24 +15,19 @@ import {
   originOf,
   silentConnections,
 } from './http/listener.js';
-import type { About, Definitions, OpenServices } from './mcp/definitions/tool.js';
+import type { OpenServices } from './mcp/definitions/tool.js';
 import { createMessageTypes } from './http/message-types.js';
 import { adminListener } from './observe/admin.js';
 import { openAudit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
 import { createMetrics } from './observe/metrics.js';
-import type { Tracing } from './observe/tracing.js';
-import { createPipeline } from './pipeline.js';
+import { createPipeline, type PipelineOptions } from './pipeline.js';
 import { openStores, type StoresOptions } from './stores/index.js';
 
-export interface StartOptions {
-  readonly config: Config;
-  readonly about?: About | undefined;
-  readonly definitions: Definitions;
+type Given = 'config' | 'about' | 'definitions' | 'logger' | 'tracing';
+
+export interface StartOptions extends Pick<PipelineOptions, Given> {
   readonly openServices?: OpenServices | undefined;
-  readonly logger: Logger;
-  /** Only where traces are exported. */
-  readonly tracing?: Tracing | undefined;
 }
 
 export interface RunningServer {
@@ -47,15 +42,9 @@ export interface RunningServer {
 }
 
 /** @throws when something cannot be opened; what was opened before is closed by the end of the process */
-export async function openServer({
-  config: given,
-  about,
-  definitions,
-  openServices,
-  logger,
-  tracing,
-}: StartOptions): Promise<RunningServer> {
-  const metrics = createMetrics({ toolNames: definitions.tools.map(({ name }) => name) });
+export async function openServer(options: StartOptions): Promise<RunningServer> {
+  const { config: given, logger, openServices } = options;
+  const metrics = createMetrics({ toolNames: options.definitions.tools.map(({ name }) => name) });
   const audit = openAudit({
     sinks: given.AUDIT_SINKS,
     mode: given.AUDIT_MODE,
@@ -77,20 +66,11 @@ export async function openServer({
   const messageTypes = createMessageTypes();
   const { server, stopReload } = await createListener(given, messageTypes, logger);
   const silent = silentConnections(server);
-  // A port that clients know opens last: what came before the pipeline would never be answered. A free one has to be known.
+  // A fixed port opens last, so that no request arrives before the pipeline. Port 0 opens first: the configuration needs
+  // the real number.
   const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
   const config = atPort(given, port);
-  const pipeline = await createPipeline({
-    config,
-    about,
-    definitions,
-    services,
-    stores,
-    audit,
-    logger,
-    messageTypes,
-    tracing,
-  });
+  const pipeline = await createPipeline({ ...options, config, services, stores, audit, messageTypes });
   pipeline.attach(server);
   if (given.PORT !== 0) await listen(server, given.HOST, port);
 

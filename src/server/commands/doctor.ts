@@ -1,5 +1,6 @@
 /** What the configuration amounts to, what is wrong with it, and what does not work when tried. */
 import { parseArgs } from 'node:util';
+import { EXIT_CONFIG, EXIT_USAGE } from '../command-line.js';
 import { readConfig } from '../config/index.js';
 import type { ServerDefinition } from '../mcp/definitions/tool.js';
 import { tryAll } from './doctor/checks.js';
@@ -18,8 +19,6 @@ npm run doctor reads .env as npm start does; where it is built:  node --env-file
 
 Exit code: 0 when the server would start and work, 78 when it would not, 64 for a wrong argument. Warnings do not count.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
-const EXIT_CONFIG = 78;
 
 type Definition = Pick<ServerDefinition, 'settings' | 'openServices'>;
 

@@ -1,5 +1,6 @@
 /** Makes, lists, revokes and rotates the API keys of API_KEYS_FILE. The secret goes to stdout, once; words to stderr. */
 import { parseArgs } from 'node:util';
+import { EXIT_FAILURE, EXIT_USAGE } from '../command-line.js';
 import { ApiKeyEntry, type ApiKeyFile } from '../identity/api-key-entry.js';
 import { newApiKey } from '../identity/api-key-format.js';
 import { changeKeyFile, readKeyFile } from './key-file.js';
@@ -14,8 +15,6 @@ const HELP = `Usage: npm run key -- COMMAND [--file PATH], or node dist/key.js C
 Durations: a number and s, m, h or d. The file is --file, or the variable API_KEYS_FILE.
 A running server notices a change within a second.
 `;
-const EXIT_FAILURE = 1;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 class UsageError extends Error {}

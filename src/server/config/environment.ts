@@ -7,7 +7,7 @@ export interface Problem {
   readonly message: string;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 export function readTexts(env: Environment, names: readonly string[], secrets: ReadonlySet<string>) {
   const texts: Record<string, string> = {};

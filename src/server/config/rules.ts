@@ -1,7 +1,7 @@
 /** What the variables mean to each other: defaults that depend on others, and combinations that are refused. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { isLoopback } from '../exact-names.js';
+import { isLoopback, SSE_PATHS } from '../exact-names.js';
 import { asWritten, type PublicUrl } from './network.js';
 import type { Config, Parsed } from './schema.js';
 import type { Problem } from './environment.js';
@@ -147,7 +147,7 @@ export const RULES: readonly Rule[] = [
   rule(
     ['PUBLIC_URL', 'LEGACY_SSE'],
     'must have a path other than /sse and /messages when LEGACY_SSE is set',
-    (config) => config.LEGACY_SSE && ['/sse', '/messages'].includes(config.PUBLIC_URL.pathname),
+    (config) => config.LEGACY_SSE && Object.values(SSE_PATHS).includes(config.PUBLIC_URL.pathname),
   ),
 ];
 

@@ -1,7 +1,6 @@
 /** Whether traces are exported: OpenTelemetry's own variables say so, and only those of its traces matter here. */
-import type { Problem } from './environment.js';
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { parseUrl } from '../exact-names.js';
+import type { Environment, Problem } from './environment.js';
 
 const PREFIX = 'OTEL_EXPORTER_OTLP_';
 /** The form that the specification recommends, and the only one whose exporter comes with the template. */
@@ -12,7 +11,7 @@ export function readTracing(env: Environment): { tracing: boolean; problems: rea
   const isOff = env['OTEL_SDK_DISABLED']?.toLowerCase() === 'true' || env['OTEL_TRACES_EXPORTER'] === 'none';
   if (isOff || endpoints.length === 0) return { tracing: false, problems: [] };
 
-  const unusable = endpoints.filter((name) => !/^https?:$/.test(parse(env[name])?.protocol ?? ''));
+  const unusable = endpoints.filter((name) => !/^https?:$/.test(parseUrl(env[name] ?? '')?.protocol ?? ''));
   const protocols = [`${PREFIX}TRACES_PROTOCOL`, `${PREFIX}PROTOCOL`].filter((name) => env[name]);
   const problems = [
     ...unusable.map((variable) => ({ variable, message: 'must be an http(s) URL, or unset' })),
@@ -24,8 +23,4 @@ export function readTracing(env: Environment): { tracing: boolean; problems: rea
       : [{ variable: 'OTEL_TRACES_EXPORTER', message: 'must be otlp or none, or unset' }]),
   ];
   return { tracing: problems.length === 0, problems };
-}
-
-function parse(text = ''): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
 }

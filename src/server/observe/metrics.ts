@@ -1,9 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { SSE_PATHS } from '../exact-names.js';
 import { REFUSAL_CODES } from '../refusal.js';
 import type { AuditFacts } from './audit-record.js';
-
-/** The endpoints of HTTP+SSE. */
-const SSE_PATHS: ReadonlySet<string> = new Set(['/sse', '/messages']);
 
 /** From the OpenTelemetry conventions for MCP, in seconds. */
 const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
@@ -89,7 +87,8 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     request(facts: AuditFacts): void {
       const { reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
       const { 'gen_ai.tool.name': tool } = facts;
-      if (SSE_PATHS.has(facts['http.path'] ?? '') && reason !== 'not_found') sseRequests.inc();
+      if (Object.values(SSE_PATHS).includes(facts['http.path'] ?? '') && reason !== 'not_found')
+        sseRequests.inc();
       if (isRefused(facts)) refusals.inc({ code: known(CODES, reason) });
       if (reason === 'rate_limited') limited.inc({ limit: known(LIMITS, String(facts.detail?.['limit'])) });
       if (method === undefined || era === undefined) return;
