@@ -91,7 +91,7 @@ const SDK_FILES = [
 const LINES: Readonly<Record<string, string>> = {
   '.': '850',
   commands: '300',
-  'commands/doctor': '700',
+  'commands/doctor': '650',
   config: '850',
   http: '550 because unread answers have a clock of their own',
   identity: '850',

@@ -1,55 +1,43 @@
 /** Whether the names by which callers reach the server fit together. */
 import { isLoopback } from '../../exact-names.js';
-import { type Check, type Finding, ok, problem, warning } from './finding.js';
+import { type Check, findingsOf } from './finding.js';
 
-export const checkHost: Check = ({ PUBLIC_URL, ALLOWED_HOSTS }) => {
-  if (ALLOWED_HOSTS.includes(PUBLIC_URL.host)) return [ok('host', `${PUBLIC_URL.host} is allowed`)];
-  return [
-    problem(
-      'host',
-      `clients of PUBLIC_URL send Host: ${PUBLIC_URL.host}, which is refused`,
-      `add ${PUBLIC_URL.host} to ALLOWED_HOSTS`,
-    ),
-  ];
+export const checkHost: Check = ({ PUBLIC_URL: { host }, ALLOWED_HOSTS }) => {
+  const { ok, problem } = findingsOf('host');
+  if (ALLOWED_HOSTS.includes(host)) return ok(`${host} is allowed`);
+  return problem(
+    `clients of PUBLIC_URL send Host: ${host}, which is refused`,
+    `add ${host} to ALLOWED_HOSTS`,
+  );
 };
 
 export const checkOrigins: Check = ({ PUBLIC_URL, ALLOWED_ORIGINS }) => {
-  const blocked = ALLOWED_ORIGINS.filter((origin) => PUBLIC_URL.protocol === 'http:' && isSecure(origin));
-  const open = ALLOWED_ORIGINS.filter((origin) => !isSecure(origin) && !isLoopback(new URL(origin).hostname));
-  const findings: Finding[] = [
-    ...(isLoopback(PUBLIC_URL.hostname) ? [] : blocked).map((origin) =>
-      problem(
-        'origins',
-        `a page of ${origin} may not call ${PUBLIC_URL.origin}: browsers block http from https`,
-        'serve PUBLIC_URL by https',
-      ),
-    ),
-    ...open.map((origin) =>
-      warning(
-        'origins',
-        `who is on the way can change a page of ${origin}, and call as its user`,
-        'serve that page by https, and allow its https origin instead',
-      ),
-    ),
-  ];
+  const { ok, warning, problem } = findingsOf('origins');
+  const isBlocking = PUBLIC_URL.protocol === 'http:' && !isLoopback(PUBLIC_URL.hostname);
+  const findings = ALLOWED_ORIGINS.flatMap((origin) => {
+    if (origin.startsWith('https:')) {
+      if (!isBlocking) return [];
+      const blocked = `a page of ${origin} may not call ${PUBLIC_URL.origin}: browsers block http from https`;
+      return problem(blocked, 'serve PUBLIC_URL by https');
+    }
+    if (isLoopback(new URL(origin).hostname)) return [];
+    return warning(
+      `who is on the way can change a page of ${origin}, and call as its user`,
+      'serve that page by https, and allow its https origin instead',
+    );
+  });
   if (findings.length > 0 || ALLOWED_ORIGINS.length === 0) return findings;
-  return [ok('origins', `${ALLOWED_ORIGINS.length} allowed`)];
+  return ok(`${ALLOWED_ORIGINS.length} allowed`);
 };
-
-const isSecure = (origin: string) => origin.startsWith('https:');
 
 /** https without a certificate of ours: something in front of us has it, and its address is that of all callers. */
 export const checkProxies: Check = ({ PUBLIC_URL, TLS_CERT_FILE, TRUSTED_PROXIES }) => {
-  const isBehindProxy = PUBLIC_URL.protocol === 'https:' && TLS_CERT_FILE === undefined;
-  if (isBehindProxy && TRUSTED_PROXIES.length === 0) {
-    return [
-      warning(
-        'proxies',
-        'PUBLIC_URL is https and this process has no certificate, so a proxy ends TLS; as none is trusted, all ' +
-          'callers share its address, and one rate limit',
-        'list the CIDRs that the proxy connects from in TRUSTED_PROXIES',
-      ),
-    ];
-  }
-  return TRUSTED_PROXIES.length > 0 ? [ok('proxies', `${TRUSTED_PROXIES.length} trusted`)] : [];
+  const { ok, warning } = findingsOf('proxies');
+  if (TRUSTED_PROXIES.length > 0) return ok(`${TRUSTED_PROXIES.length} trusted`);
+  if (PUBLIC_URL.protocol !== 'https:' || TLS_CERT_FILE !== undefined) return [];
+  return warning(
+    'PUBLIC_URL is https and this process has no certificate, so a proxy ends TLS; as none is trusted, all ' +
+      'callers share its address, and one rate limit',
+    'list the CIDRs that the proxy connects from in TRUSTED_PROXIES',
+  );
 };

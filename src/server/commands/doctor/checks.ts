@@ -4,7 +4,7 @@ import type { OpenServices } from '../../mcp/definitions/tool.js';
 import { withProgress } from '../progress.js';
 import { checkHost, checkOrigins, checkProxies } from './addresses.js';
 import { checkAudit, checkCertificates, checkKeyFile } from './files.js';
-import { type Check, type Finding, problem } from './finding.js';
+import { type Check, type Finding, findingsOf } from './finding.js';
 import { checkIssuers } from './issuers.js';
 import { checkPorts, checkServices } from './opened.js';
 import { checkTemplate } from './template.js';
@@ -45,7 +45,7 @@ export async function tryAll(
     try {
       return await check(config, now);
     } catch (error) {
-      return [problem(name, (error as Error).message, 'see what the message names')];
+      return findingsOf(name).problem((error as Error).message, 'see what the message names');
     }
   });
   return (await withProgress('Trying what the configuration names', Promise.all(found))).flat();

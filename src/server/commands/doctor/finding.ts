@@ -9,24 +9,19 @@ export interface Finding {
   readonly fix?: string;
 }
 
-/** Tries one thing; it finds nothing where the configuration has no use for it. */
-export type Check = (config: Config, now: Date) => readonly Finding[] | Promise<readonly Finding[]>;
+type Found = Finding | readonly Finding[];
 
-export const ok = (check: string, message: string): Finding => ({ check, level: 'ok', message });
-export const warning = (check: string, message: string, fix: string): Finding => ({
-  check,
-  level: 'warning',
-  message,
-  fix,
-});
-export const problem = (check: string, message: string, fix: string): Finding => ({
-  check,
-  level: 'problem',
-  message,
-  fix,
+/** Tries one thing; it finds nothing where the configuration has no use for it. */
+export type Check = (config: Config, now: Date) => Found | Promise<Found>;
+
+/** How a check says what it saw. */
+export const findingsOf = (check: string) => ({
+  ok: (message: string): Finding => ({ check, level: 'ok', message }),
+  warning: (message: string, fix: string): Finding => ({ check, level: 'warning', message, fix }),
+  problem: (message: string, fix: string): Finding => ({ check, level: 'problem', message, fix }),
 });
 
 const DAY_MS = 86_400_000;
-/** What ends within so many days is worth a word. */
+/** What ends within so many days is worth a warning. */
 export const SOON_DAYS = 14;
 export const daysUntil = (end: Date, now: Date) => Math.floor((end.getTime() - now.getTime()) / DAY_MS);

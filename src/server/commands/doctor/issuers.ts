@@ -1,35 +1,33 @@
 /** Whether the keys of each issuer can be fetched, fit what we accept, and its clock agrees with ours. */
 import { describe, fetchKeySet } from '../../identity/fetch-keys.js';
-import { type Check, type Finding, ok, problem, warning } from './finding.js';
+import { type Check, type Finding, findingsOf } from './finding.js';
 
 const TIMEOUT_MS = 5000;
 
+/** How the checks of one issuer say what they saw. */
+type Say = ReturnType<typeof findingsOf>;
+
 export const checkIssuers: Check = async (config) => {
   if (!config.AUTH.includes('jwt')) return [];
-  const found = await Promise.all(config.JWT_ISSUERS.map((issuer) => checkIssuer(issuer, config)));
-  return found.flat();
+  return (await Promise.all(config.JWT_ISSUERS.map((issuer) => checkIssuer(issuer, config)))).flat();
 };
 
 async function checkIssuer(
   issuer: string,
   { JWT_JWKS_URL, JWT_ALGORITHMS, JWT_CLOCK_TOLERANCE_S }: Parameters<Check>[0],
 ): Promise<readonly Finding[]> {
-  const check = `issuer ${issuer}`;
+  const say = findingsOf(`issuer ${issuer}`);
   try {
     const { keys } = await fetchKeySet(issuer, JWT_JWKS_URL, AbortSignal.timeout(TIMEOUT_MS));
     return [
-      keysFinding(check, keys, JWT_ALGORITHMS),
-      ...(await clockFinding(check, issuer, JWT_CLOCK_TOLERANCE_S)),
+      keysFinding(say, keys, JWT_ALGORITHMS),
+      ...(await clockFinding(say, issuer, JWT_CLOCK_TOLERANCE_S)),
     ];
   } catch (error) {
-    return [
-      problem(
-        check,
-        `its keys cannot be fetched: ${describe(error)}`,
-        'compare JWT_ISSUERS with the issuer that its metadata names, letter by letter, and allow the way to it ' +
-          '(DNS, firewall, NetworkPolicy, NODE_EXTRA_CA_CERTS); or name its keys by JWT_JWKS_URL',
-      ),
-    ];
+    const fix =
+      'compare JWT_ISSUERS with the issuer that its metadata names, letter by letter, and allow the way to it ' +
+      '(DNS, firewall, NetworkPolicy, NODE_EXTRA_CA_CERTS); or name its keys by JWT_JWKS_URL';
+    return [say.problem(`its keys cannot be fetched: ${describe(error)}`, fix)];
   }
 }
 
@@ -37,7 +35,7 @@ async function checkIssuer(
 const KIND: Readonly<Record<string, string>> = { ES: 'EC', Ed: 'OKP', PS: 'RSA', RS: 'RSA' };
 
 function keysFinding(
-  check: string,
+  { ok, problem }: Say,
   keys: readonly { readonly kty?: string; readonly alg?: string; readonly use?: string }[],
   algorithms: readonly string[],
 ): Finding {
@@ -45,16 +43,15 @@ function keysFinding(
     use !== 'enc' &&
     algorithms.some((one) => (alg === undefined ? KIND[one.slice(0, 2)] === kty : alg === one));
   const usable = keys.filter(isUsable).length;
-  if (usable > 0) return ok(check, `reachable, ${usable} of ${keys.length} keys fit JWT_ALGORITHMS`);
+  if (usable > 0) return ok(`reachable, ${usable} of ${keys.length} keys fit JWT_ALGORITHMS`);
   return problem(
-    check,
     `none of its ${keys.length} keys fits JWT_ALGORITHMS`,
     `add the algorithm it signs with: ${[...new Set(keys.map(({ alg, kty }) => alg ?? kty))].join(', ')}`,
   );
 }
 
 /** By the `Date` of its answer, whatever that is; it is in whole seconds, and took a moment to come. */
-async function clockFinding(check: string, issuer: string, toleranceS: number) {
+async function clockFinding({ ok, warning }: Say, issuer: string, toleranceS: number) {
   const asked = performance.now();
   const response = await fetch(issuer, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
   await response.body?.cancel();
@@ -63,10 +60,9 @@ async function clockFinding(check: string, issuer: string, toleranceS: number) {
   const tookMs = performance.now() - asked;
   const ours = Date.now() - tookMs / 2;
   const apartS = Math.max(0, Math.abs(ours - date) - tookMs / 2 - 1000) / 1000;
-  if (apartS <= toleranceS) return [ok(check, 'its clock agrees with ours')];
+  if (apartS <= toleranceS) return [ok('its clock agrees with ours')];
   return [
     warning(
-      check,
       `its clock and ours are ${Math.round(apartS)} s apart: fresh tokens may be refused`,
       'synchronise this machine (NTP); JWT_CLOCK_TOLERANCE_S only hides it',
     ),

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import { listen } from '../../http/listener.js';
 import type { OpenServices } from '../../mcp/definitions/tool.js';
-import { type Check, type Finding, ok, problem } from './finding.js';
+import { type Check, type Finding, findingsOf } from './finding.js';
 
 const OPEN_MS = 10_000;
 
@@ -17,12 +17,13 @@ export const checkPorts: Check = async ({ HOST, PORT, ADMIN_HOST, ADMIN_PORT }) 
 };
 
 async function tryPort(server: http.Server, host: string, port: number, prefix: string): Promise<Finding> {
+  const { ok, problem } = findingsOf('ports');
   try {
     await listen(server, host, port, prefix);
-    return ok('ports', `${prefix}HOST and ${prefix}PORT can be listened on`);
+    return ok(`${prefix}HOST and ${prefix}PORT can be listened on`);
   } catch (error) {
     const fix = 'beside a server that runs, set PORT=0 and ADMIN_PORT=0 for the doctor alone';
-    return problem('ports', (error as Error).message, fix);
+    return problem((error as Error).message, fix);
   }
 }
 
@@ -38,7 +39,7 @@ export const checkServices =
     });
     try {
       await Promise.race([openServices(settings).then((services) => services.close()), late]);
-      return [ok('services', 'can be opened and closed')];
+      return findingsOf('services').ok('can be opened and closed');
     } finally {
       clearTimeout(timer);
     }

@@ -7,8 +7,9 @@ import { PREFIX } from '../../stores/redis/connection.js';
 import { redisStores } from '../../stores/redis/index.js';
 import { fixFor, UNREACHABLE_FIX } from '../../stores/redis/refusals.js';
 import type { Stores } from '../../stores/types.js';
-import { type Check, type Finding, ok, problem } from './finding.js';
+import { type Check, type Finding, findingsOf } from './finding.js';
 
+const { ok, problem } = findingsOf('Redis');
 const CONNECT_MS = 4000;
 const RETAIN_MS = 10_000;
 
@@ -21,7 +22,7 @@ export const checkRedis: Check = async ({ REDIS_URL, REDIS_CA_FILE, REPLICAS }) 
   try {
     await connectOnce(given);
   } catch (error) {
-    return [refusedFinding('connection', error)];
+    return refusedFinding('connection', error);
   }
   let isThere = () => {};
   const there = new Promise<void>((resolve) => (isThere = resolve));
@@ -37,7 +38,7 @@ export const checkRedis: Check = async ({ REDIS_URL, REDIS_CA_FILE, REPLICAS }) 
   try {
     const isReady = await Promise.race([there.then(() => true), delay(CONNECT_MS, false, { ref: false })]);
     if (isReady) return await tryAll(stores);
-    return [refusedFinding('readiness', new Error(`not ready within ${CONNECT_MS / 1000} s`))];
+    return refusedFinding('readiness', new Error(`not ready within ${CONNECT_MS / 1000} s`));
   } finally {
     await stores.close();
   }
@@ -87,15 +88,11 @@ async function tryAll(stores: Stores): Promise<readonly Finding[]> {
   };
   const findings: Finding[] = [];
   for (const [name, step] of Object.entries(steps)) {
-    const failed = await step().then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (failed !== undefined) findings.push(refusedFinding(name, failed));
+    await step().catch((error: unknown) => findings.push(refusedFinding(name, error)));
   }
-  return findings.length > 0 ? findings : [ok('Redis', `answers; ${Object.keys(steps).join(', ')} work`)];
+  return findings.length > 0 ? findings : [ok(`answers; ${Object.keys(steps).join(', ')} work`)];
 }
 
 function refusedFinding(name: string, error: unknown): Finding {
-  return problem('Redis', `${name}: ${describe(error)}`, fixFor(error) ?? UNREACHABLE_FIX);
+  return problem(`${name}: ${describe(error)}`, fixFor(error) ?? UNREACHABLE_FIX);
 }

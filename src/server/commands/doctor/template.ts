@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type Finding, ok, warning } from './finding.js';
+import { type Finding, findingsOf } from './finding.js';
 
 /** What this check reads of `template.json`. */
 interface Template {
@@ -14,7 +14,7 @@ interface Template {
   readonly digests: Readonly<Record<string, string>>;
 }
 
-const CHECK = 'template';
+const { ok, warning } = findingsOf('template');
 const MAX_NAMED = 10;
 const TIMEOUT_MS = 10_000;
 
@@ -42,10 +42,9 @@ function differing(folder: string, { version, digests, samples }: Template): Fin
   const paths = Object.entries(digests)
     .filter(differs)
     .map(([path]) => path);
-  if (paths.length === 0) return ok(CHECK, `version ${version}, with none of its files changed`);
+  if (paths.length === 0) return ok(`version ${version}, with none of its files changed`);
   const more = paths.length > MAX_NAMED ? ` and ${paths.length - MAX_NAMED} more` : '';
   return warning(
-    CHECK,
     `version ${version}, but these of its files differ: ${paths.slice(0, MAX_NAMED).join(', ')}${more}`,
     'read them: they may lack a fix, and npm run upgrade merges them instead of replacing them',
   );
@@ -59,15 +58,11 @@ async function newer({ version, from }: Template): Promise<Finding> {
     const tags = [...stdout.matchAll(/refs\/tags\/v(\d+\.\d+\.\d+)$/gm)].map(([, tag = '']) => tag);
     const newest = tags.reduce((a, b) => (isNewer(b, a) ? b : a), version);
     return newest === version
-      ? ok(CHECK, 'there is no newer version')
-      : warning(CHECK, `version ${newest} is there`, 'read its CHANGELOG.md, then npm run upgrade');
+      ? ok('there is no newer version')
+      : warning(`version ${newest} is there`, 'read its CHANGELOG.md, then npm run upgrade');
   } catch {
     // Without git's own words: they may repeat a password of the URL.
-    return warning(
-      CHECK,
-      'the source cannot be asked for a newer version',
-      'correct "from" in template.json',
-    );
+    return warning('the source cannot be asked for a newer version', 'correct "from" in template.json');
   }
 }
 
