@@ -22,7 +22,7 @@ export async function startIssuer(): Promise<Issuer> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const token = await new SignJWT({ scope: 'bench', client_id: 'bench' })
+  const token = await new SignJWT({ scope: 'bench documents:read', client_id: 'bench' })
     .setProtectedHeader({ alg: 'ES256', kid: 'bench', typ: 'at+jwt' })
     .setIssuer(issuer)
     .setSubject('bench')

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readAnswers } from './read-answers.js';
 import type { Exchange } from './requests.js';
 
 export interface Load {
@@ -20,31 +21,71 @@ export interface Driven {
 
 /** @throws when an answer is not the one that was asked for: what fails fast must not pass for fast */
 export async function drive({ port, exchanges, maxMs, maxRequests = Infinity }: Load): Promise<Driven> {
-  const connections = await Promise.all(exchanges.map(() => open(port)));
+  const connections = await Promise.all(exchanges.map(() => connectTo(port)));
   const startedAt = performance.now();
   const isOver = () => requests >= maxRequests || performance.now() - startedAt >= maxMs;
   let requests = 0;
-  const work = async (exchange: Exchange, socket: Socket) => {
-    let answers = readAnswers(socket);
+  const work = async (exchange: Exchange, connection: Connection) => {
     while (!isOver()) {
-      socket.write(exchange.request);
-      const answer = await answers.next();
-      if (await isPutOff(answer)) {
-        socket = await open(port); // such an answer closes its connection
-        connections.push(socket);
-        answers = readAnswers(socket);
-        continue;
-      }
-      requireAnswer(answer, exchange);
+      await connection.ask(exchange);
       requests += 1;
     }
   };
   try {
-    await Promise.all(exchanges.map((exchange, index) => work(exchange, connections[index] as Socket)));
+    await Promise.all(exchanges.map((exchange, index) => work(exchange, connections[index] as Connection)));
     return { requests, seconds: (performance.now() - startedAt) / 1000 };
   } finally {
-    for (const socket of connections) socket.destroy();
+    for (const connection of connections) connection.close();
   }
+}
+
+/**
+ * Requests at a fixed rate, however slow the answers are. Milliseconds of each from when it was due, not from when a
+ * connection was free for it: a server that stalls delays all that had to wait meanwhile.
+ */
+export async function driveAtRate({ port, exchanges, maxMs }: Load, perSecond: number): Promise<number[]> {
+  const connections = await Promise.all(exchanges.map(() => connectTo(port)));
+  const startedAt = performance.now();
+  const times: number[] = [];
+  let next = 0;
+  const work = async (exchange: Exchange, connection: Connection) => {
+    for (;;) {
+      const dueAt = startedAt + (1000 * next++) / perSecond;
+      if (dueAt - startedAt >= maxMs) return;
+      const early = dueAt - performance.now();
+      if (early > 0) await sleep(early);
+      await connection.ask(exchange);
+      times.push(performance.now() - dueAt);
+    }
+  };
+  try {
+    await Promise.all(exchanges.map((exchange, index) => work(exchange, connections[index] as Connection)));
+    return times;
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+interface Connection {
+  ask(exchange: Exchange): Promise<void>;
+  close(): void;
+}
+
+async function connectTo(port: number): Promise<Connection> {
+  let socket = await open(port);
+  let answers = readAnswers(socket);
+  return {
+    ask: async (exchange) => {
+      for (;;) {
+        socket.write(exchange.request);
+        const answer = await answers.next();
+        if (!(await isPutOff(answer))) return requireAnswer(answer, exchange);
+        socket = await open(port); // such an answer closes its connection
+        answers = readAnswers(socket);
+      }
+    },
+    close: () => socket.destroy(),
+  };
 }
 
 /** One exchange on a connection of its own; the whole response, head and body, as text. */
@@ -72,39 +113,4 @@ async function isPutOff(answer: string): Promise<boolean> {
 function requireAnswer(answer: string, { expected }: Exchange): void {
   if (answer.startsWith('HTTP/1.1 200') && answer.includes(expected)) return;
   throw new Error(`not the answer that was asked for:\n${answer.slice(0, 600)}`);
-}
-
-/** The responses on a connection, one after the other. */
-function readAnswers(socket: Socket): { next(): Promise<string> } {
-  let received: Buffer[] = [];
-  let missing = Infinity; // bytes, once the head says how long the body is
-  let settle: { resolve: (answer: string) => void; reject: (error: Error) => void } | undefined;
-  const finish = () => {
-    const answer = Buffer.concat(received).toString('latin1');
-    received = [];
-    missing = Infinity;
-    settle?.resolve(answer);
-  };
-  socket.on('data', (chunk: Buffer) => {
-    received.push(chunk);
-    if (missing !== Infinity) {
-      missing -= chunk.length;
-    } else {
-      const text = Buffer.concat(received).toString('latin1');
-      const headEnd = text.indexOf('\r\n\r\n');
-      if (headEnd === -1) return;
-      const [, length] = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, headEnd + 2)) ?? [];
-      if (length !== undefined) missing = headEnd + 4 + Number(length) - text.length;
-      else if (text.endsWith('\r\n0\r\n\r\n')) missing = 0; // chunked
-    }
-    if (missing <= 0) finish();
-  });
-  socket.on('error', (error) => settle?.reject(error));
-  socket.on('close', () => settle?.reject(new Error('the connection was closed')));
-  return {
-    next: () =>
-      new Promise((resolve, reject) => {
-        settle = { resolve, reject };
-      }),
-  };
 }

@@ -21,11 +21,17 @@ export async function startOurs(options: ServerOptions): Promise<BenchServer> {
   return { port: Number(server.url.port) };
 }
 
-export async function loadConfig({ issuer, folder, redisUrl }: ServerOptions) {
+export async function loadConfig(options: ServerOptions) {
   const { loadConfig } = await built('config/index');
-  return loadConfig({
-    PORT: '0',
-    ADMIN_PORT: '0',
+  return loadConfig({ PORT: '0', ADMIN_PORT: '0', ...settings(options) });
+}
+
+export function settings({
+  issuer,
+  folder,
+  redisUrl,
+}: Pick<ServerOptions, 'issuer' | 'folder' | 'redisUrl'>): Readonly<Record<string, string>> {
+  return {
     ALLOWED_HOSTS: 'bench.example',
     AUTH: 'jwt',
     JWT_ISSUERS: issuer,
@@ -38,7 +44,7 @@ export async function loadConfig({ issuer, folder, redisUrl }: ServerOptions) {
     ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
     AUDIT_MODE: 'strict',
     AUDIT_SINKS: `file:${join(folder, `audit-${process.pid}.log`)}`,
-  });
+  };
 }
 
 export function definitions({ tools }: ServerOptions): Definitions {
