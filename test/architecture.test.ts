@@ -93,7 +93,7 @@ const LINES: Readonly<Record<string, string>> = {
   commands: '300',
   'commands/doctor': '650',
   config: '850',
-  http: '550 because unread answers have a clock of their own',
+  http: '525 because unread answers have a clock of their own',
   identity: '850',
   layers: '925',
   mcp: '25',

@@ -26,7 +26,6 @@ import { authorize } from './mcp/calls/authorize.js';
 import { envelope } from './mcp/envelope/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
 import { createMcpParts, type McpOptions } from './assemble-mcp.js';
-import { type MessageTypes, useMessageTypes } from './http/message-types.js';
 import type { Audit } from './observe/audit.js';
 import type { Tracing } from './observe/tracing.js';
 import { createEras, createIdentity } from './assemble-http.js';
@@ -34,8 +33,6 @@ import { SSE_PATHS } from './exact-names.js';
 
 export interface PipelineOptions extends McpOptions {
   readonly audit: Audit;
-  /** Of the server that it will be attached to. */
-  readonly messageTypes: MessageTypes;
   /** Only where traces are exported. */
   readonly tracing?: Tracing | undefined;
 }
@@ -79,7 +76,6 @@ export async function createPipeline(options: PipelineOptions) {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').enable('strict routing');
   app.set('query parser', false);
-  useMessageTypes(app, options.messageTypes);
 
   const phases: Phases = {
     audit: [requestId(), auditLog({ audit, clientAddress: addressOf })],

@@ -16,7 +16,6 @@ import {
   silentConnections,
 } from './http/listener.js';
 import type { OpenServices } from './mcp/definitions/tool.js';
-import { createMessageTypes } from './http/message-types.js';
 import { adminListener } from './observe/admin.js';
 import { openAudit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
@@ -63,14 +62,13 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
   });
   const services = await openServices?.(given.settings);
 
-  const messageTypes = createMessageTypes();
-  const { server, stopReload } = await createListener(given, messageTypes, logger);
+  const { server, stopReload } = await createListener(given, logger);
   const silent = silentConnections(server);
   // A fixed port opens last, so that no request arrives before the pipeline. Port 0 opens first: the configuration needs
   // the real number.
   const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
   const config = atPort(given, port);
-  const pipeline = await createPipeline({ ...options, config, services, stores, audit, messageTypes });
+  const pipeline = await createPipeline({ ...options, config, services, stores, audit });
   pipeline.attach(server);
   if (given.PORT !== 0) await listen(server, given.HOST, port);
 

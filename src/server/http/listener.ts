@@ -6,7 +6,6 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/index.js';
-import type { MessageTypes } from './message-types.js';
 import type { Logger } from '../observe/logger.js';
 import { readTls, reloadTls } from './tls.js';
 import { pacePipelining } from './pipelining.js';
@@ -25,8 +24,8 @@ const LIMITS = {
 };
 
 /** Not listening yet. @throws when the certificate cannot be read */
-export async function createListener(config: Config, messageTypes: MessageTypes, logger: Logger) {
-  const options = { ...LIMITS, ...messageTypes, keepAliveTimeout: config.KEEP_ALIVE_MS };
+export async function createListener(config: Config, logger: Logger) {
+  const options = { ...LIMITS, keepAliveTimeout: config.KEEP_ALIVE_MS };
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
   if (certFile === undefined || keyFile === undefined) {
     return { server: limited(http.createServer(options), config), stopReload: () => {} };

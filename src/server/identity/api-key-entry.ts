@@ -50,11 +50,9 @@ function parseJson(text: string): unknown {
 }
 
 /** A key that lives as long as this process, for a first try on one's own machine. */
-export function developmentKey(scopes: readonly string[]): {
-  readonly key: string;
-  readonly entry: ApiKeyEntry;
-} {
+export function developmentKey(scopes: readonly string[]) {
   const { id, key, hash } = newApiKey('dev');
   const createdAt = new Date().toISOString();
-  return { key, entry: { id, name: 'development', scopes: [...scopes], createdAt, secrets: [{ hash }] } };
+  const entry: ApiKeyEntry = { id, name: 'development', scopes: [...scopes], createdAt, secrets: [{ hash }] };
+  return { key, entry };
 }

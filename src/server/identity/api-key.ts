@@ -4,7 +4,7 @@ import { type ApiKeyEntry, parseApiKeyFile } from './api-key-entry.js';
 import { hashApiKey, looksLikeApiKey, parseApiKey } from './api-key-format.js';
 import type { Caller } from './caller.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
-import { watchFile } from './reread-on-use.js';
+import { rereadOnUse } from './reread-on-use.js';
 
 export interface ApiKeyVerifierOptions {
   /** Path of the key file (`npm run key`), re-read when it changes. */
@@ -16,7 +16,10 @@ export interface ApiKeyVerifierOptions {
   readonly logger?: IdentityLog;
 }
 
-/** Compared with where there is nothing to compare with, so that an unknown id takes the same work as a known one. */
+const NO_KEY =
+  'API_KEYS_FILE holds no key: every call is refused until npm run key -- create, or node dist/key.js create, adds one';
+
+/** A dummy hash: an unknown id takes as long as a known one. */
 const NOBODY = randomBytes(32);
 
 /**
@@ -33,15 +36,13 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
     throw new TypeError('apiKeyVerifier needs a file or entries');
   const byId = (found: readonly ApiKeyEntry[]) =>
     new Map([...entries, ...found].map((entry) => [entry.id, entry]));
-  const parse = (text: string) => byId(parseApiKeyFile(text).keys);
-  const fixed = Promise.resolve(byId([]));
-  const read = file === undefined ? () => fixed : watchFile({ path: file, parse, now }).current;
+  const fixed = byId([]);
+  const read =
+    file === undefined
+      ? async () => fixed
+      : rereadOnUse(file, (text) => byId(parseApiKeyFile(text).keys), now);
   let problem: string | undefined;
-  if ((await read()).size === 0)
-    logger?.warn(
-      { file },
-      'API_KEYS_FILE holds no key: every call is refused until npm run key -- create, or node dist/key.js create, adds one',
-    );
+  if ((await read()).size === 0) logger?.warn({ file }, NO_KEY);
 
   async function currentKeys() {
     try {

@@ -10,13 +10,7 @@ export interface Caller {
   readonly scopes: readonly string[];
 }
 
-const keys = new WeakMap<Caller, string>();
-
 /** Names a caller for ownership and limits. JSON, so that no issuer or subject can spell another caller's pair. */
-export function callerKey(caller: Caller): string {
-  const known = keys.get(caller);
-  if (known !== undefined) return known;
-  const key = JSON.stringify([caller.issuer, caller.subject]);
-  keys.set(caller, key);
-  return key;
+export function callerKey({ issuer, subject }: Caller): string {
+  return JSON.stringify([issuer, subject]);
 }

@@ -1,25 +1,19 @@
-/**
- * A file that is read again when it changed, looked at on use and at most once per second. Asking the file system
- * follows the symbolic links by which Kubernetes swaps a mounted secret, which a watch on the file would miss.
- */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 
 const CHECK_INTERVAL_MS = 1000;
 
-export interface WatchedFile<T> {
-  /** What the file says now. @throws when it cannot be read or parsed, until it can: what was read before may be revoked. */
-  readonly current: () => Promise<T>;
-}
-
-export interface WatchedFileOptions<T> {
-  readonly path: string;
-  readonly parse: (text: string) => T;
-  readonly now: () => number;
-}
-
-export function watchFile<T>({ path, parse, now }: WatchedFileOptions<T>): WatchedFile<T> {
+/**
+ * What a file says now: it is looked at on use, at most once per second, and read again when it changed. Asking the file
+ * system follows the symbolic links by which Kubernetes swaps a mounted secret, which a watch on the file would miss.
+ *
+ * The result rejects while the file cannot be read or parsed: what was read before may be revoked.
+ */
+export function rereadOnUse<T>(
+  path: string,
+  parse: (text: string) => T,
+  now: () => number,
+): () => Promise<T> {
   let latest: { readonly version: string; readonly value: T } | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let check: Promise<T> | undefined;
@@ -37,15 +31,13 @@ export function watchFile<T>({ path, parse, now }: WatchedFileOptions<T>): Watch
     }
   }
 
-  return {
-    current() {
-      // The absolute value: a clock set back must not postpone a revocation.
-      if (check === undefined || Math.abs(now() - checkedAt) >= CHECK_INTERVAL_MS) {
-        checkedAt = now();
-        check = read();
-      }
-      return check;
-    },
+  return function rereadOnUse() {
+    // The absolute value: a clock set back must not postpone a revocation.
+    if (check === undefined || Math.abs(now() - checkedAt) >= CHECK_INTERVAL_MS) {
+      checkedAt = now();
+      check = read();
+    }
+    return check;
   };
 }
 

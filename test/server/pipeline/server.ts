@@ -13,7 +13,6 @@ import { type Definitions, defineTool } from '../../../src/server/mcp/definition
 import { openAudit } from '../../../src/server/observe/audit.js';
 import type { AuditRecord } from '../../../src/server/observe/audit-record.js';
 import type { Logger } from '../../../src/server/observe/logger.js';
-import { createMessageTypes } from '../../../src/server/http/message-types.js';
 import { createPipeline } from '../../../src/server/pipeline.js';
 import { openServer } from '../../../src/server/start.js';
 import { openStores } from '../../../src/server/stores/index.js';
@@ -129,8 +128,7 @@ async function startOnStores(
 ) {
   const stores = await openStores({ sessionIdleMs: given.SESSION_IDLE_MS });
   const audit = openAudit({ sinks: given.AUDIT_SINKS, mode: 'strict', hmacKey: given.AUDIT_HMAC_KEY });
-  const messageTypes = createMessageTypes();
-  const server = http.createServer({ requireHostHeader: false, ...messageTypes }).listen(0, '127.0.0.1');
+  const server = http.createServer({ requireHostHeader: false }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const config = atPort(given, (server.address() as AddressInfo).port);
   const pipeline = await createPipeline({
@@ -138,7 +136,6 @@ async function startOnStores(
     config,
     audit,
     stores: change(stores),
-    messageTypes,
   });
   pipeline.attach(server);
   return {
