@@ -16,7 +16,7 @@ import { logTo, type Notify, progressTo } from '../calls/notifications.js';
 import type { PreparedLists } from '../definitions/prepared-lists.js';
 import { isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
-import { runAsking } from './asks.js';
+import { runAsking } from './input-required.js';
 import type { Engine, EngineAnswer, Handle } from './engine.js';
 import type { Era2026Options } from './options.js';
 import type { RequestStates } from './request-state.js';

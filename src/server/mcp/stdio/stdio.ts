@@ -32,7 +32,7 @@ import {
 import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { StdioTransport, type StdioTransportOptions } from './transport.js';
-import { runAsking } from '../era-2026/asks.js';
+import { runAsking } from '../era-2026/input-required.js';
 import {
   createRequestStates,
   type RequestStateOptions,
