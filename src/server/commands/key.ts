@@ -19,8 +19,19 @@ const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 class UsageError extends Error {}
 
+const text = { type: 'string' } as const;
+const OPTIONS = {
+  name: text,
+  scopes: text,
+  expires: text,
+  overlap: text,
+  file: text,
+  help: { type: 'boolean' },
+} as const;
+type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
 async function obey(): Promise<void> {
-  const { values, positionals } = readArguments();
+  const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
   const [command, id, ...rest] = positionals;
   if (values.help) return void process.stdout.write(HELP);
   if (rest.length > 0) throw new UsageError('too many arguments');
@@ -34,56 +45,31 @@ async function obey(): Promise<void> {
   throw new UsageError('name a command: create, list, revoke ID or rotate ID');
 }
 
-function readArguments() {
-  const text = { type: 'string' } as const;
-  const options = {
-    name: text,
-    scopes: text,
-    expires: text,
-    overlap: text,
-    file: text,
-    help: { type: 'boolean' },
-  } as const;
-  try {
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-interface CreateOptions {
-  readonly name?: string;
-  readonly scopes?: string;
-  readonly expires?: string;
-}
-
-async function create(path: string, { name, scopes, expires }: CreateOptions): Promise<void> {
+async function create(path: string, { name, scopes, expires }: Values): Promise<void> {
   if (name === undefined || scopes === undefined) throw new UsageError('create needs --name and --scopes');
-  if (scopes.split(/[\s,]+/).includes('*'))
+  const named = new Set(scopes.split(/[\s,]+/).filter(Boolean));
+  if (named.has('*'))
     throw new UsageError('* is no scope: name the scopes that the key needs, as the tools do');
   const { id, key, hash } = newApiKey('live');
   const entry = ApiKeyEntry.safeParse({
     id,
     name,
-    scopes: [...new Set(scopes.split(/[\s,]+/).filter(Boolean))],
+    scopes: [...named],
     createdAt: new Date().toISOString(),
     ...(expires !== undefined && { expiresAt: timeAfter(expires) }),
     secrets: [{ hash }],
   });
   if (!entry.success) throw new UsageError(`not acceptable: ${entry.error.issues[0]?.path[0]?.toString()}`);
   await changeKeyFile(path, (file) => file.keys.push(entry.data), { version: 1, keys: [] });
-  show(key, `Key ${id}, stored as a hash in ${path}. This is the only time it is shown:`);
+  show(key, `Key ${id}, stored as a hash in ${path}. It is shown only now:`);
 }
 
 async function list(path: string): Promise<void> {
   const { keys } = await readKeyFile(path);
-  const rows = keys.map((key) => [
-    key.id,
-    stateOf(key),
-    key.expiresAt ?? 'never',
-    key.name,
-    key.scopes.join(' '),
-  ]);
+  const rows = keys.map((key) => {
+    const { id, expiresAt = 'never', name, scopes } = key;
+    return [id, stateOf(key), expiresAt, name, scopes.join(' ')];
+  });
   const table = [['ID', 'STATE', 'EXPIRES', 'NAME', 'SCOPES'], ...rows];
   process.stdout.write(`${table.map((row) => row.join('\t')).join('\n')}\n`);
 }
@@ -104,10 +90,7 @@ async function rotate(path: string, id: string, overlap: string): Promise<void> 
     const current = entry.secrets.find((secret) => secret.validUntil === undefined);
     entry.secrets = [{ hash }, ...(current ? [{ ...current, validUntil }] : [])];
   });
-  show(
-    key,
-    `New secret of key ${id}; the old one works until ${validUntil}. This is the only time it is shown:`,
-  );
+  show(key, `New secret of key ${id}; the old one works until ${validUntil}. It is shown only now:`);
 }
 
 function find(file: ApiKeyFile, id: string): ApiKeyEntry {
@@ -138,8 +121,9 @@ export async function runKey(): Promise<void> {
   try {
     await obey();
   } catch (error) {
-    const usage = error instanceof UsageError ? '\nSee --help' : '';
-    process.stderr.write(`${(error as Error).message}${usage}\n`);
-    process.exitCode = usage ? EXIT_USAGE : EXIT_FAILURE;
+    const { message, code = '' } = error as NodeJS.ErrnoException;
+    const isUsage = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+    process.stderr.write(`${message}${isUsage ? '\nSee --help' : ''}\n`);
+    process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAILURE;
   }
 }

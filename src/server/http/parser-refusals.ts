@@ -52,7 +52,7 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
     refused.add(socket);
     const status = statusOf(code);
     const response = inProgress(socket);
-    // Behind a whole request comes rubbish: what it caused is done or doing, so no refusal may take its answer's place.
+    // Garbage follows a complete request. That request is being handled, so we must not answer in its place.
     const isTooLate = response !== undefined && (response.headersSent || response.req.complete);
     if (status === undefined || !socket.writable || isTooLate) socket.destroy();
     else if (response) answerInProgress(response, malformed(code, status));

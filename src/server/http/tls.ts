@@ -3,17 +3,12 @@ import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import type { Logger } from '../observe/logger.js';
 
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-export interface TlsMaterial {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
+type TlsFiles = Readonly<Record<'certFile' | 'keyFile', string>>;
+type TlsMaterial = Readonly<Record<'cert' | 'key', Buffer>>;
 
 const CHECK_EVERY_MS = 10_000;
+const UNTRUSTED =
+  'a client does not trust TLS_CERT_FILE: name its authority there (NODE_EXTRA_CA_CERTS for Node)';
 
 export async function readTls({ certFile, keyFile }: TlsFiles): Promise<TlsMaterial> {
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
@@ -43,10 +38,7 @@ export function reloadTls(
   server.on('tlsClientError', ({ code = '' }: NodeJS.ErrnoException) => {
     if (isSaid || !code.includes('ALERT_UNKNOWN_CA')) return;
     isSaid = true; // clients that distrust us come again and again
-    logger.warn(
-      {},
-      'a client does not trust TLS_CERT_FILE: name its authority there (NODE_EXTRA_CA_CERTS for Node)',
-    );
+    logger.warn({}, UNTRUSTED);
   });
   const timer = setInterval(() => void check(), checkEveryMs);
   timer.unref();

@@ -9,7 +9,7 @@ import { rereadOnUse } from './reread-on-use.js';
 export interface ApiKeyVerifierOptions {
   /** Path of the key file (`npm run key`), re-read when it changes. */
   readonly file?: string;
-  /** Keys besides those of the file. */
+  /** Keys instead of a file. */
   readonly entries?: readonly ApiKeyEntry[];
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -34,9 +34,8 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
   const { file, entries = [], now = Date.now, logger } = options;
   if (file === undefined && entries.length === 0)
     throw new TypeError('apiKeyVerifier needs a file or entries');
-  const byId = (found: readonly ApiKeyEntry[]) =>
-    new Map([...entries, ...found].map((entry) => [entry.id, entry]));
-  const fixed = byId([]);
+  const byId = (keys: readonly ApiKeyEntry[]) => new Map(keys.map((entry) => [entry.id, entry]));
+  const fixed = byId(entries);
   const read =
     file === undefined
       ? async () => fixed

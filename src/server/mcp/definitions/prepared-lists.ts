@@ -14,28 +14,25 @@ const PLAIN_META: ReadonlySet<string> = new Set([
   ...['protocolVersion', 'clientInfo', 'clientCapabilities', 'logLevel'].map((name) => META + name),
 ]);
 
-/** The bytes up to the request's id, and the text that ends them with it. */
-export type PreparedAnswer = readonly [start: Buffer, end: string];
-
-export interface PreparedLists {
-  /** The answer to a request for a list; `undefined` where an engine must look at it. */
-  find(req: Request): PreparedAnswer | undefined;
-  /** Keeps the answer of an engine for the next that asks for the same. */
-  keep(req: Request, answer: JsonRpcMessage): void;
-}
+export type PreparedLists = ReturnType<typeof createPreparedLists>;
 
 /** For one era: the other answers with other bytes. */
-export function createPreparedLists(): PreparedLists {
+export function createPreparedLists() {
   const prepared = new Map<string, Buffer>();
   const keyOf = ({ envelope: { method = '', message }, caller }: Request): string | undefined =>
     METHODS.has(method) && isPlain(message?.params) ? `${method} ${scopesOf(caller)}` : undefined;
 
   return {
-    find: (req) => {
+    /**
+     * The answer to a request for a list, as the bytes up to the request's id and the text that ends them with it;
+     * `undefined` where an engine must look at it.
+     */
+    find: (req: Request): readonly [start: Buffer, end: string] | undefined => {
       const start = prepared.get(keyOf(req) ?? '');
       return start && [start, `${JSON.stringify(req.envelope.id)}}`];
     },
-    keep: (req, { result }) => {
+    /** Keeps the answer of an engine for the next that asks for the same. */
+    keep: (req: Request, { result }: JsonRpcMessage): void => {
       const key = keyOf(req);
       if (key === undefined || result === undefined || prepared.size >= MAX_PREPARED) return;
       prepared.set(key, Buffer.from(`{"jsonrpc":"2.0","result":${JSON.stringify(result)},"id":`));

@@ -4,12 +4,9 @@ import type { Catalog } from './catalog.js';
 import type { About } from './tool.js';
 
 /** Of the clone: its name stands nowhere else in the code. */
-export const manifest = JSON.parse(
+export const manifest: { readonly name: string; readonly version: string } = JSON.parse(
   readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'),
-) as {
-  name: string;
-  version: string;
-};
+);
 
 /** MCP `ServerCapabilities`. */
 export type Capabilities = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -22,7 +19,6 @@ export interface Introduction {
   readonly instructions?: string;
 }
 
-/** By both eras. */
 export function introduction({ instructions, ...about }: About, catalog: Catalog): Introduction {
   return {
     serverInfo: { name: manifest.name, version: manifest.version, ...about },

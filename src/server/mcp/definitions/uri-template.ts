@@ -5,17 +5,11 @@ const MAX_URI_LENGTH = 4096;
 
 const EXPRESSION = /\{(\+?)([A-Za-z0-9_]+)\}/g;
 
-export interface UriTemplate {
-  readonly isTemplate: boolean;
-  /** The variables of a matching URI, percent-decoded; `undefined` when it does not match. */
-  match(uri: string): Record<string, string> | undefined;
-}
-
 /** Percent-encoded as it need not be: another spelling of the same URI (RFC 3986 §6.2.2). One resource has one name. */
 const ALIAS = /%(?:[0-9A-F]?[a-f]|2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)|[^\x21-\x7e]/;
 
 /** @throws {TypeError} for an expression of RFC 6570 other than these, a name used twice, and more than one `{+name}` or two in a segment */
-export function parseUriTemplate(template: string): UriTemplate {
+export function parseUriTemplate(template: string) {
   const names: string[] = [];
   let pattern = '';
   let end = 0;
@@ -29,7 +23,7 @@ export function parseUriTemplate(template: string): UriTemplate {
     throw new TypeError(`unsupported URI template: ${template}`);
   }
   const regex = new RegExp(`^${pattern}${escapeRegExp(template.slice(end))}$`);
-  return { isTemplate: names.length > 0, match: (uri) => variables(regex, names, uri) };
+  return { isTemplate: names.length > 0, match: (uri: string) => variables(regex, names, uri) };
 }
 
 /** With more wildcards that can take each other's place, a hostile URI would cost their power of its length. */
@@ -38,6 +32,7 @@ function isAmbiguous(template: string): boolean {
   return template.split('{+').length > 2 || template.split('/').some((segment) => count(segment) > 2);
 }
 
+/** The variables of a matching URI, percent-decoded; `undefined` when it does not match. */
 function variables(regex: RegExp, names: readonly string[], uri: string): Record<string, string> | undefined {
   const found = uri.length <= MAX_URI_LENGTH && !ALIAS.test(uri) ? regex.exec(uri) : null;
   if (!found) return undefined;

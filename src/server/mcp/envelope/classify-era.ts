@@ -3,7 +3,7 @@ import { classifyInboundRequest, type InboundLadderRejection } from '@modelconte
 import { RefusedRequest } from '../../refusal.js';
 import type { Envelope, JsonRpcMessage } from './message.js';
 
-/** A client says the same of itself with each request; whoever says more than this is asked about each time. */
+/** Limits of the cache. Larger or unusual metadata is classified every time. */
 const MAX_KNOWN = 500;
 const MAX_ESSENCE_CHARS = 1000;
 

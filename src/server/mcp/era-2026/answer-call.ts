@@ -16,7 +16,7 @@ import { logTo, type Notify, progressTo } from '../calls/notifications.js';
 import type { PreparedLists } from '../definitions/prepared-lists.js';
 import { isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
-import { runAsking } from './input-required.js';
+import { runMultiRound } from './input-required.js';
 import type { Engine, EngineAnswer, Handle } from './engine.js';
 import type { Era2026Options } from './options.js';
 import type { RequestStates } from './request-state.js';
@@ -87,7 +87,7 @@ function runner(
   const log = logTo(notify, () => meta['io.modelcontextprotocol/logLevel']);
   const progress = progressTo(notify, meta);
   return (checked) =>
-    runAsking(states, { caller, method, params, capabilities }, (way) =>
+    runMultiRound(states, { caller, method, params, capabilities }, (way) =>
       handler(checked, { caller, requestId, audit, log, progress, ...within, ...way }),
     );
 }

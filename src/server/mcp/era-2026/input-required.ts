@@ -10,7 +10,7 @@ import { type AskRequest, MissingCapability, ToolError } from '../definitions/to
 import { hasAnswerShape } from './engine.js';
 import { type Answered, digest, purposeOf, type RequestStates, type Round } from './request-state.js';
 
-export interface Asking {
+export interface MultiRoundRequest {
   readonly caller: Caller;
   readonly method: string;
   /** As received: with the state and the answers. */
@@ -23,14 +23,14 @@ export interface Asking {
 const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
 /**
- * Runs a handler; while a question is open, whatever it made of that, the result puts the question to the client.
+ * Runs a handler. While a question is open the result puts it to the client, even if the handler swallowed the exception.
  *
  * @throws {RpcError} `-32602` for a request state that is not ours, not this caller's, not this request's, or used
  * @throws {RefusedRequest} {MissingCapability} and, without an open question, whatever the handler throws
  */
-export async function runAsking(
+export async function runMultiRound(
   states: RequestStates,
-  { caller, method, params, capabilities }: Asking,
+  { caller, method, params, capabilities }: MultiRoundRequest,
   run: (way: Pick<Call, 'canAsk' | 'ask'>) => Promise<Result> | Result,
 ): Promise<Result> {
   const mayAsk = MAY_ASK.has(method);

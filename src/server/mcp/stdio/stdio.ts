@@ -32,7 +32,7 @@ import {
 import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { StdioTransport, type StdioTransportOptions } from './transport.js';
-import { runAsking } from '../era-2026/input-required.js';
+import { runMultiRound } from '../era-2026/input-required.js';
 import {
   createRequestStates,
   type RequestStateOptions,
@@ -136,7 +136,7 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
       mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
     const progress = progressTo(notify, mcpReq._meta);
     const log: Call['log'] = (level, data) => mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
-    const asking = {
+    const multiRound = {
       caller,
       method,
       params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
@@ -144,7 +144,7 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
     };
     const cancellation = new Cancellation();
     mcpReq.signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
-    return await runAsking(states, asking, (way) =>
+    return await runMultiRound(states, multiRound, (way) =>
       options.handlers[method](params, { caller, requestId, audit, cancellation, progress, log, ...way }),
     );
   } catch (error) {
