@@ -55,8 +55,8 @@ describe.each(named)('a token of %s', (_provider, token) => {
     const [, section = ''] = read('docs/identity-providers.md').split(`\n## ${token.provider}\n`);
     const own = section.split('\n## ')[0] ?? '';
 
-    expect(own).toContain('| `JWT_ISSUERS` |');
-    expect(own).toContain('| `JWT_AUDIENCE` |');
+    expect(own).toContain('- `JWT_ISSUERS`:');
+    expect(own).toContain('- `JWT_AUDIENCE`:');
     expect(own).toContain('It cannot');
   });
 });
