@@ -59,7 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'mcp/stdio':
     'mcp, mcp/era-2026, layers, refusal, @modelcontextprotocol/server, identity/caller, ' +
     'type observe, type stores',
-  stores: 'refusal, rate-limiter-flexible, stores/redis, type observe',
+  stores: 'refusal, stores/redis, type observe',
   'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
   // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers, and
   // say which server they are of.
@@ -106,9 +106,9 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/http-sse': '150',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
-  stores: '350',
-  'stores/memory': '525 because the least recently used session makes room, within the memory of its owner',
-  'stores/redis': '1225 because it says why Redis refuses the server',
+  stores: '325',
+  'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
+  'stores/redis': '1200 because it says why Redis refuses the server',
 };
 const LINES_OF_ALL = 12500; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 

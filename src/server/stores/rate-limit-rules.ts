@@ -1,7 +1,6 @@
 /** What every rate limiter does alike, wherever it counts. */
 import { createHash } from 'node:crypto';
-import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
-import type { RateDecision, RateLimit, RateLimiter } from './types.js';
+import type { RateLimit, RateLimiter } from './types.js';
 
 /** A longer key (the subject of a token may fill a header) is replaced by its hash. */
 const MAX_KEY_CHARS = 256;
@@ -29,34 +28,6 @@ export function limitersByName(open: (name: string, limit: RateLimit) => RateLim
       },
     };
   };
-}
-
-/**
- * Takes points; the library rejects both when the key is limited and when its store is broken.
- * @param onFirst called when a window begins with it
- */
-export async function take(
-  limiter: RateLimiterAbstract,
-  key: string,
-  points: number,
-  onFirst: (key: string) => void = () => {},
-): Promise<RateDecision> {
-  try {
-    const result = await limiter.consume(key, points);
-    if (result.isFirstInDuration) onFirst(key);
-    return decision(true, limiter.points, result);
-  } catch (error) {
-    if (error instanceof RateLimiterRes) return decision(false, limiter.points, error);
-    throw error;
-  }
-}
-
-function decision(
-  allowed: boolean,
-  limit: number,
-  { remainingPoints, msBeforeNext }: RateLimiterRes,
-): RateDecision {
-  return { allowed, limit, remaining: remainingPoints, resetMs: Math.max(0, msBeforeNext) };
 }
 
 function hash(key: string): string {

@@ -253,6 +253,20 @@ describeWithRedis('while Redis is away', () => {
     await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
   });
 
+  test('a stream that Redis did not begin in time has no reader that is told of its end later', async () => {
+    const log = eventsOfOneProcess({ connection, maxStreamChars: 1000, retainMs: 300 });
+    const reader = { onEvent: jest.fn(), onEnd: jest.fn() };
+    server.process.kill('SIGSTOP');
+    const begun = log.begin({ ...session(), scopes: [] }, reader, 'lost');
+    await expect(begun).rejects.toThrow(StoreUnavailable);
+    server.process.kill('SIGCONT');
+    await until(true);
+    await log.close();
+
+    expect(reader.onEnd).not.toHaveBeenCalled();
+    expect(reader.onEvent).not.toHaveBeenCalled();
+  });
+
   test('a stream far larger than what is kept of it is read whole where it is written', async () => {
     const log = eventsOfOneProcess({ connection, maxStreamChars: 1000, retainMs: 300 });
     const seen: string[] = [];

@@ -1,61 +1,48 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { limitersByName, take } from '../rate-limit-rules.js';
-import type { RateDecision, RateLimit, RateLimiter, RateLimitStore } from '../types.js';
+import { limitersByName } from '../rate-limit-rules.js';
+import type { RateLimit, RateLimiter, RateLimitStore } from '../types.js';
 
 /**
- * Keys a limiter holds at once, about 400 bytes each. Past it the key whose window ends soonest is forgotten: whoever
- * rotates through that many addresses has as many limits anyway, and must not have our memory too.
+ * Keys that a limiter holds at most, about 200 bytes each. When the newer half is full, the older one is forgotten: an attacker
+ * who rotates through that many addresses has as many limits anyway, and must not fill the memory too.
  */
-const MAX_KEYS = 50_000;
+const MAX_KEYS = 100_000;
 
 /** Rate limits of this process alone. */
 export function memoryRateLimits({ maxKeys = MAX_KEYS } = {}): RateLimitStore {
-  const limiters: BoundedLimiter[] = [];
   return {
-    limiter: limitersByName((_name, limit) => {
-      const limiter = new BoundedLimiter(limit, maxKeys);
-      limiters.push(limiter);
-      return limiter;
-    }),
-    async close() {
-      for (const limiter of limiters) limiter.clear();
-    },
+    limiter: limitersByName((_name, limit) => windowLimiter(limit, maxKeys)),
+    close: async () => {},
   };
 }
 
-class BoundedLimiter implements RateLimiter {
-  readonly #limiter: RateLimiterMemory;
-  /** Keys in the order in which their windows end, since all windows are equally long; a ring of `maxKeys` slots. */
-  readonly #ring: string[] = [];
-  /** The newest slot of each key. */
-  readonly #slots = new Map<string, number>();
-  #next = 0;
+interface Window {
+  used: number;
+  readonly endsAt: number;
+}
 
-  constructor(
-    { points, windowMs }: RateLimit,
-    private readonly maxKeys: number,
-  ) {
-    this.#limiter = new RateLimiterMemory({ points, duration: windowMs / 1000 });
-  }
-
-  consume(key: string, points = 1): Promise<RateDecision> {
-    return take(this.#limiter, key, points, this.#remember);
-  }
-
-  clear(): void {
-    for (const key of this.#slots.keys()) void this.#limiter.delete(key); // ends its timer
-    this.#slots.clear();
-  }
-
-  readonly #remember = (key: string): void => {
-    const slot = this.#next;
-    const oldest = this.#ring[slot];
-    if (oldest !== undefined && oldest !== key && this.#slots.get(oldest) === slot) {
-      this.#slots.delete(oldest);
-      void this.#limiter.delete(oldest);
+function windowLimiter({ points: limit, windowMs }: RateLimit, maxKeys: number): RateLimiter {
+  let newer = new Map<string, Window>();
+  let older = newer;
+  let turnsAt = 0;
+  /** A window lasts as long as two turns are apart: what is forgotten has ended, unless the newer half was full. */
+  const begin = (key: string, now: number): Window => {
+    if (now >= turnsAt || newer.size >= maxKeys / 2) {
+      older = newer;
+      newer = new Map();
+      turnsAt = now + windowMs;
     }
-    this.#ring[slot] = key;
-    this.#slots.set(key, slot);
-    this.#next = (slot + 1) % this.maxKeys;
+    const window = { used: 0, endsAt: now + windowMs };
+    newer.set(key, window);
+    return window;
+  };
+  return {
+    async consume(key, points = 1) {
+      const now = performance.now();
+      const known = newer.get(key) ?? older.get(key);
+      const window = known && known.endsAt > now ? known : begin(key, now);
+      window.used += points;
+      const { used, endsAt } = window;
+      return { allowed: used <= limit, limit, remaining: Math.max(0, limit - used), resetMs: endsAt - now };
+    },
   };
 }

@@ -10,7 +10,8 @@ import {
 /** What one owner's, and all owners', sessions may take: clients choose part of what a record holds. */
 const MAX_OWNER_CHARS = 4 * 1024 * 1024;
 const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** How late the end of an idle session may be noticed. */
+const MAX_LATE_MS = 500;
 
 /** Sessions of this process alone. An unused one ends after `idleMs`. */
 export function memorySessions(idleMs: number, maxChars = Infinity, inUseMs = IN_USE_MS): SessionStore {
@@ -25,48 +26,51 @@ interface Entry {
 }
 
 interface Owned {
+  /** Least recently used first. */
   readonly ids: Set<string>;
   chars: number;
 }
 
 class MemorySessions implements SessionStore {
+  /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
   readonly #owners = new Map<string, Owned>();
   readonly #listeners = new Set<(id: string) => void>();
+  readonly #timer: NodeJS.Timeout;
   #totalChars = 0;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly idleMs: number,
     private readonly maxChars: number,
     private readonly inUseMs: number,
-  ) {}
+  ) {
+    this.#timer = setInterval(() => this.#endIdle(), Math.min(idleMs / 4, MAX_LATE_MS)).unref();
+  }
 
   async create(record: SessionRecord, maxPerOwner: number): Promise<Created> {
     const { id, owner } = record;
-    if (this.#live(id) !== undefined) throw new TypeError('a session with this id exists already');
-    this.#endIdle(this.#owners.get(owner)?.ids ?? []);
+    this.#endIdle();
+    if (this.#entries.has(id)) throw new TypeError('a session with this id exists already');
     const owned = this.#owners.get(owner) ?? { ids: new Set(), chars: 0 };
     const json = JSON.stringify(record);
-    const [leastUsed] = this.#oldestOf(owned);
-    const oldest = owned.ids.size >= maxPerOwner ? leastUsed : undefined;
-    const inUseForMs = oldest ? oldest.usedAt + this.inUseMs - performance.now() : 0;
+    const [leastUsed = ''] = owned.ids;
+    const oldest = this.#entries.get(leastUsed);
+    const ending = owned.ids.size >= maxPerOwner ? oldest : undefined;
+    const inUseForMs = ending ? ending.usedAt + this.inUseMs - performance.now() : 0;
     if (inUseForMs > 0) return { created: false, retryAfterMs: inUseForMs };
-    const chars = owned.chars - (oldest?.chars ?? 0) + json.length;
-    if (chars > MAX_OWNER_CHARS) {
-      // One session that makes room may be smaller than the new one: memory is free once others have idled out.
-      const endsAt = (leastUsed?.usedAt ?? performance.now()) + this.idleMs;
-      return { created: false, retryAfterMs: endsAt - performance.now() };
+    if (owned.chars - (ending?.json.length ?? 0) + json.length > MAX_OWNER_CHARS) {
+      // The session that makes room may be smaller than the new one: memory is free once others have idled out.
+      const idleForMs = oldest ? performance.now() - oldest.usedAt : 0;
+      return { created: false, retryAfterMs: this.idleMs - idleForMs };
     }
     this.#requireSpace(json.length);
-    if (oldest) this.#end(oldest.id);
+    if (ending) this.#end(leastUsed);
 
     owned.ids.add(id);
     this.#owners.set(owner, owned); // again, if the only session just made room
     this.#entries.set(id, { owner, json, usedAt: performance.now() });
     this.#grow(owned, json.length);
-    this.#watch(this.idleMs);
-    return { created: true, ...(oldest && { ended: oldest.id }) };
+    return { created: true, ...(ending && { ended: leastUsed }) };
   }
 
   async get(id: string, owner: string): Promise<SessionRecord | undefined> {
@@ -107,45 +111,47 @@ class MemorySessions implements SessionStore {
   }
 
   async count(): Promise<number> {
-    this.#endIdle(this.#entries.keys());
+    this.#endIdle();
     return this.#entries.size;
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#timer);
+    clearInterval(this.#timer);
     this.#listeners.clear();
     this.#entries.clear();
     this.#owners.clear();
   }
 
-  /** Least recently used first. */
-  #oldestOf({ ids }: Owned): { id: string; usedAt: number; chars: number }[] {
-    return [...ids]
-      .map((id) => {
-        const { usedAt = 0, json = '' } = this.#entries.get(id) ?? {};
-        return { id, usedAt, chars: json.length };
-      })
-      .sort((a, b) => a.usedAt - b.usedAt);
-  }
-
+  /** Makes a session the most recently used one. */
   #use(id: string): Entry | undefined {
     const entry = this.#live(id);
-    if (entry !== undefined) entry.usedAt = performance.now();
+    if (entry === undefined) return undefined;
+    entry.usedAt = performance.now();
+    this.#entries.delete(id);
+    this.#entries.set(id, entry);
+    const ids = this.#owners.get(entry.owner)?.ids;
+    ids?.delete(id);
+    ids?.add(id);
     return entry;
   }
 
   /** The entry of a session, unless it has idled for too long: it then ends here, however late the timer is. */
   #live(id: string): Entry | undefined {
-    this.#endIdle([id]);
-    return this.#entries.get(id);
+    const entry = this.#entries.get(id);
+    if (entry === undefined || !this.#isIdle(entry)) return entry;
+    this.#end(id);
+    return undefined;
   }
 
-  #endIdle(ids: Iterable<string>): void {
-    const idleSince = performance.now() - this.idleMs;
-    for (const id of ids) {
-      const entry = this.#entries.get(id);
-      if (entry !== undefined && entry.usedAt <= idleSince) this.#end(id);
+  #endIdle(): void {
+    for (const [id, entry] of this.#entries) {
+      if (!this.#isIdle(entry)) return;
+      this.#end(id);
     }
+  }
+
+  #isIdle({ usedAt }: Entry): boolean {
+    return usedAt <= performance.now() - this.idleMs;
   }
 
   #end(id: string): boolean {
@@ -167,20 +173,5 @@ class MemorySessions implements SessionStore {
   #grow(owned: Owned, chars: number): void {
     owned.chars += chars;
     this.#totalChars += chars;
-  }
-
-  /** One timer for all sessions; each round looks at every one, so rounds keep a distance. */
-  #watch(waitMs: number): void {
-    if (this.#timer !== undefined) return;
-    this.#timer = setTimeout(() => this.#round(), Math.min(waitMs, MAX_TIMER_MS)).unref();
-  }
-
-  #round(): void {
-    this.#timer = undefined;
-    this.#endIdle(this.#entries.keys());
-    if (this.#entries.size === 0) return;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const { usedAt } of this.#entries.values()) oldest = Math.min(oldest, usedAt);
-    this.#watch(Math.max(oldest + this.idleMs - performance.now(), this.idleMs / 20, 1));
   }
 }

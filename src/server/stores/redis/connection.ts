@@ -129,10 +129,10 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
         answered(true);
         return answer;
       } catch (error) {
-        answered(!(error instanceof Error)); // what a limiter rejects with is an answer, too
+        answered(false);
         reportRefusal(error);
         if (error instanceof DeadlineExceeded) setAvailable(false, error);
-        throw error instanceof Error ? new StoreUnavailable('Redis failed', { cause: error }) : error;
+        throw new StoreUnavailable('Redis failed', { cause: error });
       }
     },
 

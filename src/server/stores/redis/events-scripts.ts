@@ -55,16 +55,21 @@ redis.call('XADD', log, '1-0', 'd', '')
 redis.call('ZADD', set, ARGV[5], name)
 for _, oldest in ipairs(redis.call('ZRANGE', set, 0, -1 - ${MAX_STREAMS})) do drop(oldest) end
 touch()
-return 1`;
+return after('0')`;
 
-/** ARGV: data, whether it is the last, characters to keep, the inbox of who appends. Its number; 0 once over. */
+/**
+ * ARGV: data, whether it is the last, characters to keep, the inbox of who appends. Answers its number, 0 once over; then
+ * the token of the reader, if its inbox is that one.
+ */
 export const APPEND = `${PRELUDE}
 local data, last, own = ARGV[3], ARGV[4] == '1', ARGV[6]
 local state = redis.call('HMGET', meta, 'owner', 'over', 'reader')
-if not state[1] or state[2] then return 0 end
+if not state[1] or state[2] then return {0} end
 local n = append(data, last, tonumber(ARGV[5]))
-if state[3] and string.sub(state[3], 1, #own) ~= own then notify(state[3], {n = n, data = data, over = last}) end
-return n`;
+local inbox, token = string.match(state[3] or '', '^(%S+) (%S+)$')
+if inbox == own then return {n, token} end
+notify(state[3], {n = n, data = data, over = last})
+return {n}`;
 
 /** Ends a call whose process died. */
 export const LOSE = `${PRELUDE}
@@ -74,24 +79,18 @@ local n = append(state[1], true, math.huge)
 notify(state[3], {n = n, data = state[1], over = true})
 return n`;
 
-/** ARGV: owner. The scopes of the stream; nil when it is unknown or of another owner. */
-export const SCOPES = `${PRELUDE}
-local state = redis.call('HMGET', meta, 'owner', 'scopes')
-if state[1] ~= ARGV[3] then return nil end
-return state[2]`;
-
-/** ARGV: owner, new reader, number of the last event seen, time. What came after it; nil when there is a gap. */
+/** ARGV: owner, new reader, time, number of the last event seen. What came after it; nil when there is a gap. */
 export const RESUME = `${PRELUDE}
 local state = redis.call('HMGET', meta, 'owner', 'next', 'reader')
-local seen = tonumber(ARGV[5])
+local seen = tonumber(ARGV[6])
 if state[1] ~= ARGV[3] or seen >= tonumber(state[2]) then return nil end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 if not first or tonumber(string.match(first[1], '^%d+')) > seen + 1 then return nil end
 notify(state[3], {['end'] = true})
 redis.call('HSET', meta, 'reader', ARGV[4])
-redis.call('ZADD', set, ARGV[6], name)
+redis.call('ZADD', set, ARGV[5], name)
 touch()
-return after(ARGV[5])`;
+return after(ARGV[6])`;
 
 /** ARGV: reader, number of the last event seen. What came after it; nil when the stream is gone or read by another. */
 export const TAIL = `${PRELUDE}
@@ -105,10 +104,7 @@ if redis.call('HGET', meta, 'reader') == ARGV[3] then redis.call('HDEL', meta, '
 touch()
 return 1`;
 
+/** Without a name, every stream of the session. */
 export const DROP = `${PRELUDE}
-drop(name)
-return 1`;
-
-export const FORGET = `${PRELUDE}
-for _, one in ipairs(redis.call('ZRANGE', set, 0, -1)) do drop(one) end
+for _, one in ipairs(name == '' and redis.call('ZRANGE', set, 0, -1) or {name}) do drop(one) end
 return 1`;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { EventLog, EventReader, EventStream, NewStream, StreamOwner } from '../types.js';
 import type { Heartbeat } from './heartbeat.js';
 import { type Connection, PREFIX } from './connection.js';
-import { APPEND, BEGIN, DROP, FORGET, LOSE, RESUME, SCOPES, STOP, TAIL } from './events-scripts.js';
+import { APPEND, BEGIN, DROP, LOSE, RESUME, STOP, TAIL } from './events-scripts.js';
 
 const EVENT_ID = /^(call-[\w-]{1,64})\.([1-9]\d{0,14})$/;
 
@@ -63,47 +63,33 @@ class RedisEvents implements EventLog {
 
   async begin(session: NewStream, reader: EventReader, lastWords: string): Promise<EventStream> {
     const stream = `call-${randomBytes(16).toString('base64url')}`;
-    const token = this.#addTail({ session: session.id, stream, reader, seen: 0 });
-    const scopes = JSON.stringify(session.scopes);
-    const args = [session.owner, `${this.#inbox} ${token}`, String(Date.now()), lastWords, scopes];
-    await this.#run(BEGIN, session.id, stream, args);
-    this.#deliver(token, 1, '', false);
+    const more = [lastWords, JSON.stringify(session.scopes)];
+    const stop = await this.#read(BEGIN, session, stream, 0, reader, more);
     return {
       append: (data) => this.#append(session.id, stream, data, false),
       end: async (data) => void (await this.#append(session.id, stream, data, true)),
       drop: async () => void (await this.#run(DROP, session.id, stream, [])),
-      stop: () => this.#stop(token),
+      stop: () => stop?.(),
     };
   }
 
   async scopesOf(session: StreamOwner, eventId: string): Promise<readonly string[] | undefined> {
     const [, id = ''] = EVENT_ID.exec(eventId) ?? [];
-    const scopes = await this.#run(SCOPES, session.id, id, [session.owner]);
-    return typeof scopes === 'string' ? (JSON.parse(scopes) as string[]) : undefined;
+    const [, key] = keysOf(session.id, id);
+    const [owner, scopes] = await this.options.connection.run((client) =>
+      client.hmGet(key, ['owner', 'scopes']),
+    );
+    return owner === session.owner ? (JSON.parse(scopes ?? '[]') as string[]) : undefined;
   }
 
   async resume(session: StreamOwner, eventId: string, reader: EventReader) {
     const [, stream = '', seen = ''] = EVENT_ID.exec(eventId) ?? [];
     if (stream === '') return undefined;
-    const token = this.#addTail({
-      session: session.id,
-      stream,
-      reader,
-      seen: Number(seen),
-      catchingUp: true,
-    });
-    const args = [session.owner, `${this.#inbox} ${token}`, seen, String(Date.now())];
-    const missed = await this.#run(RESUME, session.id, stream, args);
-    if (missed === null) {
-      this.#tails.delete(token);
-      return undefined;
-    }
-    this.#deliverRead(token, missed as Read);
-    return () => this.#stop(token);
+    return this.#read(RESUME, session, stream, Number(seen), reader, [seen]);
   }
 
   async forget(sessionId: string): Promise<void> {
-    await this.#run(FORGET, sessionId, '', []);
+    await this.#run(DROP, sessionId, '', []);
   }
 
   async close(): Promise<void> {
@@ -112,18 +98,37 @@ class RedisEvents implements EventLog {
     [...this.#tails.keys()].forEach((token) => this.#endTail(token));
   }
 
-  #addTail(tail: Pick<Tail, 'session' | 'stream' | 'reader' | 'seen'> & { catchingUp?: boolean }): string {
+  /**
+   * Makes `reader` the one of a stream. Its tail is there before Redis names it: messages may come before the answer.
+   * Returns the way to stop it; `undefined` when Redis has nothing to read.
+   */
+  async #read(
+    script: string,
+    { id: session, owner }: StreamOwner,
+    stream: string,
+    seen: number,
+    reader: EventReader,
+    more: readonly string[],
+  ): Promise<(() => void) | undefined> {
     const token = randomBytes(12).toString('base64url');
-    this.#tails.set(token, { catchingUp: false, maybeLost: false, ...tail });
-    return token;
+    this.#tails.set(token, { session, stream, reader, seen, catchingUp: true, maybeLost: false });
+    let answer: unknown = null;
+    try {
+      const args = [owner, `${this.#inbox} ${token}`, String(Date.now()), ...more];
+      answer = await this.#run(script, session, stream, args);
+    } finally {
+      if (answer === null) this.#tails.delete(token);
+    }
+    if (answer === null) return undefined;
+    this.#deliverRead(token, answer as Read);
+    return () => this.#stop(token);
   }
 
   async #append(session: string, stream: string, data: string, isLast: boolean) {
     const args = [data, isLast ? '1' : '0', String(this.options.maxStreamChars), this.#inbox];
-    const n = Number(await this.#run(APPEND, session, stream, args));
+    const [n, reader] = (await this.#run(APPEND, session, stream, args)) as [number, string?];
     if (n === 0) return undefined;
-    const [own] = [...this.#tails].find(([, tail]) => tail.stream === stream) ?? [];
-    if (own !== undefined) this.#deliver(own, n, data, isLast);
+    if (reader !== undefined) this.#deliver(reader, n, data, isLast);
     return `${stream}.${n}`;
   }
 
@@ -190,11 +195,11 @@ class RedisEvents implements EventLog {
   }
 
   #run(script: string, session: string, stream: string, args: readonly string[]): Promise<unknown> {
-    const tag = `{${session}}`;
-    const keys = [`${PREFIX}streams:${tag}`, `${PREFIX}stream:${tag}:${stream}`];
-    return this.options.connection.run((client) =>
-      client.eval(script, { keys, arguments: [stream, String(this.options.retainMs), ...args] }),
-    );
+    const call = {
+      keys: keysOf(session, stream),
+      arguments: [stream, String(this.options.retainMs), ...args],
+    };
+    return this.options.connection.run((client) => client.eval(script, call));
   }
 }
 
@@ -205,3 +210,8 @@ type Read = readonly [
   /** Inbox of the process that runs the call. */
   writer: string,
 ];
+
+/** The set of a session's streams, and the hash of one. */
+function keysOf(session: string, stream: string): [string, string] {
+  return [`${PREFIX}streams:{${session}}`, `${PREFIX}stream:{${session}}:${stream}`];
+}

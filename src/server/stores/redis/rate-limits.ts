@@ -1,6 +1,6 @@
-import { RateLimiterRedis } from 'rate-limiter-flexible';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { memoryRateLimits } from '../memory/rate-limits.js';
-import { limitersByName, take } from '../rate-limit-rules.js';
+import { limitersByName } from '../rate-limit-rules.js';
 import { type RateDecision, type RateLimit, type RateLimitStore, StoreUnavailable } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
@@ -55,5 +55,19 @@ function openShared(connection: Connection, name: string, { points, windowMs }: 
     points,
     duration: Math.ceil(windowMs / 1000), // Redis counts whole seconds here
   });
-  return (key: string, cost: number): Promise<RateDecision> => connection.run(() => take(limiter, key, cost));
+  const decision = (allowed: boolean, { remainingPoints, msBeforeNext }: RateLimiterRes): RateDecision => ({
+    allowed,
+    limit: points,
+    remaining: remainingPoints,
+    resetMs: Math.max(0, msBeforeNext),
+  });
+  return (key: string, cost: number): Promise<RateDecision> =>
+    connection.run(async () => {
+      try {
+        return decision(true, await limiter.consume(key, cost));
+      } catch (error) {
+        if (error instanceof RateLimiterRes) return decision(false, error); // any other is a failure of Redis
+        throw error;
+      }
+    });
 }
