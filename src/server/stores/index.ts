@@ -10,13 +10,13 @@ import type { Stores } from './types.js';
 export interface StoresOptions {
   /** Milliseconds after which an unused session ends. */
   readonly sessionIdleMs: number;
-  /** What all sessions may take of this process' memory, and the logs of all streams likewise; by default 128 MiB. */
+  /** Memory for all sessions, and as much again for the logs of all streams, in characters; by default 128 Mi. */
   readonly maxChars?: number;
-  /** What is kept of one stream for a client that comes back; by default 1 MiB. */
+  /** How much of one stream is kept for a client that comes back; by default 1 MiB. */
   readonly streamMaxBytes?: number;
   /** Milliseconds for which it is kept; by default six minutes. */
   readonly streamRetainMs?: number;
-  /** Where replicas share it all; absent, it stays in this process. */
+  /** Where replicas share everything; without it the stores are in this process. */
   readonly redis?: {
     readonly url: string;
     /** PEM of the authority that signed the server's certificate. */
@@ -35,7 +35,7 @@ export async function openStores({ redis, sessionIdleMs, ...options }: StoresOpt
   const { maxChars = Infinity, streamMaxBytes = 1024 * 1024, streamRetainMs = 360_000 } = options;
   const bounds = { sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs };
   if (!redis) return memoryStores(bounds);
-  const { redisStores } = await import('./redis/index.js'); // its client is loaded only where it is used
+  const { redisStores } = await import('./redis/index.js'); // loads the Redis client only when it is needed
   const { caFile, ...rest } = redis;
   return redisStores({
     ...rest,

@@ -15,7 +15,7 @@ export class StoreUnavailable extends RefusedRequest {
   }
 }
 
-/** Points per window, as written in `RATE_LIMIT_*`. */
+/** Points per window, from `RATE_LIMIT_*`. */
 export interface RateLimit {
   readonly points: number;
   readonly windowMs: number;
@@ -32,7 +32,7 @@ export interface RateDecision {
 
 /** Counts points per key in fixed windows. */
 export interface RateLimiter {
-  /** Takes `points` from `key`. Refused points are not taken twice: a limited key stays limited until `resetMs`. */
+  /** Takes `points` from `key`. Refused points do not prolong the window: a limited key stays limited until `resetMs`. */
   consume(key: string, points?: number): Promise<RateDecision>;
 }
 
@@ -42,7 +42,7 @@ export interface RateLimitStore {
   close(): Promise<void>;
 }
 
-/** A session (revisions up to 2025-11-25) is this record and nothing else: no engine or socket belongs to it. */
+/** A session (revisions up to 2025-11-25) is this record and nothing else; it owns no engine and no socket. */
 export interface SessionRecord {
   /** 256 random bits, base64url (MCP 2025-11-25, transports, session management: visible ASCII, unguessable). */
   readonly id: string;
@@ -95,7 +95,7 @@ export interface SessionStore {
   close(): Promise<void>;
 }
 
-/** Something a client may have asked to be told about (`list_changed`, `resources/updated`). */
+/** A change that clients can subscribe to (`list_changed`, `resources/updated`). */
 export type Change =
   | { readonly kind: 'tools' | 'prompts' | 'resources' }
   | { readonly kind: 'resource'; readonly uri: string };
@@ -157,21 +157,21 @@ export interface EventReader {
   onEnd(error?: unknown): void;
 }
 
-/** The stream of a call, in the hands of whoever runs the call. */
+/** The stream of a call, for the process that runs it. */
 export interface EventStream {
   /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
   append(data: string): Promise<string | undefined>;
-  /** Adds the final event. What it ended can still be read for a while. */
+  /** Adds the final event. The stream can still be read for a while. */
   end(data: string): Promise<void>;
   /** Forgets the stream and ends its reader. */
   drop(): Promise<void>;
-  /** Stops the reader given with this stream; events are kept on. */
+  /** Stops the reader given with this stream; events are still kept. */
   stop(): void;
 }
 
 export type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
 
-/** A new stream, and the scopes that its call, and so whoever reads it, needs. */
+/** A new stream, and the scopes that its call and its readers need. */
 export type NewStream = StreamOwner & { readonly scopes: readonly string[] };
 
 /**
@@ -184,7 +184,7 @@ export interface EventLog {
    * @param lastWords final event of a call whose process dies before it has one
    */
   begin(session: NewStream, reader: EventReader, lastWords: string): Promise<EventStream>;
-  /** The scopes of the stream in which the event `id` was sent; `undefined` where {@link resume} would answer so. */
+  /** The scopes of the stream in which the event `id` was sent; `undefined` when {@link resume} would find none. */
   scopesOf(session: StreamOwner, id: string): Promise<readonly string[] | undefined>;
   /**
    * Gives `reader` what came after the event `id`, then what comes. Returns the way to stop it; `undefined`, alike, when

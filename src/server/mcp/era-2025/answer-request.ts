@@ -28,7 +28,7 @@ export interface AnswerOptions {
   readonly unsent: UnsentAnswers;
 }
 
-/** @throws {RefusedRequest} and whatever broke, as long as nothing of the answer is written */
+/** @throws {RefusedRequest}, or the error that broke the call, while nothing of the answer is written */
 export async function answerRequest(
   req: Request,
   res: Response,
@@ -76,7 +76,7 @@ async function answer(req: Request, res: Response, within: CallWithin, options: 
 
   const result = await options.engine.answer(message as JsonRpcMessage, run && handle, cancellation);
   close();
-  made.close(); // from here on the output counts it
+  made.close(); // the output counts the answer from here on
   if (!result) {
     // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
     req.audit.note({ detail: { ended: 'cancelled' } });
@@ -95,7 +95,7 @@ async function answer(req: Request, res: Response, within: CallWithin, options: 
   output.answer(result);
 }
 
-/** The JSON-RPC error that answers a call; `undefined` for an error that is no answer. */
+/** The JSON-RPC error that a client may read; `undefined` for any other error. */
 function toRpcError(error: unknown): RpcError | undefined {
   if (error instanceof RpcError) return error;
   if (error instanceof MissingCapability) return new RpcError(INVALID_PARAMS, error.message);

@@ -1,4 +1,4 @@
-/** Lends a call the way back to its client: log, progress and questions, in the terms of revisions up to 2025-11-25. */
+/** What a call can send to its client: logs, progress and questions, as revisions up to 2025-11-25 have them. */
 import { randomBytes } from 'node:crypto';
 import type { Request } from 'express';
 import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
@@ -17,7 +17,7 @@ export interface CallWithin extends Within {
   readonly made: UnsentPart;
 }
 
-/** @param scopes what the call needs, and so an answer to its questions */
+/** @param scopes that the call needs: an answer to its questions needs the same */
 export function createClientCall(
   req: Request,
   within: CallWithin,
@@ -65,7 +65,7 @@ function createAsks(
   const ask = (request: AskRequest) =>
     new Promise<unknown>((resolve, reject) => {
       if (output.closed) return reject(new ToolError('The client has gone'));
-      // Unguessable, and unique whatever other calls of the session ask at the same time.
+      // Random: nobody can guess it, and no other call of the session uses it.
       const id = randomBytes(16).toString('base64url');
       const fail = (message: string) => {
         forget(id);

@@ -29,8 +29,8 @@ const REQUESTS = {
 } as const;
 
 export function createEngine({ serverInfo, capabilities, instructions }: Introduction) {
-  const implementation = serverInfo as sdk.Implementation; // whose lists are not readonly
-  // A Server would otherwise make an Ajv of its own: most of what a fresh one costs.
+  const implementation = serverInfo as sdk.Implementation; // the SDK's type has no readonly lists
+  // Shared: an Ajv of its own is most of what a fresh Server costs.
   const options = {
     capabilities: capabilities as sdk.ServerCapabilities,
     jsonSchemaValidator: new AjvJsonSchemaValidator(),
@@ -39,11 +39,11 @@ export function createEngine({ serverInfo, capabilities, instructions }: Introdu
   return {
     /**
      * The JSON-RPC answer to a request. Without `handle` the engine answers what it knows (`initialize`, `ping`) and
-     * `-32601` for the rest. `undefined` once it is cancelled: such a cancelled request gets no answer.
+     * `-32601` for the rest. `undefined` when it is cancelled: a cancelled request gets no answer.
      */
     answer: (request: JsonRpcMessage, handle: Handle | undefined, cancellation: Cancellation) => {
       const server = new Server(implementation, options);
-      // The built-in handlers would answer malformed parameters with zod's own words and -32603.
+      // The built-in handlers would answer malformed parameters with -32603 and zod's messages.
       const own = hasValidParams(request) ? handle : refuseParams;
       if (own) {
         server.removeRequestHandler(String(request.method));
@@ -54,7 +54,7 @@ export function createEngine({ serverInfo, capabilities, instructions }: Introdu
   };
 }
 
-/** The server is not closed afterwards: it holds nothing, and to close it would make errors that nobody sees. */
+/** The server is not closed afterwards: it holds nothing, and closing it would only create errors that nobody reads. */
 function exchange(
   server: Server,
   request: JsonRpcMessage,

@@ -1,10 +1,10 @@
 /**
- * The GET streams: they tell clients of changes, or give what the lost stream of a call still had to say.
+ * The GET streams: each tells its client of changes, or resumes the stream of a call.
  *
- * - A change is told on the newest stream of its session; the record names it, so that all replicas agree.
- * - Nothing is kept of a stream of changes. Where something may have been missed, everything is told again: a client that
- *   comes back gets one notification for each thing that it can be told of.
- * - An older stream ends with the next change: if its client still reads it, it comes back and is told again.
+ * - The newest stream of a session is told of changes. The session's record names it, so that all replicas agree.
+ * - Nothing is kept of a stream of changes. A client that comes back may have missed some: it gets one notification for
+ *   each list and each subscription.
+ * - An older stream ends with the next change. A client that still reads it comes back and is told again.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Request } from 'express';
@@ -54,7 +54,7 @@ export function createGetStreams(options: GetStreamsOptions) {
   };
   const stops = [changes.subscribe(deliverAll), changes.onMissed(() => deliverAll())];
 
-  /** Makes a stream the one of its session that is told of changes. */
+  /** Makes this stream the one that its session is told of changes on. */
   const listen = async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
     const name = nameFor(session.id, randomBytes(16).toString('base64url'));
     if (!(await sessions.update(session.id, { changesTo: name })))
@@ -72,7 +72,7 @@ export function createGetStreams(options: GetStreamsOptions) {
     if (isBack) send(stream, session, undefined, options);
   };
 
-  /** Reads on in the stream of a call. */
+  /** Resumes the stream of a call. */
   const readOn = async (req: Request, session: SessionRecord, writer: ResponseWriter, eventId: string) => {
     requireScopes(req, (await events.scopesOf(session, eventId)) ?? [], options.challenge);
     const stop = await events.resume(session, eventId, readInto(writer, session));
@@ -101,7 +101,7 @@ export function createGetStreams(options: GetStreamsOptions) {
 
     count: () => open,
 
-    /** Ends every stream, and listens no more. */
+    /** Ends every stream and stops listening for changes. */
     close: () => {
       closed = true;
       for (const stop of stops) stop();
@@ -111,8 +111,8 @@ export function createGetStreams(options: GetStreamsOptions) {
 }
 
 /**
- * The name of a stream of changes, and the id of its only event that has one. It holds nothing but whose it is, so that
- * nothing has to be kept of it, and that of another session is none.
+ * The name of a stream of changes; its first event has it as its id. The digest binds it to its session, so that it can be
+ * recognised without being kept, and is unknown in every other session.
  */
 function nameFor(sessionId: string, nonce: string): string {
   return `changes-${nonce}.${createHash('sha256').update(`${nonce} ${sessionId}`).digest('base64url')}`;
@@ -130,7 +130,7 @@ type Telling = Pick<GetStreamsOptions, 'live' | 'sessions' | 'capabilities' | 'c
  * transports, multiple connections).
  */
 async function deliver(id: string, change: Change | undefined, options: Telling): Promise<void> {
-  const streams = [...(options.live.find(id)?.streams ?? [])]; // before the record is read: a newer one is not in it
+  const streams = [...(options.live.find(id)?.streams ?? [])]; // as they are now: one that opens while the record is read is not in that record
   if (streams.length === 0) return;
   const session = await options.sessions.peek(id);
   for (const [name, stream] of streams) {

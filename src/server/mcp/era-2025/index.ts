@@ -29,7 +29,7 @@ export interface Era2025Options
   readonly sseMessagesPath: string;
 }
 
-/** All of it that handling a request needs. */
+/** All that handling a request needs. */
 interface Context extends Era2025Options, AnswerOptions {
   readonly streams: GetStreams;
   readonly sse: Sse;
@@ -51,7 +51,7 @@ export function createEra2025(options: Era2025Options): Era {
     live.end(id);
     events.forget(id).catch(onError);
   });
-  /** What is open keeps its session from idling; where that has ended unheard, so does what is open. */
+  /** Open calls and streams keep their session from idling. They end when it has ended without notice. */
   const touch = {
     bufferedBytes: 0,
     recheck: () => {
@@ -71,7 +71,7 @@ export function createEra2025(options: Era2025Options): Era {
     drain: async () => {
       streams.close();
       while (running.size > 0) await Promise.allSettled(running);
-      sse.close(); // not before: its streams bring the answers
+      sse.close(); // last: its streams carry the answers of the calls
       keepAlive.remove(touch);
       stopListening();
       stopReplies();
@@ -119,7 +119,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
     );
   if (kind === 'stream') return context.streams.open(req, session, writer);
   if (kind === 'end') {
-    await context.sessions.delete(session.id); // its end reaches `live` through the store, as on every replica
+    await context.sessions.delete(session.id); // the store tells every replica, which ends what is open there
     return void res.status(204).end();
   }
   await accept(req, session, context);
@@ -152,7 +152,7 @@ async function handleSse(req: Request, res: Response, context: Context): Promise
   res.status(202).end();
 }
 
-/** A notification, or the answer to a question of ours. What fits nothing in flight is accepted and ignored. */
+/** A notification, or the answer to a question. One that nothing here or elsewhere waits for is ignored. */
 async function accept(req: Request, session: SessionRecord, context: Context): Promise<void> {
   const { envelope, audit } = req;
   const { live, clientReplies } = context;
@@ -168,7 +168,7 @@ async function accept(req: Request, session: SessionRecord, context: Context): P
   audit.note({ detail: { received: 'elsewhere or unknown' } });
 }
 
-/** Gives an answer or a cancellation to the call it is for; whether that runs here. */
+/** Gives an answer or a cancellation to its call. Returns whether that call runs here. */
 function receive({ sessionId, scopes, message: sent }: ClientReply, live: LiveSessions): boolean {
   const message = sent as JsonRpcMessage;
   const open = live.find(sessionId);
@@ -178,7 +178,7 @@ function receive({ sessionId, scopes, message: sent }: ClientReply, live: LiveSe
     return call !== undefined;
   }
   const question = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;
-  // From another replica, which could not know what the call needs: an answer without its scopes is none.
+  // The replica that received it could not know what the call needs: without those scopes the answer is ignored.
   if (question?.scopes.every((scope) => scopes?.includes(scope))) question.settle(message);
   return question !== undefined;
 }

@@ -1,4 +1,4 @@
-/** What runs in this process for a session. The session itself is a record in a store; this is only what is open now. */
+/** What each session has open in this process. The session itself is a record in a store. */
 import type { Cancellation } from '../calls/call.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
@@ -8,22 +8,22 @@ export interface LiveSession {
   readonly calls: Map<string | number, Cancellation>;
   /** Questions that wait for the client, by the id we gave them. */
   readonly asks: Map<string, Question>;
-  /** Open streams for changes, by their names. */
+  /** Open streams of changes by name. */
   readonly streams: Map<string, LiveStream>;
-  /** `logging/setLevel`, so that it also holds for calls already running. */
+  /** The level set by `logging/setLevel`; here it also applies to calls that already run. */
   minLevel: string | undefined;
-  /** The last change of the record: changes wait for each other, so that none is lost. */
+  /** The last update of the record: updates wait for each other, so that none overwrites another. */
   lastUpdate: Promise<unknown>;
 }
 
-/** A question of a call: its answer needs what the call needs. */
+/** A question of a call; its answer needs the scopes of the call. */
 export interface Question {
   readonly scopes: readonly string[];
   settle(answer: JsonRpcMessage): void;
 }
 
 export interface LiveStream {
-  /** Of whoever opened it. */
+  /** Of the caller who opened it. */
   readonly scopes: readonly string[];
   readonly writer: Pick<ResponseWriter, 'send' | 'end'>;
 }
@@ -49,7 +49,7 @@ export function createLiveSessions() {
       return added;
     },
 
-    /** Forgets a session that has nothing open any more. */
+    /** Forgets a session that has nothing open. */
     release: (id: string): void => {
       const live = sessions.get(id);
       if (live && live.calls.size === 0 && live.streams.size === 0) sessions.delete(id);

@@ -1,11 +1,11 @@
-/** Where the messages of a call go: a JSON body, or a stream that its client can read on elsewhere. */
+/** Where the messages of a call go: a JSON body, or a stream that its client can resume. */
 import type { EventLog, EventReader, EventStream, LoggedEvent, SessionRecord } from '../../stores/types.js';
 import { type Call, INTERNAL_ERROR } from '../calls/call.js';
 import type { Sent } from '../definitions/tool.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
 
 const ABANDON_RETRY_MS = 250;
-/** Buffers full of messages that may wait for the log: a tool need not wait for room. */
+/** How many full buffers of messages may wait for the log: a tool is not forced to wait for room. */
 const MAX_UNLOGGED_BUFFERS = 8;
 
 export interface Output {
@@ -14,16 +14,16 @@ export interface Output {
   answer(message: object): void;
   /** Ends without an answer. */
   end(): void;
-  /** Whether nobody can read it any more. */
+  /** Whether nobody can read any more of it. */
   readonly closed: boolean;
-  /** The audit of the call, where the transport has something to do once it is written. */
+  /** Where the transport acts once the audit record is written. */
   readonly audit?: Call['audit'];
 }
 
 export interface LoggedOutputOptions {
   readonly writer: ResponseWriter;
   readonly session: SessionRecord;
-  /** What the call needs, and so whoever reads on in its stream. */
+  /** The scopes that the call needs, and whoever resumes its stream. */
   readonly scopes: readonly string[];
   readonly events: EventLog;
   /** JSON-RPC id of the call. */
@@ -33,8 +33,9 @@ export interface LoggedOutputOptions {
 }
 
 /**
- * The log keeps the stream, and the response only reads it: so its client may go and come back. Once the log has failed
- * the rest goes to the response alone and the log forgets the stream: a client that came back would read messages twice. A JSON answer is not kept: its client would have no id to ask for it with.
+ * The log keeps the stream and the response only reads it, so that the client may leave and come back. After a failure of
+ * the log the response is written directly and the log forgets the stream: a client that came back would read messages
+ * twice. A JSON answer is not kept: its client has no event id to ask for it with.
  */
 export function createLoggedOutput({
   writer,
@@ -47,14 +48,14 @@ export function createLoggedOutput({
 }: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
   let hasLogFailed = false;
-  /** What the response has not got from the log yet. */
+  /** Writes what the response has not read from the log yet. */
   const unread: (() => void)[] = [];
   let unloggedChars = 0;
   const begin = async () => {
     writer.open();
     const reader = readInto(writer, session);
     const onEvent = (event: LoggedEvent) => {
-      if (hasLogFailed) return; // what waited has been written without the log
+      if (hasLogFailed) return; // it was written without the log
       reader.onEvent(event);
       if (event.data !== '') unread.shift();
     };
@@ -85,7 +86,7 @@ export function createLoggedOutput({
       })
       .catch((error: unknown) => {
         if (writer.closed && !isAnswer)
-          onError(error); // its client is away, and finds the rest in the log
+          onError(error); // the client has left, and finds the rest in the log
         else fail(begun, error);
       })
       .then(() => {
@@ -125,16 +126,16 @@ function abandon(stream: EventStream): void {
   stream.drop().catch(() => setTimeout(abandon, ABANDON_RETRY_MS, stream).unref());
 }
 
-/** What a client that comes back reads when the process that ran its call is no more. */
+/** The answer that a client reads when the process that ran its call has died. */
 function lastWords(id: string | number): string {
   const message = 'The call was lost: the process that ran it has ended. It may be tried again.';
   return JSON.stringify({ jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message } });
 }
 
-/** The first revision that knows an event without data; older clients take it for a broken message. */
+/** The first revision with events that have no data; older clients take one for a broken message. */
 const PRIMED_SINCE = '2025-11-25';
 
-/** Passes what a log keeps on to a response: the same for a stream that is live and for one that is resumed. */
+/** Copies events from the log to a response, for a live stream and a resumed one alike. */
 export function readInto(writer: ResponseWriter, { protocolVersion }: SessionRecord): EventReader {
   return {
     onEvent: (event) => {
@@ -144,7 +145,7 @@ export function readInto(writer: ResponseWriter, { protocolVersion }: SessionRec
   };
 }
 
-/** Also where nothing was sent, the client asked for a stream and gets the end of one. */
+/** Opens the stream even when nothing was sent: the client gets the end of an event stream. */
 function endEmpty(writer: ResponseWriter): void {
   writer.open();
   writer.end();

@@ -21,7 +21,7 @@ export function newSessionId(): string {
 }
 
 /**
- * `initialize`: the engine answers, and what must outlive the request becomes the record `id`.
+ * `initialize`: the engine answers, and what later requests need becomes the record `id`.
  * @throws {RefusedRequest} `too_many_sessions`
  */
 export async function openSession(
@@ -62,7 +62,7 @@ export async function requireSession(req: Request, sessions: SessionStore): Prom
   return session;
 }
 
-/** Offers our latest revision for one that we do not speak; the engine alone would also accept a draft. */
+/** Offers the latest revision in place of an unknown one; the engine alone would also accept drafts. */
 function withSupportedVersion(request: JsonRpcMessage): JsonRpcMessage {
   const { protocolVersion } = request.params ?? {};
   if (typeof protocolVersion !== 'string' || VERSIONS_2025.includes(protocolVersion)) return request;
@@ -77,7 +77,7 @@ function recordOf(id: string, caller: Caller, request: JsonRpcMessage, result: P
     owner: callerKey(caller),
     protocolVersion: String(result['protocolVersion']),
     clientInfo: { name: short(clientInfo['name']), version: short(clientInfo['version']) },
-    clientCapabilities: declared(capabilities), // a record stays small whatever a client declares
+    clientCapabilities: declared(capabilities), // only what is known, so that a record stays small
     subscriptions: [],
   };
 }

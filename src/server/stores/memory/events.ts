@@ -5,14 +5,14 @@ const MAX_EVENTS = 1000;
 const MAX_SESSION_CHARS = 4 * 1024 * 1024;
 const MAX_OWNER_CHARS = 16 * 1024 * 1024;
 const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
-/** What an event, and a stream, take besides their data: many small ones must count as well. */
+/** The memory that each event and stream takes besides its data: many small ones must count, too. */
 const EVENT_CHARS = 128;
 const STREAM_CHARS = 512;
 
 /**
  * Streams of this process alone.
  *
- * @param maxStreamChars what one stream keeps, its newest event in any case
+ * @param maxStreamChars how much one stream keeps; it keeps its newest event whatever its size
  */
 export function memoryEvents(maxStreamChars: number, retainMs: number, maxChars = Infinity): EventLog {
   return new MemoryEvents(maxStreamChars, retainMs, Math.min(maxChars, MAX_TOTAL_CHARS));
@@ -156,7 +156,7 @@ class MemoryEvents implements EventLog {
   #makeRoom(group: Group, growing: Stream): void {
     if (group.chars <= group.maxChars) return;
     for (const stream of group.streams) {
-      if (group.chars <= group.maxChars * 0.9) return; // not one by one: each round looks from the oldest on
+      if (group.chars <= group.maxChars * 0.9) return; // below the limit, so that not every event begins a round from the oldest stream
       if (stream === growing) continue;
       grow(stream, STREAM_CHARS - stream.chars);
       stream.events.length = 0;

@@ -7,7 +7,7 @@ import {
   StoreUnavailable,
 } from '../types.js';
 
-/** What one owner's, and all owners', sessions may take: clients choose part of what a record holds. */
+/** Memory for the sessions of one owner, and of all: clients choose part of what a record holds. */
 const MAX_OWNER_CHARS = 4 * 1024 * 1024;
 const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
 /** How late the end of an idle session may be noticed. */
@@ -67,7 +67,7 @@ class MemorySessions implements SessionStore {
     if (ending) this.#end(leastUsed);
 
     owned.ids.add(id);
-    this.#owners.set(owner, owned); // again, if the only session just made room
+    this.#owners.set(owner, owned); // anew, if the owner's only session just made room
     this.#entries.set(id, { owner, json, usedAt: performance.now() });
     this.#grow(owned, json.length);
     return { created: true, ...(ending && { ended: leastUsed }) };

@@ -1,6 +1,6 @@
 import type { StreamSlots } from '../types.js';
 
-/** Counts what each owner has open in this process. */
+/** Counts the streams that each owner has open in this process. */
 export function memoryStreamSlots(): StreamSlots {
   const taken = new Map<string, number>();
   const add = (owner: string, by: 1 | -1) => {

@@ -1,10 +1,10 @@
 import type { UsedOnce } from '../types.js';
 import { StoreUnavailable } from '../types.js';
 
-/** Keys held at once, about 200 bytes each. Full, it refuses: forgetting one would let it happen twice. */
+/** The most keys held, about 200 bytes each. Beyond it new ones are refused: a forgotten key could be used twice. */
 const MAX_KEYS = 100_000;
 
-/** What may happen once in this process. */
+/** Values used in this process. */
 export function memoryUsedOnce({ maxKeys = MAX_KEYS } = {}): UsedOnce {
   const timers = new Map<string, NodeJS.Timeout>();
   const forget = (key: string) => {

@@ -3,10 +3,10 @@ import type { Change, ChangeBus } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
 const CHANNEL = `${PREFIX}changes`;
-/** What a replica says when it is back and could not publish something: nobody else knows that it was lost. */
+/** Published by a replica that could not publish a change before: no other replica knows that one was lost. */
 const LOST = 'lost';
 
-/** Changes on their way to every replica; those published while Redis is away are lost, and each replica knows it. */
+/** Carries changes to every replica. Changes published while Redis is away are lost, and `onMissed` says so on each replica. */
 export function redisChanges(connection: Connection): ChangeBus {
   const changes = memoryBus<Change>();
   const missed = memoryBus<void>();
@@ -17,7 +17,7 @@ export function redisChanges(connection: Connection): ChangeBus {
       .run((client) => client.publish(CHANNEL, text))
       .catch(() => {
         hasLost = true;
-        if (change) changes.publish(change); // at least who listens here is told
+        if (change) changes.publish(change); // at least this replica hears of it
       });
   const onBack = () => {
     missed.publish();

@@ -6,13 +6,13 @@ import { APPEND, BEGIN, DROP, LOSE, RESUME, STOP, TAIL } from './events-scripts.
 
 const EVENT_ID = /^(call-[\w-]{1,64})\.([1-9]\d{0,14})$/;
 
-/** How often a reader looks for what no message told it, and keeps its stream from expiring. */
+/** How often a reader looks for events whose messages were lost, and keeps its stream from expiring. */
 const TAIL_INTERVAL_MS = 1000;
 
 export interface RedisEventsOptions {
   readonly connection: Connection;
   readonly heartbeat: Heartbeat;
-  /** What one stream keeps, its newest event in any case. */
+  /** How much one stream keeps; it keeps its newest event whatever its size. */
   readonly maxStreamChars: number;
   /** Milliseconds after which a stream is forgotten that nobody reads and nothing is added to. */
   readonly retainMs: number;
@@ -31,7 +31,7 @@ interface Tail {
   /** Number of the last event delivered. */
   seen: number;
   catchingUp: boolean;
-  /** Whether the process of the call did not seem alive when last looked. */
+  /** Whether the process of the call seemed dead at the last look. */
   maybeLost: boolean;
 }
 
@@ -135,7 +135,7 @@ class RedisEvents implements EventLog {
   #stop(token: string): void {
     const tail = this.#tails.get(token);
     if (!this.#tails.delete(token) || !tail) return;
-    this.#run(STOP, tail.session, tail.stream, [`${this.#inbox} ${token}`]).catch(() => {}); // then it expires later
+    this.#run(STOP, tail.session, tail.stream, [`${this.#inbox} ${token}`]).catch(() => {}); // if it fails, the stream expires later
   }
 
   #received(message: Message): void {
@@ -143,18 +143,18 @@ class RedisEvents implements EventLog {
     else this.#deliver(message.tail, message.n, message.data, message.over);
   }
 
-  /** In order and none twice, whatever came by message, by reply or by reading. */
+  /** Delivers each event once and in order, whether it came by message, by reply or by reading. */
   #deliver(token: string, n: number, data: string, isLast: boolean): void {
     const tail = this.#tails.get(token);
     if (tail === undefined || n <= tail.seen) return;
-    // The next one is delivered even while others are read: the log may have dropped it before it is read there.
+    // The next event is delivered even during a read: the log may have dropped it by then.
     if (n > tail.seen + 1) return void this.#catchUp(token, tail);
     tail.seen = n;
     tail.reader.onEvent({ id: `${tail.stream}.${n}`, data });
     if (isLast) this.#endTail(token);
   }
 
-  /** Reads what no message told: messages get lost when the connection does. */
+  /** Reads events whose messages were lost, as they are when the connection is cut. */
   async #catchUp(token: string, tail: Tail): Promise<void> {
     if (tail.catchingUp) return;
     tail.catchingUp = true;
@@ -180,7 +180,7 @@ class RedisEvents implements EventLog {
     else if (writer !== this.#inbox) void this.#endIfLost(tail, writer).catch(() => {});
   }
 
-  /** A call whose process is gone gets its last words. Looked at twice: Redis itself may have been asleep. */
+  /** Ends the stream of a call whose process died. Two looks: after a pause of Redis every heartbeat has expired. */
   async #endIfLost(tail: Tail, writer: string): Promise<void> {
     const isDead = (await this.options.heartbeat.deadOf([writer])).length > 0;
     const isLost = isDead && tail.maybeLost;

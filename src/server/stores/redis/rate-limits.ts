@@ -6,15 +6,15 @@ import { type Connection, PREFIX } from './connection.js';
 
 export interface RedisRateLimitsOptions {
   readonly connection: Connection;
-  /** What a limit does while Redis is away: `local` gives each replica its share, `strict` lets nobody pass. */
+  /** While Redis is away: `local` gives each replica its share, `strict` refuses. */
   readonly onFailure: 'local' | 'strict';
   /** Replicas that share the limits. */
   readonly replicas: number;
 }
 
 /**
- * Rate limits that all replicas count together. The share and the shared count do not know each other, and a Redis that
- * came back may be empty: so for one window after an outage each replica keeps to its share, or each flap would give a
+ * Rate limits that all replicas count together. For one window after an outage each replica still allows its share only:
+ * the shared count does not know what the shares allowed, and may begin at zero. Otherwise each outage would give every
  * key its points anew.
  */
 export function redisRateLimits({ connection, onFailure, replicas }: RedisRateLimitsOptions): RateLimitStore {

@@ -1,4 +1,4 @@
-/** Why Redis cannot be used, in words that say what its operator can do. */
+/** What an operator can do about each reason for which Redis refuses the server. */
 const FIXES: readonly (readonly [RegExp, string])[] = [
   [/WRONGPASS|NOAUTH/, 'correct the user and the password in REDIS_URL'],
   [/NOPERM/, 'give its user the rights that src/server/stores/README.md lists'],
@@ -16,7 +16,7 @@ const FIXES: readonly (readonly [RegExp, string])[] = [
 export const UNREACHABLE_FIX =
   'check the host and port of REDIS_URL, whether that port speaks TLS (rediss://) or not (redis://), and the way to it (DNS, firewall, NetworkPolicy)';
 
-/** What to do about a refusal; `undefined` for what may pass by itself. */
+/** What to do about an error; `undefined` for one that may pass by itself. */
 export function fixFor(error: unknown): string | undefined {
   const { code = '', message, cause } = error as NodeJS.ErrnoException;
   const text = `${code} ${message} ${cause instanceof Error ? cause.message : ''}`;

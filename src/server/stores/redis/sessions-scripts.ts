@@ -1,4 +1,4 @@
-/** The steps on sessions that must be one, as scripts. Each changes one key. */
+/** Steps on sessions that must be atomic, as scripts. Each changes one key. */
 
 /**
  * Takes one of the owner's slots for sessions; those of sessions that idled out are free. When all are taken, the least
@@ -29,13 +29,13 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
-/** Reads a record and keeps it, but for another owner than ARGV[2] (empty: any): a Redis that can only be read serves no session. */
+/** Reads a record and starts its idle time anew, if its owner is ARGV[2] (empty: any). A read-only Redis serves no session. */
 export const USE_RECORD = `
 if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return {} end
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return {} end
 return redis.call('HGETALL', KEYS[1])`;
 
-/** Changes a live record only: a change must not bring back half of an ended one. */
+/** Changes a live record only: a change must not recreate a part of an ended one. */
 export const CHANGE_RECORD = `
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end
 for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end

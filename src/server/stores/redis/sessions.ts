@@ -10,7 +10,7 @@ import { type Client, type Connection, PREFIX } from './connection.js';
 import { CHANGE_RECORD, KEEP_SLOT, TAKE_SLOT, USE_RECORD } from './sessions-scripts.js';
 
 const ENDED = `${PREFIX}ended`;
-/** How often sessions whose time may be over are looked up. */
+/** How often sessions that may have idled out are looked up. */
 const WATCH_INTERVAL_MS = 500;
 
 export interface RedisSessionsOptions {
@@ -28,7 +28,7 @@ export function redisSessions(options: RedisSessionsOptions): SessionStore {
 class RedisSessions implements SessionStore {
   readonly #connection: Connection;
   readonly #listeners = new Set<(id: string) => void>();
-  /** When each session that this replica served may be over: it is looked up then, and its listeners told. */
+  /** When each session that this replica served may have idled out; soonest first. */
   readonly #dueAt = new Map<string, number>();
   readonly #idleMs: number;
   readonly #inUseMs: number;
@@ -75,7 +75,7 @@ class RedisSessions implements SessionStore {
     return isThere;
   }
 
-  /** What ended unheard is found when it is due: a foreign caller's question must not end what it asks for. */
+  /** Does not report a session that is gone: {@link #lookUpDue} does, and a foreign caller must not end one by asking for it. */
   async #useRecord(id: string, owner: string): Promise<SessionRecord | undefined> {
     const use = { keys: [recordKey(id)], arguments: [String(this.#idleMs), owner] };
     const fields = fieldsIn(await this.#connection.run((client) => client.eval(USE_RECORD, use)));
@@ -108,7 +108,7 @@ class RedisSessions implements SessionStore {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Sessions that this replica served and that are not known to be over. */
+  /** Sessions that this replica served and that are not known to have ended. */
   async count(): Promise<number> {
     return this.#dueAt.size;
   }
@@ -121,7 +121,7 @@ class RedisSessions implements SessionStore {
   }
 
   #use(id: string): void {
-    this.#dueAt.delete(id); // keeps the order of the map the order of the times
+    this.#dueAt.delete(id); // re-inserted, so that the map stays in order of time
     this.#dueAt.set(id, performance.now() + this.#idleMs);
   }
 

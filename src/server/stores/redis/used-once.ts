@@ -1,7 +1,7 @@
 import type { UsedOnce } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
-/** What may happen once on all replicas together. */
+/** Values used on any replica. */
 export function redisUsedOnce(connection: Connection): UsedOnce {
   const name = (key: string) => `${PREFIX}once:${key}`;
   return {
