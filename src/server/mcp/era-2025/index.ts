@@ -1,20 +1,20 @@
 /** MCP revisions 2024-11-05 to 2025-11-25: sessions are records, an engine lives for one request. */
 import type { Request, Response } from 'express';
-import type { ClientReply, SessionRecord, Stores } from '../../stores/types.js';
+import type { Stores } from '../../stores/types.js';
 import type { Era } from '../era-router.js';
 import { createResponseWriter, type ResponseWriterOptions } from '../exchange/response-writer.js';
-import type { JsonRpcMessage } from '../envelope/message.js';
 import type { Catalog } from '../definitions/catalog.js';
 import { createPreparedLists } from '../definitions/prepared-lists.js';
 import { type AnswerOptions, answerRequest } from './answer-request.js';
+import { acceptMessage, receiveReply } from './client-messages.js';
 import { createEngine } from './engine.js';
 import { createGetStreams, type GetStreams } from './get-streams.js';
-import { createLiveSessions, type LiveSessions } from './live-sessions.js';
+import { createLiveSessions } from './live-sessions.js';
 import { createMethods, type MethodsOptions } from './methods.js';
 import { createLoggedOutput } from './output.js';
-import { type Challenge, requireScopes, scopesOf } from '../calls/authorize.js';
+import { type Challenge, scopesOf } from '../calls/authorize.js';
 import { newSessionId, openSession, requireSession } from './sessions.js';
-import { createSse, createSseOutput, type Sse } from '../http-sse/http-sse.js';
+import { createSse, type Sse } from '../http-sse/http-sse.js';
 
 export interface Era2025Options
   extends MethodsOptions,
@@ -41,11 +41,12 @@ export function createEra2025(options: Era2025Options): Era {
   const live = createLiveSessions();
   const onError = (err: unknown) => options.logger.error({ err }, 'a store failed');
   const streams = createGetStreams({ ...options, live, onError });
-  const sse = createSse({ ...options, live, streams, onError });
   const methods = createMethods(options);
   const engine = createEngine(options);
   const lists = createPreparedLists();
-  const context: Context = { ...options, live, streams, sse, methods, engine, lists, onError };
+  const parts = { ...options, live, streams, methods, engine, lists, onError };
+  const sse = createSse(parts);
+  const context: Context = { ...parts, sse };
 
   const stopListening = sessions.onEnd((id) => {
     live.end(id);
@@ -59,7 +60,7 @@ export function createEra2025(options: Era2025Options): Era {
     },
   };
   keepAlive.add(touch);
-  const stopReplies = options.clientReplies.subscribe((reply) => void receive(reply, live));
+  const stopReplies = options.clientReplies.subscribe((reply) => void receiveReply(reply, live));
 
   const running = new Set<Promise<void>>();
   return {
@@ -82,7 +83,7 @@ export function createEra2025(options: Era2025Options): Era {
 
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
   const { kind, method, isSse, sessionId } = req.envelope;
-  if (isSse) return handleSse(req, res, context);
+  if (isSse) return context.sse.handle(req, res);
   const { keepAlive, unsent, maxBufferBytes, events, onError } = context;
   const writer = createResponseWriter(res, {
     keepAlive,
@@ -122,63 +123,10 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
     await context.sessions.delete(session.id); // the store tells every replica, which ends what is open there
     return void res.status(204).end();
   }
-  await accept(req, session, context);
+  await acceptMessage(req, session, context);
   res.status(202).end();
 }
 
 function isIdInUse({ envelope: { id = '', sessionId = '' } }: Request, { live }: Context): boolean {
   return live.find(sessionId)?.calls.has(id) ?? false;
-}
-
-async function handleSse(req: Request, res: Response, context: Context): Promise<void> {
-  const { kind, method } = req.envelope;
-  if (kind === 'stream') return context.sse.open(req, res);
-  const connection = context.sse.find(req);
-  const output = createSseOutput(req, res, connection.writer);
-  if (kind === 'request' && method === 'initialize' && !connection.isInitialized) {
-    connection.isInitialized = true;
-    let answer: JsonRpcMessage | undefined;
-    try {
-      answer = await openSession(req, connection.id, context);
-    } finally {
-      connection.isInitialized = answer?.result !== undefined;
-    }
-    if (answer.result) context.sse.begin(connection);
-    return output.answer(answer);
-  }
-  const session = await requireSession(req, context.sessions);
-  if (kind === 'request') return answerRequest(req, res, session, output, context);
-  await accept(req, session, context);
-  res.status(202).end();
-}
-
-/** A notification, or the answer to a question. One that nothing here or elsewhere waits for is ignored. */
-async function accept(req: Request, session: SessionRecord, context: Context): Promise<void> {
-  const { envelope, audit } = req;
-  const { live, clientReplies } = context;
-  if (!envelope.message) return;
-  const question =
-    envelope.kind === 'response' && live.find(session.id)?.asks.get(String(envelope.message.id));
-  if (question) requireScopes(req, question.scopes, context.challenge);
-  const { scopes } = req.caller;
-  const sent: ClientReply = { sessionId: session.id, scopes, message: envelope.message };
-  const isFound = receive(sent, live);
-  if (isFound || envelope.method === 'notifications/initialized') return;
-  await clientReplies.publish(sent); // another replica may run the call
-  audit.note({ detail: { received: 'elsewhere or unknown' } });
-}
-
-/** Gives an answer or a cancellation to its call. Returns whether that call runs here. */
-function receive({ sessionId, scopes, message: sent }: ClientReply, live: LiveSessions): boolean {
-  const message = sent as JsonRpcMessage;
-  const open = live.find(sessionId);
-  if (message.method === 'notifications/cancelled') {
-    const call = open?.calls.get(message.params?.['requestId'] as string);
-    call?.cancel();
-    return call !== undefined;
-  }
-  const question = message.method === undefined ? open?.asks.get(String(message.id)) : undefined;
-  // The replica that received it could not know what the call needs: without those scopes the answer is ignored.
-  if (question?.scopes.every((scope) => scopes?.includes(scope))) question.settle(message);
-  return question !== undefined;
 }

@@ -2,28 +2,31 @@
 import type { Request, Response } from 'express';
 import { callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { SessionStore } from '../../stores/types.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
 import {
   createResponseWriter,
   type ResponseWriter,
   type ResponseWriterOptions,
 } from '../exchange/response-writer.js';
+import { type AnswerOptions, answerRequest } from '../era-2025/answer-request.js';
+import { type AcceptOptions, acceptMessage } from '../era-2025/client-messages.js';
 import type { GetStreams } from '../era-2025/get-streams.js';
-import type { LiveSessions } from '../era-2025/live-sessions.js';
 import type { Output } from '../era-2025/output.js';
-import { newSessionId } from '../era-2025/sessions.js';
+import { newSessionId, openSession, type OpenSessionOptions, requireSession } from '../era-2025/sessions.js';
 
-export interface SseOptions extends Omit<ResponseWriterOptions, 'audit'> {
+export interface SseOptions
+  extends Omit<ResponseWriterOptions, 'audit'>,
+    AnswerOptions,
+    OpenSessionOptions,
+    AcceptOptions {
   /** Path of the endpoint that takes the client's messages. */
   readonly sseMessagesPath: string;
-  readonly sessions: SessionStore;
-  readonly live: LiveSessions;
   readonly streams: Pick<GetStreams, 'take'>;
   readonly onError: (error: unknown) => void;
 }
 
 /** The stream of one client; its session lasts no longer. */
-export interface SseConnection {
+interface SseConnection {
   readonly id: string;
   readonly owner: string;
   /** Of whoever opened it. */
@@ -39,38 +42,61 @@ export function createSse(options: SseOptions) {
   const { live, sessions } = options;
   const connections = new Map<string, SseConnection>();
 
+  /** @throws {RefusedRequest} `too_many_streams` */
+  const open = async (req: Request, res: Response): Promise<void> => {
+    const { audit, isStillAllowed } = req;
+    const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
+    const owner = callerKey(req.caller);
+    await options.streams.take(owner, writer);
+    const id = newSessionId();
+    audit.session(id);
+    connections.set(id, { id, owner, scopes: req.caller.scopes, writer, isInitialized: false });
+    writer.onClose(() => connections.delete(id));
+    writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
+  };
+
+  /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
+  const find = ({ envelope: { sessionId }, caller, audit }: Request): SseConnection => {
+    if (!sessionId) throw new RefusedRequest('session_required');
+    audit.session(sessionId);
+    const connection = connections.get(sessionId);
+    if (connection?.owner !== callerKey(caller)) throw new RefusedRequest('session_not_found');
+    return connection;
+  };
+
+  /** Makes the session; its connection gets the changes, and the session ends with it. */
+  const begin = async (req: Request, connection: SseConnection): Promise<JsonRpcMessage> => {
+    const { id, scopes, writer } = connection;
+    connection.isInitialized = true;
+    let answer: JsonRpcMessage | undefined;
+    try {
+      answer = await openSession(req, id, options);
+    } finally {
+      connection.isInitialized = answer?.result !== undefined;
+    }
+    if (!answer.result) return answer;
+    const { streams } = live.findOrAdd(id);
+    streams.set(id, { scopes, writer });
+    writer.onClose(() => {
+      streams.delete(id);
+      live.release(id);
+      sessions.delete(id).catch(options.onError); // its end cancels what is in flight
+    });
+    return answer;
+  };
+
   return {
-    /** @throws {RefusedRequest} `too_many_streams` */
-    open: async (req: Request, res: Response): Promise<void> => {
-      const { audit, isStillAllowed } = req;
-      const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
-      const owner = callerKey(req.caller);
-      await options.streams.take(owner, writer);
-      const id = newSessionId();
-      audit.session(id);
-      connections.set(id, { id, owner, scopes: req.caller.scopes, writer, isInitialized: false });
-      writer.onClose(() => connections.delete(id));
-      writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
-    },
-
-    /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
-    find: ({ envelope: { sessionId }, caller, audit }: Request): SseConnection => {
-      if (!sessionId) throw new RefusedRequest('session_required');
-      audit.session(sessionId);
-      const connection = connections.get(sessionId);
-      if (connection?.owner !== callerKey(caller)) throw new RefusedRequest('session_not_found');
-      return connection;
-    },
-
-    /** Binds the session to its connection, once it is open: changes come to it, and it ends with it. */
-    begin: ({ id, scopes, writer }: SseConnection): void => {
-      const { streams } = live.findOrAdd(id);
-      streams.set(id, { scopes, writer });
-      writer.onClose(() => {
-        streams.delete(id);
-        live.release(id);
-        sessions.delete(id).catch(options.onError); // its end cancels what is in flight
-      });
+    handle: async (req: Request, res: Response): Promise<void> => {
+      const { kind, method } = req.envelope;
+      if (kind === 'stream') return open(req, res);
+      const connection = find(req);
+      const output = createSseOutput(req, res, connection.writer);
+      if (kind === 'request' && method === 'initialize' && !connection.isInitialized)
+        return output.answer(await begin(req, connection));
+      const session = await requireSession(req, sessions);
+      if (kind === 'request') return answerRequest(req, res, session, output, options);
+      await acceptMessage(req, session, options);
+      res.status(202).end();
     },
 
     /** Ends every stream. */
@@ -81,7 +107,7 @@ export function createSse(options: SseOptions) {
 }
 
 /** The answer goes to the stream; its POST is only accepted, as soon as nothing can refuse the call any more. */
-export function createSseOutput(req: Request, res: Response, writer: ResponseWriter): Output {
+function createSseOutput(req: Request, res: Response, writer: ResponseWriter): Output {
   let isOver = false; // the stream goes on for other calls: this one must not
   const accept = () => {
     if (!res.headersSent) res.status(202).end();
