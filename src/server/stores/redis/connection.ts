@@ -1,5 +1,5 @@
-import { createClient, type RedisClientType } from 'redis';
 import { StoreUnavailable } from '../types.js';
+import { type Client, openClient } from './client.js';
 import { BACK_WITHIN_MS, DeadlineExceeded, withinDeadline } from './command-deadline.js';
 import { fixFor, UNREACHABLE_FIX } from './refusals.js';
 
@@ -7,10 +7,6 @@ import { fixFor, UNREACHABLE_FIX } from './refusals.js';
 export const PREFIX = 'mcp:';
 
 const PROBE_INTERVAL_MS = 500;
-const CONNECT_TIMEOUT_MS = 2000;
-/** A cut link closes no socket: one that is silent for so long, longer than between two probes, is opened anew. */
-const SILENCE_TIMEOUT_MS = 2000;
-const MAX_RECONNECT_DELAY_MS = 1000;
 /** A subscriber that was cut off soon reconnects and catches up: Redis counts as away when it stays lost. */
 const MAX_SUBSCRIBER_LOST_MS = 1000;
 
@@ -26,8 +22,6 @@ export interface ConnectionOptions {
   /** Called with how long each command took, and whether it succeeded. */
   readonly onAnswer?: (seconds: number, ok: boolean) => void;
 }
-
-export type Client = RedisClientType;
 
 /** One connection for commands and one for messages; both reconnect for as long as the process lives. */
 export interface Connection {
@@ -163,21 +157,4 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
       for (const one of [client, subscriber]) one.destroy();
     },
   };
-}
-
-function openClient(url: string, ca: string | undefined): Client {
-  const client: Client = createClient({
-    url,
-    disableOfflineQueue: true,
-    disableClientInfo: true, // a right less to grant
-    socket: {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SILENCE_TIMEOUT_MS,
-      reconnectStrategy: (retries) => Math.min(50 * 2 ** Math.min(retries, 5), MAX_RECONNECT_DELAY_MS),
-      ...(ca !== undefined && { tls: true as const, ca }),
-    },
-  });
-  client.on('error', () => {}); // without a listener an error of the connection would end the process
-  client.connect().catch(() => {}); // the strategy goes on trying
-  return client;
 }

@@ -6,7 +6,8 @@ import {
   type SessionRecord,
   type SessionStore,
 } from '../types.js';
-import { type Client, type Connection, PREFIX } from './connection.js';
+import type { Client } from './client.js';
+import { type Connection, PREFIX } from './connection.js';
 import { CHANGE_RECORD, KEEP_SLOT, TAKE_SLOT, USE_RECORD } from './sessions-scripts.js';
 
 const ENDED = `${PREFIX}ended`;
