@@ -2,6 +2,7 @@
 import type { Caller } from '../../identity/caller.js';
 import type { AuditTrail } from '../../observe/audit-record.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
+import type { JsonRpcMessage } from '../envelope/message.js';
 import type { AskRequest, LogLevel, Sent } from '../definitions/tool.js';
 
 export type Params = Readonly<Record<string, unknown>>;
@@ -44,6 +45,14 @@ export class Cancellation {
     if (this.#isCancelled) listener();
     else this.#listeners.push(listener);
   }
+
+  /** What the work settles to; `undefined` as soon as nobody waits for it any more. */
+  race<T>(work: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.onCancel(() => resolve(undefined));
+      work.then(resolve, reject);
+    });
+  }
 }
 
 /** A JSON-RPC error as the answer to a request; the message and data reach the client. */
@@ -58,6 +67,12 @@ export class RpcError extends Error {
   }
 }
 
+/** An error as a message (JSON-RPC 2.0 §5.1). */
+export function errorOf(id: string | number, { code, message, data }: RpcError): JsonRpcMessage {
+  return { jsonrpc: '2.0', id, error: { code, message, ...(data && { data }) } };
+}
+
+export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
 

@@ -1,9 +1,17 @@
-/** The only file that knows `@modelcontextprotocol/sdk`: one fresh `Server` per request, never used twice. */
-import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
+/**
+ * The only file that knows `@modelcontextprotocol/sdk`: its schemas check what comes in. The answers are our own, so that
+ * nothing of one request is there when the next one comes.
+ */
 import * as sdk from '@modelcontextprotocol/sdk/types.js';
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
-import { type Cancellation, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
+import {
+  type Cancellation,
+  errorOf,
+  INVALID_PARAMS,
+  METHOD_NOT_FOUND,
+  type Params,
+  RpcError,
+} from '../calls/call.js';
+import { VERSIONS_2025 } from '../envelope/envelope.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { Introduction } from '../definitions/server-info.js';
 import type { AskRequest } from '../definitions/tool.js';
@@ -15,6 +23,7 @@ export type Engine = ReturnType<typeof createEngine>;
 
 const REQUESTS = {
   initialize: sdk.InitializeRequestSchema,
+  ping: sdk.PingRequestSchema,
   'tools/list': sdk.ListToolsRequestSchema,
   'tools/call': sdk.CallToolRequestSchema,
   'resources/list': sdk.ListResourcesRequestSchema,
@@ -28,64 +37,50 @@ const REQUESTS = {
   'logging/setLevel': sdk.SetLevelRequestSchema,
 } as const;
 
-export function createEngine({ serverInfo, capabilities, instructions }: Introduction) {
-  const implementation = serverInfo as sdk.Implementation; // the SDK's type has no readonly lists
-  // Shared: an Ajv of its own is most of what a fresh Server costs.
-  const options = {
-    capabilities: capabilities as sdk.ServerCapabilities,
-    jsonSchemaValidator: new AjvJsonSchemaValidator(),
-    ...(instructions !== undefined && { instructions }),
+export function createEngine(introduction: Introduction) {
+  const own: Readonly<Record<string, Handle>> = {
+    initialize: ({ protocolVersion }) => initialize(introduction, String(protocolVersion)),
+    ping: () => ({}),
   };
   return {
     /**
-     * The JSON-RPC answer to a request. Without `handle` the engine answers what it knows (`initialize`, `ping`) and
-     * `-32601` for the rest. `undefined` when it is cancelled: a cancelled request gets no answer.
+     * The JSON-RPC answer to a request. Without `handle` the engine answers `initialize` and `ping`, and `-32601` for the
+     * rest. `undefined` once it is cancelled: such a request gets no answer.
      */
     answer: (request: JsonRpcMessage, handle: Handle | undefined, cancellation: Cancellation) => {
-      const server = new Server(implementation, options);
-      // The built-in handlers would answer malformed parameters with -32603 and zod's messages.
-      const own = hasValidParams(request) ? handle : refuseParams;
-      if (own) {
-        server.removeRequestHandler(String(request.method));
-        server.fallbackRequestHandler = async ({ params }) => (await own(params ?? {})) as sdk.Result;
-      }
-      return exchange(server, withoutTask(request), cancellation);
+      const method = String(request.method);
+      const builtIn = Object.hasOwn(own, method) ? own[method] : undefined;
+      return cancellation.race(respond(request, handle ?? builtIn));
     },
   };
 }
 
-/** The server is not closed afterwards: it holds nothing, and closing it would only create errors that nobody reads. */
-function exchange(
-  server: Server,
-  request: JsonRpcMessage,
-  cancellation: Cancellation,
-): Promise<JsonRpcMessage | undefined> {
-  return new Promise<JsonRpcMessage | undefined>((resolve, reject) => {
-    const transport: Transport = {
-      start: async () => {},
-      send: async (message) => resolve(message as JsonRpcMessage),
-      close: async () => {},
-    };
-    cancellation.onCancel(() => resolve(undefined));
-    server.connect(transport).then(() => transport.onmessage?.(request as sdk.JSONRPCMessage), reject);
-  });
+/** Offers our latest revision to a client that asks for one that we do not speak (MCP 2025-11-25, version negotiation). */
+function initialize({ serverInfo, capabilities, instructions }: Introduction, requested: string) {
+  return {
+    protocolVersion: VERSIONS_2025.includes(requested) ? requested : VERSIONS_2025[0],
+    capabilities,
+    serverInfo,
+    ...(instructions !== undefined && { instructions }),
+  };
+}
+
+async function respond(request: JsonRpcMessage, handle: Handle | undefined): Promise<JsonRpcMessage> {
+  const { id = 0, params = {} } = request;
+  try {
+    if (!handle) throw new RpcError(METHOD_NOT_FOUND, 'Method not found');
+    if (!hasValidParams(request)) throw new RpcError(INVALID_PARAMS, 'Invalid params');
+    return { jsonrpc: '2.0', id, result: (await handle(params)) as Params };
+  } catch (error) {
+    if (error instanceof RpcError) return errorOf(id, error);
+    throw error;
+  }
 }
 
 function hasValidParams(request: JsonRpcMessage): boolean {
   const method = String(request.method);
   if (!Object.hasOwn(REQUESTS, method)) return true;
   return REQUESTS[method as keyof typeof REQUESTS].safeParse(request).success;
-}
-
-function refuseParams(): never {
-  throw new RpcError(INVALID_PARAMS, 'Invalid params');
-}
-
-/** A server without tasks ignores that a call asks for one (MCP 2025-11-25, tasks, capability negotiation). */
-function withoutTask(request: JsonRpcMessage): JsonRpcMessage {
-  if (request.params?.['task'] === undefined) return request;
-  const { task: _, ...params } = request.params;
-  return { ...request, params };
 }
 
 export function hasAnswerShape(method: AskRequest['method'], value: unknown): boolean {

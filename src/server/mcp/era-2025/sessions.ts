@@ -6,7 +6,6 @@ import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord, SessionStore } from '../../stores/types.js';
 import { declared } from '../calls/client-questions.js';
 import { Cancellation, type Params } from '../calls/call.js';
-import { VERSIONS_2025 } from '../envelope/envelope.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { Engine } from './engine.js';
 
@@ -29,7 +28,7 @@ export async function openSession(
   id: string,
   { engine, sessions, maxSessionsPerCaller }: OpenSessionOptions,
 ): Promise<JsonRpcMessage> {
-  const request = withSupportedVersion(req.envelope.message as JsonRpcMessage);
+  const request = req.envelope.message as JsonRpcMessage;
   const neverCancelled = new Cancellation(); // MUST NOT be cancelled (MCP 2025-11-25, cancellation)
   const answer = (await engine.answer(request, undefined, neverCancelled)) as JsonRpcMessage;
   if (answer.error) req.audit.note({ 'rpc.code': answer.error.code });
@@ -60,13 +59,6 @@ export async function requireSession(req: Request, sessions: SessionStore): Prom
   if (method === 'initialize')
     throw new RefusedRequest('malformed_message', { message: 'Already initialized' });
   return session;
-}
-
-/** Offers the latest revision in place of an unknown one; the engine alone would also accept drafts. */
-function withSupportedVersion(request: JsonRpcMessage): JsonRpcMessage {
-  const { protocolVersion } = request.params ?? {};
-  if (typeof protocolVersion !== 'string' || VERSIONS_2025.includes(protocolVersion)) return request;
-  return { ...request, params: { ...request.params, protocolVersion: VERSIONS_2025[0] } };
 }
 
 /** @param request checked by the engine */

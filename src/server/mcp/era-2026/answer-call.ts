@@ -1,14 +1,7 @@
 /** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
-import {
-  type Call,
-  Cancellation,
-  internalError,
-  INVALID_PARAMS,
-  type Params,
-  RpcError,
-} from '../calls/call.js';
+import { type Call, Cancellation, errorOf, internalError, type Params, RpcError } from '../calls/call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
@@ -17,7 +10,7 @@ import type { PreparedLists } from '../definitions/prepared-lists.js';
 import { isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { runMultiRound } from './input-required.js';
-import type { Engine, EngineAnswer, Handle } from './engine.js';
+import type { Engine, Handle } from './engine.js';
 import type { Era2026Options } from './options.js';
 import type { RequestStates } from './request-state.js';
 
@@ -28,8 +21,6 @@ export interface AnswerCallOptions extends Era2026Options {
   /** The responses that stream now. */
   readonly streams: Set<Response>;
 }
-
-const METHOD_NOT_FOUND = -32601;
 
 /** @throws {RefusedRequest} while nothing is written yet */
 export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
@@ -48,24 +39,17 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   if (prepared) return writer.answerPrepared(...prepared);
   writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels
 
-  let failure: unknown;
   const made = unsent.part(req.caller);
   const run = runner(req, { cancellation, made }, notifier(res, writer, streams), options);
-  const handle: Handle | undefined =
-    run &&
-    ((params) =>
-      run(params).catch((error: unknown) => {
-        failure = error;
-        throw error;
-      }));
   try {
-    const answer = await engine.answer({ message, protocolVersion, handle, cancellation });
+    const answer = await engine
+      .answer(message, run, cancellation)
+      .catch((error: unknown) => toAnswer(req, error, options));
     made.close(); // from here on the writer counts it
     if (!answer) return;
-    lists.keep(req, answer.message);
-    deliver(req, res, writer, toAnswer(req, answer, failure, options));
+    if (!(answer instanceof RefusedRequest)) lists.keep(req, answer);
+    deliver(req, res, writer, answer);
   } finally {
-    made.close();
     streams.delete(res);
   }
 }
@@ -102,33 +86,21 @@ function notifier(res: Response, writer: ResponseWriter, streams: Set<Response>)
   };
 }
 
-/** What the client gets to see: never the engine's own words, which may quote what was sent. */
+/** What the client gets to see of an error: never the words of one that was not made for it. */
 function toAnswer(
-  req: Request,
-  { message, origin }: EngineAnswer,
-  failure: unknown,
+  { requestId, envelope: { id = 0 } }: Request,
+  error: unknown,
   { logger }: Era2026Options,
 ): JsonRpcMessage | RefusedRequest {
-  if (failure instanceof RefusedRequest) return failure;
-  if (failure instanceof MissingCapability) {
+  if (error instanceof RefusedRequest) return error;
+  if (error instanceof MissingCapability) {
     return new RefusedRequest('missing_capability', {
-      data: { requiredCapabilities: { [failure.capability]: {} } },
+      data: { requiredCapabilities: { [error.capability]: {} } },
     });
   }
-  if (!message.error || failure instanceof RpcError) return message;
-  if (origin === 'dispatch') return toRefusal(message.error.code);
-  if (origin === 'params') return { ...message, error: { code: INVALID_PARAMS, message: 'Invalid params' } };
-
-  const { requestId } = req;
-  logger.error({ err: failure ?? message.error, requestId }, 'a request could not be answered');
-  const { code, message: words } = internalError(requestId);
-  return { ...message, error: { code, message: words } };
-}
-
-/** Streamable HTTP, protocol version header: a method that is not implemented MUST be 404 and `-32601`. */
-function toRefusal(rpcCode: number): RefusedRequest {
-  if (rpcCode !== METHOD_NOT_FOUND) return new RefusedRequest('malformed_message', { rpcCode });
-  return new RefusedRequest('not_found', { rpcCode, message: 'Method not found' });
+  if (error instanceof RpcError) return errorOf(id, error);
+  logger.error({ err: error, requestId }, 'a request could not be answered');
+  return errorOf(id, internalError(requestId));
 }
 
 function deliver(

@@ -1,24 +1,26 @@
 /**
- * All that this era takes from the SDK, on its public exports only: the revision's schemas and encoding, and the seal
- * of the request state. Every request gets a `Server` of its own, so that nothing of one caller can reach the next.
+ * All that this era takes from the SDK, on its public exports only: schemas that check what comes in, and the seal of the
+ * request state. The answers are our own, so that nothing of one request is there when the next one comes.
  */
 import {
   createRequestStateCodec,
-  type Implementation,
   isSpecType,
-  type JSONRPCMessage,
-  type JSONRPCRequest,
-  PerRequestHTTPServerTransport,
   preloadSchemas,
-  Server,
-  type ServerCapabilities,
   type SubscriptionFilter,
 } from '@modelcontextprotocol/server';
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Cancellation, Params, Result } from '../calls/call.js';
+import {
+  type Cancellation,
+  INVALID_PARAMS,
+  METHOD_NOT_FOUND,
+  type Params,
+  type Result,
+  RpcError,
+} from '../calls/call.js';
+import { RefusedRequest } from '../../refusal.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { Introduction } from '../definitions/server-info.js';
 import type { AskRequest } from '../definitions/tool.js';
+
 /**
  * How long clients may keep an answer, and for whom (MCP 2026-07-28, caching).
  *
@@ -36,95 +38,67 @@ const CACHE_HINTS = {
   'resources/read': { ttlMs: 0, cacheScope: 'private' },
 } as const;
 
+type Method = keyof typeof CACHE_HINTS | 'tools/call' | 'prompts/get' | 'completion/complete';
+
+const REQUESTS: Readonly<Record<Method, (message: unknown) => boolean>> = {
+  'server/discover': isSpecType.DiscoverRequest,
+  'tools/list': isSpecType.ListToolsRequest,
+  'tools/call': isSpecType.CallToolRequest,
+  'resources/list': isSpecType.ListResourcesRequest,
+  'resources/templates/list': isSpecType.ListResourceTemplatesRequest,
+  'resources/read': isSpecType.ReadResourceRequest,
+  'prompts/list': isSpecType.ListPromptsRequest,
+  'prompts/get': isSpecType.GetPromptRequest,
+  'completion/complete': isSpecType.CompleteRequest,
+};
+
 /** Answers with the result, or throws. */
 export type Handle = (params: Params) => Promise<Result>;
-
-interface EngineRequest {
-  readonly message: JsonRpcMessage;
-  readonly protocolVersion: string;
-  /** What answers the method; without one the engine answers what it knows itself (`server/discover`). */
-  readonly handle: Handle | undefined;
-  readonly cancellation: Cancellation;
-}
-
-export interface EngineAnswer {
-  readonly message: JsonRpcMessage;
-  /** Where an error comes from: no such method here, bad params, our handler, or a result that breaks the schema. */
-  readonly origin: 'dispatch' | 'params' | 'handler' | 'result';
-}
 
 export type Engine = ReturnType<typeof createEngine>;
 
 export function createEngine(
   { serverInfo, capabilities, instructions }: Introduction,
-  versions: readonly string[],
+  supportedVersions: readonly string[],
 ) {
   preloadSchemas(); // else the first request would pay for it
-  const options = {
-    capabilities: capabilities as ServerCapabilities,
-    supportedProtocolVersions: [...versions],
-    jsonSchemaValidator: new AjvJsonSchemaValidator(), // one for all: its own would cost each `Server` an Ajv
-    cacheHints: CACHE_HINTS,
-    ...(instructions !== undefined && { instructions }),
-  };
+  const discovery = { supportedVersions, capabilities, ...(instructions !== undefined && { instructions }) };
+  /** Servers SHOULD identify themselves in every result (MCP 2026-07-28, `_meta`). */
+  const META = { 'io.modelcontextprotocol/serverInfo': serverInfo };
 
   return {
     /**
-     * Answers one request; `undefined` when it was cancelled first. The server is never closed: it holds nothing, is
-     * used once, and to close it would make errors that nobody sees.
+     * The JSON-RPC answer to a request; `undefined` once it is cancelled. Without `handle` the engine knows
+     * `server/discover` alone.
+     *
+     * @throws whatever the handler throws
+     * @throws {RpcError} `-32602` for parameters that are not valid
+     * @throws {RefusedRequest} `not_found` for a method that is not served
      */
-    answer: (request: EngineRequest) => exchange(new Server(serverInfo as Implementation, options), request),
+    async answer(
+      message: JsonRpcMessage,
+      handle: Handle | undefined,
+      cancellation: Cancellation,
+    ): Promise<JsonRpcMessage | undefined> {
+      const { id = 0, method = '', params = {} } = message;
+      const run = handle ?? (method === 'server/discover' ? async () => discovery : undefined);
+      if (!run) throw methodNotFound();
+      if (!REQUESTS[method as Method](message)) throw new RpcError(INVALID_PARAMS, 'Invalid params');
+      const result = await cancellation.race(run(params));
+      return result && { jsonrpc: '2.0', id, result: { ...toWire(method, result), _meta: META } };
+    },
   };
 }
 
-function exchange(server: Server, request: EngineRequest): Promise<EngineAnswer | undefined> {
-  const { message, protocolVersion, handle, cancellation } = request;
-  let origin: EngineAnswer['origin'] = 'dispatch';
-  if (handle) {
-    // The name only chooses the schema of the params; the result is checked when it is encoded.
-    server.setRequestHandler(message.method as 'completion/complete', async ({ params }) => {
-      origin = 'handler';
-      const result = await handle(params);
-      origin = 'result';
-      return result as never;
-    });
-  }
-  return new Promise((resolve, reject) => {
-    if (cancellation.isCancelled) return resolve(undefined);
-    cancellation.onCancel(() => resolve(undefined));
-    const transport = new Exchange(protocolVersion, (sent) => resolve({ message: sent, origin }));
-    const deliver = () => {
-      transport.deliver(message);
-      origin = 'params'; // what the dispatch refuses, it refuses at once; handlers run later
-    };
-    server.connect(transport).then(deliver).catch(reject);
-  });
+/** Streamable HTTP, protocol version header: a method that is not implemented MUST be 404 and `-32601`. */
+function methodNotFound(): RefusedRequest {
+  return new RefusedRequest('not_found', { rpcCode: METHOD_NOT_FOUND, message: 'Method not found' });
 }
 
-/** `Server.connect` binds the revision only for this class; of its HTTP parts none is used. */
-class Exchange extends PerRequestHTTPServerTransport {
-  constructor(
-    private readonly revision: string,
-    private readonly onSend: (message: JsonRpcMessage) => void,
-  ) {
-    super({ classification: { era: 'modern', revision } });
-  }
-
-  deliver(message: JsonRpcMessage): void {
-    this.onmessage?.(message as JSONRPCRequest, {
-      classification: { era: 'modern', revision: this.revision },
-    });
-  }
-
-  override async start(): Promise<void> {}
-
-  override async send(message: JSONRPCMessage): Promise<void> {
-    this.onSend(message as JsonRpcMessage);
-  }
-
-  override async close(): Promise<void> {
-    this.onclose?.();
-  }
+/** Every result says whether it is complete; one that is says how long it may be kept. */
+function toWire(method: string, result: Result): Result {
+  if (result['resultType'] !== undefined) return result; // a question to the client
+  return { ...result, resultType: 'complete', ...CACHE_HINTS[method as keyof typeof CACHE_HINTS] };
 }
 
 export function hasAnswerShape(method: AskRequest['method'], value: unknown): boolean {

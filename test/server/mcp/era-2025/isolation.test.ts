@@ -21,7 +21,7 @@ const sight = (messages: Message[]) => {
   return JSON.parse(String(result?.content[0]?.text)) as Record<string, unknown>;
 };
 
-test('calls of two callers at once, on one engine after another, see nothing of each other', async () => {
+test('calls of two callers at once see nothing of each other', async () => {
   const rich = await raw.initialize({ sampling: {}, elicitation: {}, roots: {} }, 'alice');
   const poor = await raw.initialize({}, 'mallory');
   const setLevel = { id: 1, method: 'logging/setLevel', params: { level: 'emergency' } };
