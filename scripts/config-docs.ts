@@ -76,23 +76,22 @@ const PAGE_HEAD = `# Configuration
 
 ${ORIGIN}: change it there.
 
-All settings are environment variables, read once at the start; each has its default in parentheses. An empty variable counts as
-not set. \`_MS\` are milliseconds, \`_S\` seconds, \`_BYTES\` bytes. Outside production \`npm start\`, \`npm run dev\`, \`doctor\` and
-\`key\` read \`.env\`; elsewhere \`node --env-file=.env dist/main.js\`.
+The server reads these environment variables once, at the start. Defaults are in parentheses; an empty variable counts as not set.
+\`_MS\` are milliseconds, \`_S\` seconds, \`_BYTES\` bytes. Outside production \`npm start\`, \`npm run dev\`, \`doctor\` and \`key\` read
+\`.env\`; elsewhere \`node --env-file=.env dist/main.js\`.
 
-\`npm run doctor\` shows what they amount to, and every problem with its fix. A server with a problem does not start: it names
-all problems, never the values, and exits with code 78.
+A server with a problem does not start: it names all problems and their fixes, never the values, and exits with code 78.
+\`npm run doctor\` shows them too, and the effective protections.
 
-- A secret can also come as \`NAME_FILE\`, the path of a file that holds it; setting both is refused.
-- A variable one or two edits away from one of these is refused (one edit for names shorter than eight letters): a typo must not
-  weaken a setting. Ports that Kubernetes injects for a Service are left alone.
+- A secret can also come as \`NAME_FILE\`, the path of a file that holds it; not both.
+- The server refuses a variable one or two edits away from one of these (one edit for names shorter than eight letters), since a
+  typo could weaken a setting. It ignores ports that Kubernetes injects for a Service.
 - \`OTEL_*\` are OpenTelemetry's own: [monitoring.md](monitoring.md#traces).
-- A tool's own settings go into \`src/settings.ts\`.
 `;
 
 const RULES_HEAD = `## Rules
 
-Besides the form of each value, the start is refused when one of these is broken:
+The server does not start when a value has the wrong form, or when one of these is broken:
 `;
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
