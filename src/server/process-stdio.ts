@@ -1,4 +1,5 @@
 /** The process over stdio: whoever starts it is the caller, and nothing but the protocol is on stdout. */
+import { closeServices } from './close-services.js';
 import { createMcpParts } from './assemble-mcp.js';
 import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { loadConfig } from './config/index.js';
@@ -53,8 +54,11 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   const end = exitAfterDrain(logger, async () => {
     await connection.close();
     await stores.close();
-    await services?.close();
-    await audit.close();
+    try {
+      await closeServices(services, config.SHUTDOWN_GRACE_MS);
+    } finally {
+      await audit.close();
+    }
   });
   void connection.ended.then(() => end(0));
 }

@@ -6,6 +6,7 @@
  */
 import http from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { closeServices } from './close-services.js';
 import { atPort, type Config } from './config/index.js';
 import {
   createListener,
@@ -16,6 +17,7 @@ import {
   silentConnections,
 } from './http/listener.js';
 import type { OpenServices } from './mcp/definitions/tool.js';
+import { announceLastAnswers } from './http/last-answers.js';
 import { adminListener } from './observe/admin.js';
 import { openAudit } from './observe/audit.js';
 import type { Logger } from './observe/logger.js';
@@ -64,6 +66,7 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
 
   const { server, stopReload } = await createListener(given, logger);
   const silent = silentConnections(server);
+  const announceEnd = announceLastAnswers(server);
   // A fixed port opens last, so that no request arrives before the pipeline. Port 0 opens first: the configuration needs
   // the real number.
   const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
@@ -92,15 +95,20 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
     reopenAuditFiles: audit.reopen,
     close: async () => {
       accepting = false;
+      announceEnd();
       await sleep(config.SHUTDOWN_DELAY_MS);
       stopReload();
+      const drainedSince = performance.now();
       await drain(server, pipeline.drain, silent, config.SHUTDOWN_GRACE_MS);
       pipeline.close();
       await stores.close();
-      await services?.close();
-      await audit.close();
-      admin.close();
-      admin.closeAllConnections();
+      try {
+        await closeServices(services, config.SHUTDOWN_GRACE_MS - (performance.now() - drainedSince));
+      } finally {
+        await audit.close();
+        admin.close();
+        admin.closeAllConnections();
+      }
     },
   };
 }

@@ -1,9 +1,15 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
+import { noServices } from '../mcp/no-settings.js';
+import { runFile } from '../../helpers/built.js';
 import { readRecords, until } from '../observe/records.js';
 import { call, callTool, openStream } from './requests.js';
 import { closeAll, start } from './start.js';
+
+const HANGING = fileURLToPath(new URL('children/hanging-services.ts', import.meta.url));
+const GRACE = { SHUTDOWN_GRACE_MS: '500', TOOL_TIMEOUT_MS: '500' };
 
 afterEach(closeAll);
 
@@ -100,3 +106,44 @@ test('a tool that fails takes nothing down, and tells nothing of the inside', as
   expect(text).not.toContain('inside of the tool');
   expect(await readyz(server.adminUrl)).toBe(200);
 });
+
+test('from unready on each answer closes its connection, those of calls in flight too: no client sends another on it', async () => {
+  const server = await start({ SHUTDOWN_DELAY_MS: '500' });
+  const callKeeping = (tool: string) => callTool(server.url, tool, { Connection: 'keep-alive' });
+  const connectionOf = async (answer: Promise<Response>) => (await answer).headers.get('connection');
+  const waiting = once(server.events, 'waiting');
+  const inFlight = callKeeping('wait');
+  await waiting;
+  expect(await connectionOf(callKeeping('crash'))).toBe('keep-alive');
+
+  const closed = server.close();
+  expect(await connectionOf(callKeeping('crash'))).toBe('close');
+  server.events.emit('release');
+
+  expect(await connectionOf(inFlight)).toBe('close');
+  await closed;
+});
+
+test.each([
+  ['hang', () => new Promise<void>(() => {}), 'SHUTDOWN_GRACE_MS'],
+  ['throw', () => Promise.reject(new Error('no connection')), 'no connection'],
+])(
+  'services that %s when they are closed fail the shutdown after the audit is written',
+  async (_how, close, reason) => {
+    const env = { ...GRACE, AUDIT_MODE: 'batch' };
+    const server = await start(env, async () => ({ ...noServices, close }));
+    await callTool(server.url, 'crash');
+
+    await expect(server.close()).rejects.toThrow(reason);
+    expect((await readRecords(server.audit)).map(({ stage }) => stage)).toEqual(['received', 'completed']);
+    expect(await knock(server.adminUrl)).toBe('ECONNREFUSED');
+  },
+);
+
+test('over stdio services that hang when they are closed end with the grace', async () => {
+  const server = runFile(HANGING, GRACE, '--import', 'tsx');
+  server.child.stdin?.end();
+
+  expect(await server.ended()).toBe(1);
+  expect(server.printed.stderr).toContain('SHUTDOWN_GRACE_MS');
+}, 20_000);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { loadConfig } from '../../../src/server/config/index.js';
-import { type Definitions, defineTool } from '../../../src/server/mcp/definitions/tool.js';
+import { type Definitions, defineTool, type OpenServices } from '../../../src/server/mcp/definitions/tool.js';
 import type { Logger } from '../../../src/server/observe/logger.js';
 import { type RunningServer, openServer } from '../../../src/server/start.js';
 
@@ -19,7 +19,10 @@ export interface Started extends RunningServer {
 
 const opened: (() => Promise<unknown>)[] = [];
 
-export async function start(env: Readonly<Record<string, string>> = {}): Promise<Started> {
+export async function start(
+  env: Readonly<Record<string, string>> = {},
+  openServices?: OpenServices,
+): Promise<Started> {
   const folder = await mkdtemp(join(tmpdir(), 'server-'));
   const audit = join(folder, 'audit.log');
   const given = { PORT: '0', ADMIN_PORT: '0', AUTH: 'none', AUDIT_SINKS: `file:${audit}`, ...env };
@@ -27,12 +30,17 @@ export async function start(env: Readonly<Record<string, string>> = {}): Promise
   const logged: string[] = [];
   const log = (_fields: object, message: string) => void logged.push(message);
   const logger: Logger = { debug: log, info: log, warn: log, error: log, fatal: log };
-  const server = await openServer({ config: loadConfig(given), definitions: definitions(events), logger });
+  const server = await openServer({
+    config: loadConfig(given),
+    definitions: definitions(events),
+    openServices,
+    logger,
+  });
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= server.close());
   opened.push(async () => {
     events.emit('release');
-    await close();
+    await close().catch(() => {}); // a test that cares has awaited it
     await rm(folder, { recursive: true, force: true });
   });
   return { ...server, close, folder, audit, events, logged };
