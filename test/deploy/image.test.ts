@@ -56,7 +56,7 @@ describeWithPrograms(['buildah', 'runc', 'nice'], 'the image', () => {
   test('begins with node, not with a shell, as a user that is nobody elsewhere', () => {
     expect(image.config).toMatchObject({
       User: '65532:65532',
-      Entrypoint: ['/usr/local/bin/node'],
+      Entrypoint: ['/usr/local/bin/node', '--min-semi-space-size=16', '--max-semi-space-size=16'],
       Cmd: ['dist/main.js'],
       WorkingDir: '/app',
     });
