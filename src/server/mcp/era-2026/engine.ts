@@ -16,6 +16,7 @@ import {
   type Result,
   RpcError,
 } from '../calls/call.js';
+import type { SharedMethod } from '../calls/handlers.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { Introduction } from '../definitions/server-info.js';
@@ -38,7 +39,7 @@ const CACHE_HINTS = {
   'resources/read': { ttlMs: 0, cacheScope: 'private' },
 } as const;
 
-type Method = keyof typeof CACHE_HINTS | 'tools/call' | 'prompts/get' | 'completion/complete';
+type Method = SharedMethod | 'server/discover';
 
 const REQUESTS: Readonly<Record<Method, (message: unknown) => boolean>> = {
   'server/discover': isSpecType.DiscoverRequest,
