@@ -91,8 +91,9 @@ describeWithPrograms(['jq'], 'a query on the audit', () => {
     await waiting;
   }
 
-  const run = async (query: string) => {
+  const run = async (query: string, log = 'audit.log') => {
     const filled = query
+      .replace('audit.log', log)
       .replace('REQUEST-ID', seen.done.requestId)
       .replace('SUBJECT', String(callerOf(seen.done)?.subject))
       .replace('--arg tool delete_document', '--arg tool wait');
@@ -111,9 +112,9 @@ describeWithPrograms(['jq'], 'a query on the audit', () => {
     const lines = seen.records.map((record) => JSON.stringify(record));
     const torn = String(lines[5]).slice(0, 40);
     const damaged = [...lines.slice(0, 3), ...lines.slice(4, 5), torn, ...lines.slice(5)];
-    await writeFile(join(shell.folder, 'audit.log'), `${damaged.join('\n')}\n`);
+    await writeFile(join(shell.folder, 'damaged.log'), `${damaged.join('\n')}\n`);
     const query = String(queries.find((one) => one.includes('fromjson?')));
 
-    expect(await run(query)).toEqual([`gap in ${String(seen.done['replica'])} after 2`]);
+    expect(await run(query, 'damaged.log')).toEqual([`gap in ${String(seen.done['replica'])} after 2`]);
   });
 });
