@@ -17,8 +17,16 @@ const BROKEN: readonly (readonly [rule: string, was: string, is: string])[] = [
   ['user', 'USER 65532:65532', 'USER 1000:1000'],
   ['user', 'USER 65532:65532\n', ''],
   ['process', 'CMD ["dist/main.js"]', 'CMD node dist/main.js'],
-  ['process', 'ENTRYPOINT ["/usr/local/bin/node"]', 'ENTRYPOINT ["npm", "start"]'],
-  ['process', 'ENTRYPOINT ["/usr/local/bin/node"]', ''],
+  [
+    'process',
+    'ENTRYPOINT ["/usr/local/bin/node", "--min-semi-space-size=16", "--max-semi-space-size=16"]',
+    'ENTRYPOINT ["npm", "start"]',
+  ],
+  [
+    'process',
+    'ENTRYPOINT ["/usr/local/bin/node", "--min-semi-space-size=16", "--max-semi-space-size=16"]',
+    '',
+  ],
   ['install', '"npm", "ci", "--ignore-scripts"]', '"npm", "install", "--ignore-scripts"]'],
   ['install', '"npm", "ci", "--ignore-scripts"]', '"npm", "ci"]'],
   ['production', ', "--omit=dev"', ''],
