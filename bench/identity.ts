@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 
 export const AUDIENCE = 'https://bench.example/mcp';
 
@@ -10,6 +10,8 @@ export interface Issuer {
   readonly issuer: string;
   readonly jwks: { readonly keys: readonly JWK[] };
   readonly token: string;
+  /** A token of another caller. */
+  sign(subject: string, claims: JWTPayload): Promise<string>;
   close(): void;
 }
 
@@ -22,18 +24,19 @@ export async function startIssuer(): Promise<Issuer> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const token = await new SignJWT({ scope: 'bench documents:read', client_id: 'bench' })
-    .setProtectedHeader({ alg: 'ES256', kid: 'bench', typ: 'at+jwt' })
-    .setIssuer(issuer)
-    .setSubject('bench')
-    .setAudience(AUDIENCE)
-    .setIssuedAt()
-    .setExpirationTime('2h')
-    .sign(privateKey);
+  const sign = (subject: string, claims: JWTPayload) =>
+    new SignJWT({ client_id: 'bench', ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: 'bench', typ: 'at+jwt' })
+      .setIssuer(issuer)
+      .setSubject(subject)
+      .setIssuedAt()
+      .setExpirationTime('2h')
+      .sign(privateKey);
   return {
     issuer,
     jwks,
-    token,
+    token: await sign('bench', { aud: AUDIENCE, scope: 'bench documents:read' }),
+    sign,
     close: () => {
       server.close();
       server.closeAllConnections();

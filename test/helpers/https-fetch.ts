@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { IncomingHttpHeaders } from 'node:http';
 import { connect, type IncomingHttpHeaders as Http2Headers } from 'node:http2';
-import { request } from 'node:https';
+import { type Agent, request } from 'node:https';
 import { Readable } from 'node:stream';
 
 /** As much of `fetch` as the clients of the tests need. */
@@ -16,12 +16,12 @@ export type Fetch = (
   },
 ) => Promise<Response>;
 
-/** Each request on a connection of its own. */
-export function httpsFetch(ca: string, localAddress?: string): Fetch {
+/** Each request on a connection of its own, unless there is an agent. */
+export function httpsFetch(ca: string, localAddress?: string, agent: Agent | false = false): Fetch {
   return (url, { body, ...options }) =>
     new Promise((resolve, reject) => {
       const { hostname: servername } = new URL(url); // not that of a `Host` that claims another
-      const own = { ca, servername, family: 4, agent: false, ...(localAddress && { localAddress }) };
+      const own = { ca, servername, family: 4, agent, ...(localAddress && { localAddress }) };
       const req = request(url, { ...options, ...own }, (res) => {
         const { statusCode: status = 0 } = res;
         const init = { status, headers: pairs(res.headers) };

@@ -1,5 +1,5 @@
 /** One process after another is replaced behind the load balancers, under load: nobody notices. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { after } from '../server/stores/after.js';
@@ -8,14 +8,13 @@ import { httpsFetch } from '../helpers/https-fetch.js';
 import type { Deployment } from '../helpers/processes.js';
 import { describeWith, PROXIES } from '../helpers/proxies.js';
 import { agreeing, type Client, clientOf, isQuestion, type Reading, read } from './client.js';
+import { followReadiness, replaceInTurn, startLoad, writeDocuments } from './rolling.js';
 
 /** Of all proxies together, as the streams are. */
 const CALLS_PER_SECOND = 100;
 const STREAMS = 99;
 /** Longer than a balancer takes to learn that a server is unready. */
 const UNREADY_MS = 2000;
-const DOCUMENTS = 3;
-
 interface Place {
   readonly url: string;
 }
@@ -49,32 +48,10 @@ describeWith(['redis-server', 'the addresses 127.0.0.0/8'], 'three replicas, rep
   }
 });
 
-/** What an operator or an ingress controller does for nginx: the list follows `/readyz`. */
-function followReadiness({ deployment, serve }: Fronts): () => void {
-  let known = deployment.replicas.map(({ host }) => host).join();
-  let stopped = false;
-  const follow = async () => {
-    for (;;) {
-      if (stopped) return;
-      const statuses = await Promise.all(
-        deployment.replicas.map((one) => one.probe('/readyz').catch(() => 0)),
-      );
-      const ready = deployment.replicas.filter((_one, i) => statuses[i] === 200);
-      const list = ready.map(({ host }) => host).join();
-      if (ready.length > 0 && list !== known) await serve(ready);
-      known = list;
-      await after(100);
-    }
-  };
-  void follow();
-  return () => (stopped = true);
-}
-
 async function rollingRestart({ deployment, ca, urls }: Fronts) {
   const alice = clientOf(deployment.alice, {}, httpsFetch(ca));
   const places = [...urls].map(([name, url]) => ({ name, url }));
-  await mkdir(join(deployment.files, 'folder'));
-  for (let i = 0; i < DOCUMENTS; i++) await writeFile(join(deployment.files, 'folder', `${i}.txt`), 'text');
+  await writeDocuments(deployment);
   const streams = await Promise.all(
     places.map((place) =>
       Promise.all(Array.from({ length: STREAMS / places.length }, () => followStream(alice, place))),
@@ -86,20 +63,7 @@ async function rollingRestart({ deployment, ca, urls }: Fronts) {
   );
   const [first = { url: '' }] = places;
 
-  const codes: (number | string)[] = [];
-  for (const old of deployment.replicas.slice()) {
-    const [code] = await Promise.all([old.stop('SIGTERM'), changeDocument(deployment, alice, first)]);
-    codes.push(code);
-    deployment.replicas.splice(deployment.replicas.indexOf(old), 1);
-    const replacement = await deployment.start({
-      HOST: old.host,
-      ADMIN_HOST: old.host,
-      PORT: String(old.port),
-      ADMIN_PORT: String(old.adminPort),
-    });
-    await replacement.until(200);
-    await after(600); // the balancers find it
-  }
+  const codes = await replaceInTurn(deployment, () => changeDocument(deployment, alice, first));
   const calls = await Promise.all(loads.map((load) => load.stop()));
   const told = streams.flat().map((stream) => ({ stream, before: stream.changes() }));
   await changeDocument(deployment, alice, first);
@@ -160,37 +124,4 @@ async function changeDocument(deployment: Deployment, client: Client, place: Pla
   );
   await client.post(place, agreeing(await call.saw(isQuestion)), { session });
   await call.ended;
-}
-
-/** Calls at a steady rate, half of them streamed, each on a connection of its own: what fails is the server's failure. */
-function startLoad(client: Client, place: Place, session: string, callsPerSecond: number) {
-  const failures: string[] = [];
-  const pending = new Set<Promise<void>>();
-  let [sent, answered] = [0, 0];
-  const call = async (id: number) => {
-    const isStreamed = id % 2 === 0;
-    const tool = isStreamed ? 'process_files' : 'whoami';
-    const args = isStreamed ? { paths: ['folder'] } : {};
-    try {
-      const answer = await client.call(place, session, tool, args, id);
-      const text = await answer.text();
-      const events = text.split('\n\n').filter((event) => event.includes('data: {')).length;
-      const isWhole = text.includes('"result"') && (!isStreamed || events === DOCUMENTS + 2);
-      if (answer.status === 200 && isWhole) answered++;
-      else failures.push(`${id} ${answer.status} ${events} ${text.slice(0, 300)}`);
-    } catch (error) {
-      failures.push(`${id} ${String(error)}`);
-    }
-  };
-  const timer = setInterval(() => {
-    const running = call(++sent).finally(() => pending.delete(running));
-    pending.add(running);
-  }, 1000 / callsPerSecond);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await Promise.all(pending);
-      return { sent, answered, failures };
-    },
-  };
 }
