@@ -13,6 +13,7 @@ beforeAll(() => {
 });
 beforeEach(() => {
   for (const folder of OWN) rmSync(join(clone.folder, 'test', folder), { recursive: true, force: true });
+  rmSync(join(clone.folder, 'src/tools/own.ts'), { force: true });
 });
 afterAll(() => clone.remove());
 
