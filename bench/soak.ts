@@ -152,9 +152,16 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '15' } } });
-const minutes = Number(values.minutes);
-if (!(minutes >= 1)) throw new TypeError('--minutes: give a number, 1 or more');
-const sections = await soak(minutes);
-for (const section of sections) print(toText(section));
-process.exitCode = sections.some(({ goals }) => goals.some(isMissed)) ? 1 : 0;
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { minutes: { type: 'string', default: '15' }, help: { type: 'boolean' } },
+  });
+  if (values.help) return print('npm run soak [-- --minutes N]');
+  const minutes = Number(values.minutes);
+  if (!(minutes >= 1)) throw new TypeError('--minutes: give a number, 1 or more');
+  const sections = await soak(minutes);
+  for (const section of sections) print(toText(section));
+  process.exitCode = sections.some(({ goals }) => goals.some(isMissed)) ? 1 : 0;
+}
+
+await main();

@@ -37,7 +37,8 @@ export function lintDockerfile(file: string): readonly Problem[] {
     ],
     [
       'process',
-      !/^\["[^"]*\/node"(, "--[\w=-]+")*\]$/.test(textOf('ENTRYPOINT')) || !textOf('CMD').startsWith('["dist/'),
+      !/^\["[^"]*\/node"(, "--[\w=-]+")*\]$/.test(textOf('ENTRYPOINT')) ||
+        !textOf('CMD').startsWith('["dist/'),
       'node itself is PID 1: a shell or npm passes no signals on',
     ],
     [

@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
 
 let clone: Clone;
-beforeAll(() => {
+beforeEach(() => {
   clone = cloneProject();
 });
-afterAll(() => clone.remove());
+afterEach(() => clone.remove());
 
 function make(...args: string[]) {
   const command = [...TSX, 'scripts/new.ts', ...args];
