@@ -112,7 +112,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1200 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 12250; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 12275; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

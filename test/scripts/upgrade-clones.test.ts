@@ -68,7 +68,7 @@ function releaseNewer({ folder, node }: Clone): void {
   );
   edit(folder, 'src/samples/whoami.ts', "title: 'Who am I?'", "title: 'Who?'");
   writeFileSync(join(folder, 'src/samples/newer.ts'), '/** A sample that nobody asked for. */\n');
-  edit(folder, 'README.md', 'ready to paste.', 'ready to paste at once.');
+  edit(folder, 'README.md', 'commands to paste', 'commands ready to paste');
   edit(
     folder,
     'src/server/config/schema.ts',

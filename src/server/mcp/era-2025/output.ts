@@ -48,8 +48,9 @@ export function createLoggedOutput({
 }: LoggedOutputOptions): Output {
   let stream: Promise<EventStream> | undefined;
   let hasLogFailed = false;
-  /** Writes what the response has not read from the log yet. */
-  const unread: (() => void)[] = [];
+  /** What the response has not read from the log yet. */
+  const unread: { readonly write: () => void; readonly chars: number }[] = [];
+  let unreadChars = 0;
   let unloggedChars = 0;
   const begin = async () => {
     writer.open();
@@ -57,10 +58,14 @@ export function createLoggedOutput({
     const onEvent = (event: LoggedEvent) => {
       if (hasLogFailed) return; // it was written without the log
       reader.onEvent(event);
-      if (event.data !== '') unread.shift();
+      if (event.data !== '') unreadChars -= unread.shift()?.chars ?? 0;
     };
     const begun = await events.begin({ ...session, scopes }, { ...reader, onEvent }, lastWords(id));
-    writer.onClose(() => begun.stop());
+    writer.onClose(() => {
+      begun.stop();
+      unread.length = 0;
+      unreadChars = 0;
+    });
     return begun;
   };
   const fail = (begun: Promise<EventStream>, error: unknown) => {
@@ -68,7 +73,7 @@ export function createLoggedOutput({
     if (hasLogFailed) return;
     hasLogFailed = true;
     void begun.then(abandon, () => {});
-    for (const write of unread.splice(0)) write();
+    for (const { write } of unread.splice(0)) write();
   };
   const put = (message: object, isAnswer: boolean): Sent => {
     const begun = (stream ??= begin());
@@ -78,8 +83,12 @@ export function createLoggedOutput({
       return writer.room();
     }
     const data = JSON.stringify(message);
-    if (!writer.closed) unread.push(write);
-    unloggedChars += data.length;
+    const chars = data.length;
+    if (!writer.closed) {
+      unread.push({ write, chars });
+      unreadChars += chars;
+    }
+    unloggedChars += chars;
     const logged = begun
       .then(async (log) => {
         if (!hasLogFailed) await (isAnswer ? log.end(data) : log.append(data));
@@ -90,11 +99,11 @@ export function createLoggedOutput({
         else fail(begun, error);
       })
       .then(() => {
-        unloggedChars -= data.length;
+        unloggedChars -= chars;
         return writer.room();
       });
-    if (unloggedChars > MAX_UNLOGGED_BUFFERS * maxBufferBytes)
-      fail(begun, new Error('a tool sends more than its log takes'));
+    if (Math.max(unloggedChars, unreadChars) > MAX_UNLOGGED_BUFFERS * maxBufferBytes)
+      fail(begun, new Error('a tool sends more than its log takes and gives back'));
     return logged;
   };
 

@@ -455,6 +455,22 @@ describe('a log that cannot keep events', () => {
     ]);
   });
 
+  test('for it brings nothing back holds a bounded part of a flood, and lets all of it come without ids', async () => {
+    const { begin } = server.events;
+    jest
+      .spyOn(server.events, 'begin')
+      .mockImplementation((owner, reader, lastWords) =>
+        begin.call(server.events, owner, { ...reader, onEvent: () => {} }, lastWords),
+      );
+    const session = await raw.initialize();
+    const found = await all(
+      await raw.post(call(1, 'flood', { logs: 20, bytes: 500_000, waits: true }), { session }),
+    );
+
+    expect(found.filter(({ method }) => method === 'notifications/message')).toHaveLength(20);
+    expect(found.at(-1)).toMatchObject({ id: 1 });
+  });
+
   test('refuses a stream of changes of a session whose record cannot name it', async () => {
     const session = await raw.initialize();
     jest.spyOn(server.sessions, 'update').mockRejectedValue(new StoreUnavailable('away'));

@@ -104,9 +104,12 @@ const tools = [
     name: 'flood',
     description: 'Sends more than it is asked for',
     scopes: [],
-    input: z.object({ logs: z.int(), bytes: z.int() }),
-    run: ({ logs, bytes }, context) => {
-      for (let i = 0; i < logs; i++) context.log('info', 'x'.repeat(bytes));
+    input: z.object({ logs: z.int(), bytes: z.int(), waits: z.boolean().optional() }),
+    run: async ({ logs, bytes, waits }, context) => {
+      for (let i = 0; i < logs; i++) {
+        const sent = context.log('info', 'x'.repeat(bytes));
+        if (waits) await sent;
+      }
       return 'y'.repeat(bytes);
     },
   }),
