@@ -9,10 +9,10 @@ import type { AskAnswer, AskRequest, Content, ResourceContents } from './content
 
 export type * from './content.js';
 
-/** The cloner's settings; `tools/settings.ts` fills it in by declaration merging. */
+/** The clone's settings; `src/settings.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
 export interface Settings {}
-/** The cloner's connections; `tools/services.ts` fills it in by declaration merging. */
+/** The clone's connections; `src/services.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
 export interface Services {}
 
