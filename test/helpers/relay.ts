@@ -11,7 +11,7 @@ export interface Relay {
   close(): void;
 }
 
-export async function startRelay(targetPort: number): Promise<Relay> {
+export async function startRelay(targetPort: number, port = 0): Promise<Relay> {
   const sockets = new Set<Socket>();
   const ways = new Set<Way>();
   const abandoned = new Set<Way>();
@@ -33,7 +33,7 @@ export async function startRelay(targetPort: number): Promise<Relay> {
           to.destroy();
         });
     }
-  }).listen(0, '127.0.0.1');
+  }).listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -10,6 +10,7 @@ import { after } from './after.js';
 import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
+import { startRelay } from '../../helpers/relay.js';
 
 const MAX_WAIT_MS = 500;
 const LIMIT = { points: 9, windowMs: 60_000 };
@@ -32,9 +33,9 @@ describeWithRedis('while Redis is away', () => {
     await server.stop();
   });
 
-  function open(): Connection {
+  function open(port = server.port): Connection {
     return connect({
-      url: server.url,
+      url: `redis://127.0.0.1:${port}`,
       onChange: (now) => {
         for (const one of waiting) if (one.now === now) one.resolve();
       },
@@ -289,7 +290,8 @@ describeWithRedis('while Redis is away', () => {
   });
 
   test('a reader that missed what is no longer kept is told so, and asks no more', async () => {
-    const [here, there] = [open(), open()];
+    const relay = await startRelay(server.port);
+    const [here, there] = [open(), open(relay.port)];
     await connected(here, there);
     const options = { maxStreamChars: 1000, retainMs: 60_000 };
     const [writing, reading] = [
@@ -303,13 +305,15 @@ describeWithRedis('while Redis is away', () => {
       { onEvent: ({ id }) => void ids.push(id), onEnd: () => {} },
       'lost',
     );
-    const ended = new Promise<unknown>((resolve, reject) => {
-      reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: resolve }).catch(reject);
-    });
-    await connection.run((client) => client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub']));
+    let end: (error?: Error) => void = () => {};
+    const ended = new Promise<unknown>((resolve) => (end = resolve));
+    await reading.resume(record, String(ids[0]), { onEvent: () => {}, onEnd: end });
+    relay.close();
     await Promise.all(Array.from({ length: 50 }, () => stream.append('x'.repeat(500))));
+    const laterRelay = await startRelay(server.port, relay.port);
 
     expect(await ended).toBeInstanceOf(Error);
+    laterRelay.close();
     await Promise.all([writing.close(), reading.close(), here.close(), there.close()]);
   });
 
