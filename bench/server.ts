@@ -15,7 +15,8 @@ export interface Server {
 }
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const child = fork(CHILD, { execArgv: ['--expose-gc', '--import', 'tsx'] });
+  const heap = options.heapMiB === undefined ? [] : [`--max-old-space-size=${options.heapMiB}`];
+  const child = fork(CHILD, { execArgv: [...heap, '--expose-gc', '--import', 'tsx'] });
   const exited = once(child, 'exit');
   const died = exited.then(() => Promise.reject(new Error('a server of the bench has died')));
   died.catch(() => {}); // in the end it may

@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly bodies?: Readonly<Record<Era, string>>;
   /** Bare SDK 1.x: answers with an event stream instead of JSON. */
   readonly streaming?: boolean;
+  /** What the heap may take, MiB; without it, what Node allows on this machine. */
+  readonly heapMiB?: number;
   /** Ours: stores that replicas share. */
   readonly redisUrl?: string;
   /** Ours: measure each layer. */
