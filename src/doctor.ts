@@ -1,4 +1,4 @@
-/** Says what a start with this environment would do: `npm run doctor`, or `node dist/doctor.js` where it is built. */
+/** Reports what a start with this environment would do: `npm run doctor`, or `node dist/doctor.js` after a build. */
 import { runDoctor } from './server/commands/doctor.js';
 import { openServices } from './services.js';
 import { settings } from './settings.js';

@@ -1,4 +1,4 @@
-/** START HERE: hands all that is yours to the server. `server/README.md` shows what becomes of a request. */
+/** START HERE: passes your definitions and settings to the server. `server/README.md` follows a request through it. */
 import { about } from './about.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';

@@ -1,4 +1,4 @@
-/** Your own settings: a zod object merged into the configuration. Same errors, doctor, `.env.example` and `_FILE` form. */
+/** Your own settings: a zod object that the configuration includes. The doctor, `.env.example` and `NAME_FILE` cover them. */
 import { z } from 'zod';
 
 export const settings = z.object({

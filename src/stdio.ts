@@ -1,4 +1,4 @@
-/** The same over stdio: whoever starts the process is the caller. */
+/** Like `main.ts`, over stdio. The caller is the user who starts the process. */
 import { about } from './about.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';

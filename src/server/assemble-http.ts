@@ -1,4 +1,4 @@
-/** What the layers of `pipeline.ts` are made of: who may call, and the two eras that answer. */
+/** Builds what the layers of `pipeline.ts` need: the verifiers of credentials, and the two eras that answer. */
 import { type Config, ConfigError } from './config/index.js';
 import { SSE_PATHS } from './exact-names.js';
 import { apiKeyVerifier } from './identity/api-key.js';
@@ -19,7 +19,7 @@ const WELL_KNOWN = '/.well-known/oauth-protected-resource'; // RFC 9728 §3.1
 
 const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as const;
 
-/** Clients show this text when the OAuth flow that they tried with a failed key ends in nothing. */
+/** Some clients answer a failed key by trying OAuth. When that fails too, they show this text. */
 const KEYS_ONLY = 'this server takes API keys only, as Authorization: Bearer or X-Api-Key';
 
 /** @throws when the key file cannot be read */
@@ -35,7 +35,7 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
       ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
       scopes: CHALLENGE_SCOPES === 'required' && REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
     }),
-    /** Everybody's name where authentication is off. */
+    /** The caller of every request when authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),
     ...(AUTH.includes('api-key') && !takesTokens && { hint: KEYS_ONLY }),
     developmentKey: keys?.developmentKey,
@@ -45,16 +45,16 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
       scopes_supported: scopes,
       resource_name: serverInfo.name,
     }),
-    /** Paths of the metadata; none where no token is accepted, since a client that sees OAuth ignores its key. */
+    /** Paths of the metadata. None without `jwt`: a client that sees OAuth advertised ignores its API key. */
     metadataPaths: takesTokens ? [...new Set([WELL_KNOWN, ownPath])] : [],
   };
 }
 
-/** Without a file the configuration has made sure that this is a development server on loopback. */
+/** The configuration allows a missing file only for a development server on loopback. */
 async function openKeys({ API_KEYS_FILE }: Config, scopes: readonly string[], logger: Logger) {
   if (API_KEYS_FILE !== undefined) {
     const verifier = await apiKeyVerifier({ file: API_KEYS_FILE, logger }).catch((error: Error) => {
-      const fix = 'mend it, or make one with npm run key -- create, or node dist/key.js create';
+      const fix = 'repair it, or make one with npm run key -- create, or node dist/key.js create';
       throw new ConfigError([
         { variable: 'API_KEYS_FILE', message: `${API_KEYS_FILE}: ${error.message}: ${fix}` },
       ]);

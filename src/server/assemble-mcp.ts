@@ -1,4 +1,4 @@
-/** What both ways in, HTTP and stdio, make of the definitions: the same tools, checked and answered alike. */
+/** Builds what HTTP and stdio share: the compiled definitions and the handlers that answer for them. */
 import type { Config } from './config/index.js';
 import { compileCatalog } from './mcp/definitions/catalog.js';
 import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
@@ -12,7 +12,7 @@ export interface McpOptions {
   readonly config: Config;
   readonly about?: About | undefined;
   readonly definitions: Definitions;
-  /** None where a clone opens none: its tools then read none. */
+  /** Absent when the clone opens none. */
   readonly services?: Services | undefined;
   readonly stores: Stores;
   readonly logger: Logger;

@@ -1,11 +1,11 @@
-/** The end of what a clone opened: what hangs there must not hang the exit. */
+/** Closes the clone's connections. One that never closes must not keep the process from exiting. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** However much of the grace the calls took. */
+/** `close` gets at least this long, even when the calls used up the grace. */
 const MIN_CLOSE_MS = 1000;
 
 /**
- * @param graceMs what is left of `SHUTDOWN_GRACE_MS`
+ * @param graceMs the rest of `SHUTDOWN_GRACE_MS`
  * @throws what `close` throws, or an error when the grace is over
  */
 export async function closeServices(

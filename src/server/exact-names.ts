@@ -1,18 +1,18 @@
 /** Hosts, origins, scopes and paths in the one exact spelling that configuration accepts and the guards compare. */
 import { isIPv4 } from 'node:net';
 
-/** HTTP+SSE, only with `LEGACY_SSE`. */
+/** The endpoints of HTTP+SSE, served only with `LEGACY_SSE`. */
 export const SSE_PATHS = { stream: '/sse', messages: '/messages' };
 
 /** RFC 6749 §3.3, `scope-token`: visible ASCII without quotes and backslash. */
 export const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
-/** Whether a bind address or the host name of a URL cannot be reached from another machine. */
+/** Whether only this machine can reach a bind address or the host name of a URL. */
 export function isLoopback(host: string): boolean {
   return ['localhost', '::1', '[::1]'].includes(host) || (isIPv4(host) && host.startsWith('127.'));
 }
 
-/** Only what URL parsing leaves as it is: `127.1`, `2130706433` and user info never become an allowed host. */
+/** Accepts only names that URL parsing leaves unchanged, so never `127.1`, `2130706433` or user info. */
 export function isHostname(text: string): boolean {
   const written = /^(\[[0-9a-f:.]+\]|[a-z0-9][a-z0-9._-]*)$/.test(text);
   return written && parseUrl(`http://${text}`)?.hostname === text;
@@ -25,8 +25,8 @@ export function isExactHost(text: string): boolean {
 }
 
 /**
- * The text that a browser sends in `Origin`. For schemes that the URL standard does not know (extensions, webviews,
- * desktop shells) that is `scheme://host`, and no parser can rebuild it: only a plain host without wildcards passes.
+ * The text that a browser sends in `Origin`. `URL` cannot compute it for the schemes of extensions, webviews and desktop
+ * shells: for those, only `scheme://host` with a plain host and without wildcards passes.
  */
 export function isExactOrigin(text: string): boolean {
   const url = parseUrl(text);

@@ -1,14 +1,14 @@
-/** Turns signals and errors that nobody caught into the end of the process. */
+/** Ends the process on a signal or an uncaught error. */
 import { EXIT_FAILURE } from './command-line.js';
 import { giveToCall } from './mcp/calls/stray-errors.js';
 import type { Logger } from './observe/logger.js';
 
 /**
- * The first signal drains; a second one is somebody who does not want to wait. So does an error that belongs to no call:
- * after it little is known of the state, so nothing new is taken, and the platform starts a clean process.
+ * The first signal drains; a second one exits at once. An uncaught error that belongs to no call drains as well: the state
+ * of the process is unknown after it, so the platform must start a clean one.
  *
- * @param drain ends in bounded time, whatever fails
- * @returns drains, then exits; a failure is not taken back by a later success
+ * @param drain must settle in bounded time
+ * @returns a function that drains, then exits; once a non-zero code was given, it stays
  */
 export function exitAfterDrain(logger: Logger, drain: () => Promise<void>): (code: number) => void {
   let exitCode = 0;

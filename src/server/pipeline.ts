@@ -1,6 +1,6 @@
 /**
- * THE ORDER. A request walks through this list from top to bottom; what a layer refuses, no later layer sees.
- * `docs/request-lifecycle.md` says what each answers.
+ * THE ORDER. A request passes the layers below from top to bottom, and a refusal ends its way.
+ * `docs/request-lifecycle.md` lists what each layer answers.
  */
 import type { RequestListener, Server } from 'node:http';
 import express, { type RequestHandler } from 'express';
@@ -37,7 +37,7 @@ export interface PipelineOptions extends McpOptions {
   readonly tracing?: Tracing | undefined;
 }
 
-/** In this order. Each is a span where traces are exported, but for the first, which opens the audit of the request. */
+/** In order. With traces, each phase is a span, except `audit`, which runs before the request's span begins. */
 type Phases = Readonly<
   Record<'audit' | 'admission' | 'authentication' | 'reading' | 'authorization' | 'call', RequestHandler[]>
 >;
@@ -123,13 +123,13 @@ export async function createPipeline(options: PipelineOptions) {
   app.use(errorResponse({ logger, maxDrainBytes: config.MAX_BODY_BYTES }));
 
   return {
-    /** Makes a server answer with this pipeline, what Node would refuse by itself included. */
+    /** Serves requests with this pipeline, and refuses in its format what Node would refuse by itself. */
     attach: (server: Server) => {
       answerParserRefusals(server, { audit, clientAddress: addressOf });
       const serve = routed(app);
       for (const event of ['request', 'checkContinue']) server.on(event, serve);
     },
-    /** Only where one is allowed: on loopback, outside production, without a key file. */
+    /** Made only on loopback, outside production and without a key file. */
     developmentKey: identity.developmentKey,
     /** Ends the streams that only listen and waits for the calls in flight. */
     drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
@@ -149,8 +149,8 @@ function traced({ audit, call, ...phases }: Phases, tracing: Tracing): RequestHa
 }
 
 /**
- * Express itself answers a target in which it finds no path (`GET http://`), in HTML, and no layer runs.
- * So it always gets a path; the layers read `originalUrl`, the target as it was sent.
+ * Express answers a target without a path (`GET http://`) by itself, in HTML, before any layer runs. So we give it a path;
+ * the layers read the target as sent, `originalUrl`.
  */
 function routed(app: RequestListener): RequestListener {
   return (req, res) => {

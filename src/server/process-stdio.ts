@@ -1,4 +1,4 @@
-/** The process over stdio: whoever starts it is the caller, and nothing but the protocol is on stdout. */
+/** The process over stdio. Its caller is the user who starts it. Only protocol messages go to stdout. */
 import { closeServices } from './close-services.js';
 import { createMcpParts } from './assemble-mcp.js';
 import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
@@ -13,10 +13,10 @@ import { openStores } from './stores/index.js';
 
 const USAGE = `Usage: npm run -s stdio, or node dist/stdio.js after npm run build
 
-Serves MCP on stdin and stdout until stdin ends, for a client that starts it. Everything is set by environment
-variables: docs/configuration.md. Logs and what the audit would write to stdout go to stderr.
+Serves MCP on stdin and stdout until stdin ends, for a client that starts it. Environment variables configure it:
+docs/configuration.md. Logs go to stderr, and so does an audit that would go to stdout.
 
-Exit code: 0 when stdin ended or after a signal, 78 for a bad configuration, else 1.
+Exit code: 0 after the end of stdin or a signal, 78 for a bad configuration, else 1.
 `;
 
 /** Serves on stdin and stdout until stdin ends. */
@@ -26,11 +26,11 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
 }
 
 async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
-  const config = loadConfig(process.env, settings, []); // the rules are about listeners and replicas
+  const config = loadConfig(process.env, settings, []); // no rules: they concern listeners and replicas
   const logger = createLogger(config.LOG_LEVEL);
   if (config.NODE_ENV === 'production') ignoreInspectorSignal();
   const audit = openAudit({
-    // stdout is the protocol's: what would go there goes to stderr.
+    // stdout belongs to the protocol.
     sinks: config.AUDIT_SINKS.map((sink) => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink)),
     mode: config.AUDIT_MODE,
     hmacKey: config.AUDIT_HMAC_KEY,

@@ -1,4 +1,4 @@
-/** The process over HTTP: a bad configuration and a failed start become exit codes. */
+/** The process over HTTP. A bad configuration or a failed start ends it with an exit code. */
 import { EXIT_CONFIG, EXIT_FAILURE, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
@@ -10,8 +10,8 @@ import { welcome } from './welcome.js';
 
 const USAGE = `Usage: npm start, or node dist/main.js after npm run build
 
-Serves MCP over HTTP until SIGTERM or SIGINT, which drain. Everything is set by environment variables: .env.example and
-docs/configuration.md have them all, npm run doctor says what they amount to. SIGHUP opens the audit files again.
+Serves MCP over HTTP until SIGTERM or SIGINT, which drain it. Environment variables configure it: .env.example and
+docs/configuration.md list them, npm run doctor shows their effect. SIGHUP reopens the audit files.
 
 Exit code: 0 after a clean drain, 78 for a bad configuration, else 1.
 `;
@@ -57,7 +57,7 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   process.stderr.write(welcome(server));
 }
 
-/** Loaded only where it is used. */
+/** OpenTelemetry is loaded only when traces are exported. */
 async function openTracing(): Promise<Tracing> {
   const { startTracing } = await import('./observe/tracing.js');
   return startTracing();

@@ -1,6 +1,6 @@
 /**
- * Every value that a request gives a header, line by line. `req.headers` keeps only the first of several lines, or joins
- * them; a proxy in front may have read another one.
+ * Every value of a header, one per line. `req.headers` keeps the first of repeated lines or joins them, while a proxy in
+ * front may act on another line than we do.
  *
  * @param rawHeaders names and values in turn, as `IncomingMessage.rawHeaders`
  * @param name in lower case

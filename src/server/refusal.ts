@@ -1,8 +1,8 @@
 /**
- * The closed set of refusals: every answer by which this server says no, with its HTTP status and JSON-RPC code.
+ * The closed set of refusals: every error answer of the layers, with its HTTP status and JSON-RPC code.
  *
  * `error.code` is what JSON-RPC 2.0 or the MCP specification defines for the case; where neither does, it is the
- * HTTP status as a number, which lies outside the ranges both reserve.
+ * HTTP status as a number, which lies outside the ranges that both reserve.
  */
 const REFUSALS = {
   host_not_allowed: { status: 403, message: 'Host not allowed' },
@@ -77,7 +77,7 @@ export class RefusedRequest extends Error {
     return this.options.detail;
   }
 
-  /** What the audit notes of it. */
+  /** What the audit records about it. */
   get facts() {
     const { code: reason, rpcCode, detail } = this;
     return { decision: 'deny', reason, 'rpc.code': rpcCode, ...(detail && { detail }) } as const;

@@ -35,14 +35,14 @@ export interface RunningServer {
   /** The MCP endpoint, as reached on this machine. */
   readonly url: URL;
   readonly adminUrl: URL;
-  /** Only where the contract allows one: loopback, not production, no key file. */
+  /** Made only on loopback, outside production and without a key file. */
   readonly developmentKey?: string;
   reopenAuditFiles(): Promise<void>;
   /** Resolves when everything is drained and flushed, or the grace is over. */
   close(): Promise<void>;
 }
 
-/** @throws when something cannot be opened; what was opened before is closed by the end of the process */
+/** @throws when something cannot be opened; the exit of the process then closes what was opened before */
 export async function openServer(options: StartOptions): Promise<RunningServer> {
   const { config: given, logger, openServices } = options;
   const metrics = createMetrics({ toolNames: options.definitions.tools.map(({ name }) => name) });
@@ -57,7 +57,7 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
     sessionIdleMs: given.SESSION_IDLE_MS,
     maxChars: given.memory.perStore,
     streamMaxBytes: given.STREAM_MAX_BUFFER_BYTES,
-    streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest a call can be silent
+    streamRetainMs: given.ASK_TIMEOUT_MS + given.TOOL_TIMEOUT_MS, // the longest that a call can be silent
     ...(given.REDIS_URL !== undefined && {
       redis: { ...sharedStores(given, given.REDIS_URL, logger), onAnswer: metrics.storeAnswered },
     }),

@@ -1,4 +1,4 @@
-/** What the configuration amounts to, what is wrong with it, and what does not work when tried. */
+/** Shows the effect of the configuration and its problems, and tries what it names. */
 import { parseArgs } from 'node:util';
 import { EXIT_CONFIG, EXIT_USAGE } from '../command-line.js';
 import { readConfig } from '../config/index.js';
@@ -7,13 +7,13 @@ import { tryAll } from './doctor/checks.js';
 import type { Finding } from './doctor/finding.js';
 import { POSTURE } from './doctor/posture.js';
 
-const USAGE = `Usage: npm run doctor [-- --json], or node dist/doctor.js where it is built
+const USAGE = `Usage: npm run doctor [-- --json], or node dist/doctor.js after a build
 
-Reads the configuration from the environment, prints what it amounts to and every problem with its fix. Then it tries
-what the configuration names: issuers and their clocks, keys, hosts and origins, proxies, Redis and the rights of its
-user, audit files, certificates, and what a start opens: the ports and the connections of src/services.ts. It changes
-nothing, but for entries in Redis that end within seconds.
-npm run doctor reads .env as npm start does; where it is built:  node --env-file=.env dist/doctor.js
+Reads the configuration from the environment and prints its effect and every problem with its fix. Then it tries what the
+configuration names: issuers and their clocks, keys, hosts and origins, proxies, Redis and the rights of its user, audit
+files, certificates, the ports, and the connections of src/services.ts. It changes nothing; its entries in Redis expire
+within seconds.
+npm run doctor reads .env as npm start does. After a build:  node --env-file=.env dist/doctor.js
 
   --json   the same as one JSON object: posture, problems, findings
 
@@ -26,7 +26,7 @@ interface Report {
   readonly posture: Readonly<Record<string, string>>;
   /** Why the server would not start. */
   readonly problems: ReturnType<typeof readConfig>['problems'];
-  /** What was seen by trying. */
+  /** The results of the checks. */
   readonly findings: readonly Finding[];
 }
 
@@ -64,7 +64,7 @@ function written({ posture, problems, findings }: Report): string {
 
 const hasProblem = (findings: readonly Finding[]) => findings.some(({ level }) => level === 'problem');
 
-/** Prints the report, and ends the process: a connection that does not close would keep it. */
+/** Prints the report and exits at once: a connection that stays open would keep the process alive. */
 export async function runDoctor(definition: Definition): Promise<void> {
   try {
     const { values } = parseArgs({ options: { help: { type: 'boolean' }, json: { type: 'boolean' } } });

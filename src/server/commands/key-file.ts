@@ -1,4 +1,4 @@
-/** Changes the key file: one writer at a time, and readers see the old file or the new one, never half of it. */
+/** Changes the key file. One writer at a time; readers see the old file or the new one, never half of it. */
 import { chmod, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiKeyFile, parseApiKeyFile } from '../identity/api-key-entry.js';
@@ -10,13 +10,13 @@ export async function readKeyFile(path: string): Promise<ApiKeyFile> {
   return parseApiKeyFile(await readFile(path, 'utf8'));
 }
 
-/** @param ifMissing what a file that does not exist yet holds; without it a missing file is an error. */
+/** @param ifMissing content of a new file; without it, a missing file is an error */
 export async function changeKeyFile<T>(
   path: string,
   change: (file: ApiKeyFile) => T,
   ifMissing?: ApiKeyFile,
 ): Promise<T> {
-  // A rename would replace a symbolic link and leave the file behind it unchanged.
+  // A rename would replace a symbolic link, not the file that it points to.
   const target = await realpath(path).catch(() => path);
   const unlock = await lock(target);
   try {
@@ -48,7 +48,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
 
 async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
-  const { mode } = await stat(path).catch(() => ({ mode: 0o600 })); // who may read it stays so: the server is another user
+  const { mode } = await stat(path).catch(() => ({ mode: 0o600 })); // kept: the server may be another user
   try {
     await writeFile(temporary, text, { flag: 'wx', mode: 0o600, flush: true });
     await chmod(temporary, mode & 0o777);

@@ -1,18 +1,18 @@
-/** Makes, lists, revokes and rotates the API keys of API_KEYS_FILE. The secret goes to stdout, once; words to stderr. */
+/** Makes, lists, revokes and rotates the API keys of API_KEYS_FILE. A new secret goes to stdout, once; everything else to stderr. */
 import { parseArgs } from 'node:util';
 import { EXIT_FAILURE, EXIT_USAGE } from '../command-line.js';
 import { ApiKeyEntry, type ApiKeyFile } from '../identity/api-key-entry.js';
 import { newApiKey } from '../identity/api-key-format.js';
 import { changeKeyFile, readKeyFile } from './key-file.js';
 
-const HELP = `Usage: npm run key -- COMMAND [--file PATH], or node dist/key.js COMMAND where it is built
+const HELP = `Usage: npm run key -- COMMAND [--file PATH], or node dist/key.js COMMAND after a build
 
   create --name NAME --scopes "a b" [--expires 90d]   make a key and print it, once
   list                                                show all keys, without secrets
-  revoke ID                                           end a key
+  revoke ID                                           refuse a key from now on
   rotate ID [--overlap 24h]                           print a new secret; the old one works until the overlap ends
 
-Durations: a number and s, m, h or d. The file is --file, or the variable API_KEYS_FILE.
+Durations: a number and s, m, h or d. Without --file the file is API_KEYS_FILE.
 A running server notices a change within a second.
 `;
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -36,7 +36,7 @@ async function obey(): Promise<void> {
   if (values.help) return void process.stdout.write(HELP);
   if (rest.length > 0) throw new UsageError('too many arguments');
   const file = values.file ?? process.env['API_KEYS_FILE'];
-  if (!file) throw new UsageError('name the file: --file PATH, or the variable API_KEYS_FILE');
+  if (!file) throw new UsageError('name the key file: --file PATH, or the variable API_KEYS_FILE');
 
   if (command === 'create' && id === undefined) return create(file, values);
   if (command === 'list' && id === undefined) return list(file);
@@ -49,7 +49,7 @@ async function create(path: string, { name, scopes, expires }: Values): Promise<
   if (name === undefined || scopes === undefined) throw new UsageError('create needs --name and --scopes');
   const named = new Set(scopes.split(/[\s,]+/).filter(Boolean));
   if (named.has('*'))
-    throw new UsageError('* is no scope: name the scopes that the key needs, as the tools do');
+    throw new UsageError('* is not a scope: list the scopes that the key needs, as the tools name them');
   const { id, key, hash } = newApiKey('live');
   const entry = ApiKeyEntry.safeParse({
     id,
@@ -59,9 +59,9 @@ async function create(path: string, { name, scopes, expires }: Values): Promise<
     ...(expires !== undefined && { expiresAt: timeAfter(expires) }),
     secrets: [{ hash }],
   });
-  if (!entry.success) throw new UsageError(`not acceptable: ${entry.error.issues[0]?.path[0]?.toString()}`);
+  if (!entry.success) throw new UsageError(`not valid: ${entry.error.issues[0]?.path[0]?.toString()}`);
   await changeKeyFile(path, (file) => file.keys.push(entry.data), { version: 1, keys: [] });
-  show(key, `Key ${id}, stored as a hash in ${path}. It is shown only now:`);
+  show(key, `Key ${id}, stored as a hash in ${path}. It is shown only once:`);
 }
 
 async function list(path: string): Promise<void> {
@@ -90,7 +90,7 @@ async function rotate(path: string, id: string, overlap: string): Promise<void> 
     const current = entry.secrets.find((secret) => secret.validUntil === undefined);
     entry.secrets = [{ hash }, ...(current ? [{ ...current, validUntil }] : [])];
   });
-  show(key, `New secret of key ${id}; the old one works until ${validUntil}. It is shown only now:`);
+  show(key, `New secret of key ${id}; the old one works until ${validUntil}. It is shown only once:`);
 }
 
 function find(file: ApiKeyFile, id: string): ApiKeyEntry {
@@ -110,7 +110,7 @@ function timeAfter(duration: string): string {
   return new Date(Date.now() + Number(amount) * UNITS[unit as keyof typeof UNITS]).toISOString();
 }
 
-/** Apart, so that `$(npm run -s key -- create …)` captures the key and nothing else. */
+/** On separate streams, so that `$(npm run -s key -- create …)` captures the key and nothing else. */
 function show(key: string, words: string): void {
   process.stderr.write(`${words}\n`);
   process.stdout.write(`${key}\n`);

@@ -20,11 +20,11 @@ export function readTexts(env: Environment, names: readonly string[], secrets: R
   return { texts, problems };
 }
 
-/** For a Service `admin` Kubernetes sets ADMIN_PORT to its address in every pod that starts after it. */
+/** For a Service named `admin`, Kubernetes sets ADMIN_PORT to its address in every pod that starts later. */
 const SERVICE_LINK =
   'is a Kubernetes service link (tcp://…), not a port: set enableServiceLinks: false in the pod, or rename the Service';
 
-/** An empty variable counts as one that is not set: that is how many deployment tools write "no value". */
+/** An empty variable counts as unset: many deployment tools write "no value" that way. */
 function readText(env: Environment, name: string, secret: boolean): string | Problem | undefined {
   const text = env[name]?.trim() || undefined;
   if (name.endsWith('_PORT') && text?.startsWith('tcp://')) return { variable: name, message: SERVICE_LINK };
@@ -32,15 +32,15 @@ function readText(env: Environment, name: string, secret: boolean): string | Pro
   if (!path) return text;
 
   const variable = `${name}_FILE`;
-  if (text !== undefined) return { variable, message: `set together with ${name}: keep one of them` };
+  if (text !== undefined) return { variable, message: `is set together with ${name}: keep one of them` };
   const content = readOrUndefined(path)?.trim();
   return content || { variable, message: 'must name a readable file that is not empty' };
 }
 
-/** Within the distance of one of ours, yet set by other software: Mesos and OpenSSL. */
+/** Close to one of our names, but set by other software: Mesos and OpenSSL. */
 const WELL_KNOWN = /^(PORTS|PORT\d|SSL_CERT_FILE)$/;
 
-/** A typo must not silently weaken a setting: a name one or two edits away from one of ours is refused. */
+/** Refuses a name one or two edits away from one of ours: a typo must not silently weaken a setting. */
 export function misspelled(env: Environment, known: ReadonlySet<string>): readonly Problem[] {
   return Object.keys(env)
     .filter((name) => !known.has(name) && !WELL_KNOWN.test(name) && !isServiceLink(env, name))
@@ -55,13 +55,13 @@ export function misspelled(env: Environment, known: ReadonlySet<string>): readon
 /** Two edits turn HOME or PATH into a short name of ours, so those allow one. */
 const editsFor = (name: string) => (name.length < 8 ? 1 : 2);
 
-/** For a Service `admins` Kubernetes sets ADMINS_PORT, always together with ADMINS_SERVICE_HOST, and more names. */
+/** For a Service named `admins`, Kubernetes sets ADMINS_SERVICE_HOST, ADMINS_PORT and more names. */
 function isServiceLink(env: Environment, name: string): boolean {
   const [service] = name.split(/_(?:SERVICE_(?:HOST|PORT)|PORT)(?:_|$)/);
   return service !== name && env[`${service}_SERVICE_HOST`] !== undefined;
 }
 
-/** Whether so many insertions, deletions, replacements and swaps of neighbours turn `a` into `b`. */
+/** Whether at most `edits` insertions, deletions, replacements or swaps of neighbours turn `a` into `b`. */
 function isWithin(edits: number, a: string, b: string): boolean {
   if (a === b) return true;
   if (edits === 0 || Math.abs(a.length - b.length) > edits) return false;

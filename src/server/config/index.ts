@@ -1,6 +1,6 @@
 /**
- * The configuration, read once and only here. Whatever is contradictory or unsafe stops the start, all of it at once:
- * `schema.ts` has the variables, `rules.ts` what they mean to each other.
+ * The configuration, read once and only here. Contradictory or unsafe settings stop the start, and all are reported at
+ * once. `schema.ts` has the variables, `rules.ts` the rules between them.
  */
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
@@ -33,7 +33,7 @@ function secretsOf(forms: Forms): ReadonlySet<string> {
 
 /**
  * @param settings environment variables of the clone's own
- * @param rules what the variables mean to each other
+ * @param rules the rules between variables
  * @throws {ConfigError} naming every variable at fault and the fix
  */
 export function loadConfig(env: NodeJS.ProcessEnv, settings?: z.ZodObject, rules = RULES): Config {
@@ -42,7 +42,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, settings?: z.ZodObject, rules
   return config;
 }
 
-/** For the doctor, which shows the rest beside what is wrong: an invalid variable has its default here. */
+/** For the doctor, which also shows what is valid. An invalid variable has its default in `config`. */
 export function readConfig(
   env: NodeJS.ProcessEnv,
   settingsForm: z.ZodObject = NO_SETTINGS,
@@ -76,7 +76,7 @@ export function readConfig(
   return { config, problems };
 }
 
-/** Every problem at once, and the values that stand when the variables at fault are left out. */
+/** Every problem at once, and the values of the variables that are valid. */
 function parseAll(form: z.ZodType<object>, texts: Readonly<Record<string, string>>) {
   const { data, error } = form.safeParse(texts);
   if (error === undefined) return { values: data, problems: [] };
@@ -101,7 +101,7 @@ function complete(given: Parsed & Pick<Config, 'settings' | 'tracing' | 'memory'
   return unprintable(config, SECRETS);
 }
 
-/** The configuration once `PORT=0` has become a real port: what was derived from the port follows it. */
+/** The configuration once `PORT=0` has become a real port, which the derived values contain. */
 export function atPort(config: Config, port: number): Config {
   const { PUBLIC_URL, ALLOWED_HOSTS, JWT_AUDIENCE } = config;
   const unlessEqual = <T>(value: T, derived: T) => (isDeepStrictEqual(value, derived) ? undefined : value);
@@ -114,7 +114,7 @@ export function atPort(config: Config, port: number): Config {
   });
 }
 
-/** Secrets stay out of JSON and `inspect`, should someone log the configuration or the settings. */
+/** Hides secrets from JSON and `inspect`, in case someone logs the configuration or the settings. */
 function unprintable<T extends object>(values: T, secrets: ReadonlySet<string>): T {
   const show = ([name, value]: [string, unknown]) => [name, secrets.has(name) ? '[redacted]' : value];
   const shown = { value: () => Object.fromEntries(Object.entries(values).map(show)) as object };

@@ -1,4 +1,4 @@
-/** Hosts, origins, URLs and address ranges, each accepted only in the one exact spelling that the guards compare. */
+/** Parses hosts, origins, URLs and address ranges. Each has one accepted spelling, the one that the guards compare. */
 import { BlockList, isIP } from 'node:net';
 import { isExactHost, isExactOrigin, isHostname, isLoopback, parseUrl } from '../exact-names.js';
 import { parsed } from './values.js';
@@ -18,13 +18,13 @@ export function parseOrigin(text: string): string | undefined {
   return isExactOrigin(text) ? text : undefined;
 }
 
-/** An absolute http or https URL that carries no credentials and no part of a document. */
+/** An absolute http or https URL without credentials or fragment. */
 function parseWebUrl(text: string): URL | undefined {
   const url = parseUrl(text);
   return url && /^https?:$/.test(url.protocol) && !/[#@\s\\]/.test(text) ? url : undefined;
 }
 
-/** Its path becomes a route, so it holds nothing that the router would read as a pattern. No query: RFC 8707 §2. */
+/** The path becomes a route, so it must not look like a pattern to the router. No query: RFC 8707 §2. */
 function parsePublicUrl(text: string): PublicUrl | undefined {
   const url = parseWebUrl(text);
   const isPlain = url && !text.includes('?') && /^\/$|^(\/[\w.~-]+)+$/.test(url.pathname);
@@ -48,7 +48,7 @@ export const redisUrl = parsed(
   'must be a redis:// or rediss:// URL',
 );
 
-/** Keys fetched over plain http could be anyone's: https, or http on this machine. */
+/** Over plain http an attacker on the network could replace the keys, so only loopback may use it. */
 function parseKeySetUrl(text: string): URL | undefined {
   const url = parseWebUrl(text);
   return url && (url.protocol === 'https:' || isLoopback(url.hostname)) ? url : undefined;
@@ -67,7 +67,7 @@ export function parseIssuer(text: string): string | undefined {
 const IPV4_MAPPED = new BlockList();
 IPV4_MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
 
-/** A peer in it may name any client address, so a range that holds (nearly) everyone, or IPv4 in disguise, is refused. */
+/** A peer in the range may claim any client address, so ranges of nearly everyone, and IPv4 in disguise, are refused. */
 export function parseProxyRange(text: string): string | undefined {
   const [, address = '', digits] = /^([0-9a-fA-F:.]+)\/(\d{1,3})$/.exec(text) ?? [];
   const family = isIP(address);

@@ -1,4 +1,4 @@
-/** What the variables mean to each other: defaults that depend on others, and combinations that are refused. */
+/** Rules between variables: defaults that depend on others, and combinations that are refused. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { isLoopback, SSE_PATHS } from '../exact-names.js';
@@ -29,13 +29,13 @@ export function defaultHosts(config: Parsed & { readonly PUBLIC_URL: URL }): rea
 
 interface Rule {
   readonly variable: Name;
-  /** With `variable`, all that `isBroken` looks at. */
+  /** Every variable that `isBroken` reads. */
   readonly names: readonly Name[];
   readonly message: string;
   readonly isBroken: (config: Config, isGiven: IsGiven) => boolean;
 }
 
-/** The variable to name, then the others that the rule looks at: it sees no variable that is not listed. */
+/** @param names the variable to report, then the others that `isBroken` reads; its type hides all that are not listed */
 function rule<const N extends Name>(
   names: readonly [variable: N, ...others: readonly N[]],
   message: string,
@@ -44,7 +44,7 @@ function rule<const N extends Name>(
   return { variable: names[0], names, message, isBroken };
 }
 
-/** Reachable from other machines, by its address or because production says so. */
+/** Whether other machines can reach the server: by its address, or always in production. */
 const isExposed = ({ NODE_ENV, HOST }: Pick<Config, 'NODE_ENV' | 'HOST'>) =>
   NODE_ENV === 'production' || !isLoopback(HOST);
 
@@ -123,12 +123,12 @@ export const RULES: readonly Rule[] = [
   ),
   rule(
     ['TOOL_TIMEOUT_MS', 'SHUTDOWN_GRACE_MS'],
-    'must not exceed SHUTDOWN_GRACE_MS, or a rollout would cut calls off: lower it, or raise the grace',
+    'must not exceed SHUTDOWN_GRACE_MS, or a rollout would cut calls off: lower it, or raise SHUTDOWN_GRACE_MS',
     (config) => config.TOOL_TIMEOUT_MS > config.SHUTDOWN_GRACE_MS,
   ),
   rule(
     ['MAX_RESULT_BYTES'],
-    'may not exceed a sixteenth of the heap, or no answer of that size could be sent: lower it, or raise ' +
+    'must not exceed a sixteenth of the heap, or an answer of that size could never be sent: lower it, or raise ' +
       '--max-old-space-size in NODE_OPTIONS',
     (config) => config.MAX_RESULT_BYTES > config.memory.unsent.perCaller,
   ),
@@ -160,7 +160,7 @@ function isPair(certFile: string, keyFile: string): boolean {
   }
 }
 
-/** Every broken rule that looks at nothing invalid: an invalid variable has its default in `config`. */
+/** The broken rules, except those that read an invalid variable: it has only its default in `config`. */
 export function brokenRules(
   rules: readonly Rule[],
   config: Config,

@@ -1,4 +1,4 @@
-/** Every environment variable of the template: form, default and meaning, in the order of `.env.example`. */
+/** Every environment variable of the template: format, default and meaning, in the order of `.env.example`. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { ASYMMETRIC } from '../identity/algorithms.js';
@@ -11,11 +11,11 @@ const { hmacKey, integer, list, listOrNone, milliseconds, oneOf, oneWord, rateLi
 
 type Text = z.ZodType<unknown, string>;
 
-/** A variable with a default, given as the text one would write. */
+/** A variable with a default, given as text. */
 const variable = <T extends Text>(meaning: string, form: T, text: string) =>
   form.prefault(text as z.input<T>).describe(meaning);
 
-/** A variable without one, or whose default depends on the others (`rules.ts` computes it). */
+/** A variable without a default, or with one that `rules.ts` computes from others. */
 const optional = <T extends Text>(meaning: string, form: T, computed: string = '') =>
   form.optional().meta({ description: meaning, default: computed });
 
@@ -194,7 +194,7 @@ const operation = {
   SHUTDOWN_GRACE_MS: variable('Maximum time for the calls in flight to end', milliseconds(0), '65000'),
 };
 
-/** Titles and variables, as the documents show them. */
+/** The variables under the titles that the documentation uses. */
 export const SECTIONS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
   Listeners: listeners,
   'Browsers and proxies': origins,

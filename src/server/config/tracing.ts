@@ -1,9 +1,9 @@
-/** Whether traces are exported: OpenTelemetry's own variables say so, and only those of its traces matter here. */
+/** Whether traces are exported, which OpenTelemetry's own variables decide. */
 import { parseUrl } from '../exact-names.js';
 import type { Environment, Problem } from './environment.js';
 
 const PREFIX = 'OTEL_EXPORTER_OTLP_';
-/** The form that the specification recommends, and the only one whose exporter comes with the template. */
+/** The protocol that the specification recommends. The template includes no other exporter. */
 const PROTOCOL = 'http/protobuf';
 
 export function readTracing(env: Environment): { tracing: boolean; problems: readonly Problem[] } {

@@ -1,6 +1,6 @@
 /**
  * How the text of an environment variable becomes a value.
- * No message contains the text it complains about: it may be a secret pasted into the wrong variable.
+ * No message contains that text: it may be a secret pasted into the wrong variable.
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
@@ -9,10 +9,10 @@ import { SCOPE_TOKEN } from '../exact-names.js';
 type AuditSink = { readonly kind: 'stdout' } | { readonly kind: 'file'; readonly path: string };
 type Parse<T> = (text: string) => T | undefined;
 
-/** `setTimeout` fires at once when asked for more: a huge time-out would end every call immediately. */
+/** `setTimeout` fires at once for a longer time: a huge time-out would end every call immediately. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-/** The variable's text through `parse`, which answers `undefined` for what it does not accept. */
+/** @param parse returns `undefined` for a text that it does not accept */
 export function parsed<T>(parse: Parse<T>, expected: string) {
   return z.string().transform((text, context) => {
     const value = parse(text);
@@ -27,7 +27,7 @@ export function list<T>(parse: Parse<T>, expected: string) {
   return parsed(everyItem(parse), `must be a comma list; each entry ${expected}`);
 }
 
-/** The same, or the word `none` for an empty one: leaving it empty by accident is not enough. */
+/** A comma list, or the word `none`: a list must not be empty by accident. */
 export function listOrNone<T>(parse: Parse<T>, expected: string) {
   const items: Parse<readonly T[]> = (text) => (text === 'none' ? [] : everyItem(parse)(text));
   return parsed(items, `must be none or a comma list; each entry ${expected}`);
@@ -60,7 +60,7 @@ export function oneWord<const T extends string>(...values: readonly T[]): Parse<
 
 export const boolean = oneOf('true', 'false').transform((text) => text === 'true');
 
-/** A file this process can read, by its path. */
+/** The path of a file that this process can read. */
 export const readableFile = z
   .string()
   .refine((path) => readOrUndefined(path) !== undefined, 'must name a file that this process can read');
@@ -90,7 +90,7 @@ export function parseAuditSink(text: string): AuditSink | undefined {
   return path === undefined ? undefined : { kind: 'file', path };
 }
 
-/** A key typed by hand repeats a part or a character. Of 32 random digits of hexadecimal, about 29 pairs differ. */
+/** Refuses keys that repeat a part or a character. Random keys pass: 32 hexadecimal digits have about 29 distinct pairs. */
 function isVaried(key: Buffer): boolean {
   const pairs = new Set(Array.from(key.subarray(1), (byte, before) => `${key[before]} ${byte}`));
   return pairs.size >= 20 && key.lastIndexOf(key.subarray(0, 8)) === 0;
@@ -116,9 +116,8 @@ export const hmacKey = parsed(
 );
 
 /**
- * What the documents, the doctor and the `NAME_FILE` forms need to know; `describe` and `meta` count at any depth.
- * The default is as one would write it, or words for a computed one; empty when there is none. A secret is never
- * shown, and may come as `NAME_FILE`.
+ * What the documentation, the doctor and `NAME_FILE` need to know, from `describe` and `meta` at any depth of the schema.
+ * `default` is text, or words for a computed default, or empty. A secret is never shown and may come as `NAME_FILE`.
  */
 export function describe(form: z.ZodType): { meaning: string; default: string; secret: boolean } {
   const { innerType, defaultValue } = form.def as { innerType?: z.ZodType; defaultValue?: unknown };

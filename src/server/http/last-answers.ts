@@ -1,10 +1,10 @@
 /**
- * From the moment this server is unready, each answer says `Connection: close`. A client or proxy that keeps connections
- * would otherwise send its next call into one that closes, and lose it.
+ * Once this server is unready, each answer says `Connection: close`. Otherwise a client or proxy that reuses connections
+ * would send its next call on one that is about to close, and lose it.
  */
 import type { Server, ServerResponse } from 'node:http';
 
-/** @returns begins to say so, also in the answers of the calls in flight */
+/** @returns a function that begins this, also for the calls in flight */
 export function announceLastAnswers(server: Server): () => void {
   const begun = new Set<ServerResponse>();
   let isLast = false;

@@ -11,10 +11,10 @@ import { readTls, reloadTls } from './tls.js';
 import { pacePipelining } from './pipelining.js';
 import { cutUnreadAnswers } from './stalled-readers.js';
 
-/** How long the sockets cut at the end of the grace may take to close. */
+/** How long the sockets that we destroy at the end of the grace may take to close. */
 const CUT_MS = 500;
 
-/** Slow headers, slow bodies and idle connections end on their own (Slowloris). */
+/** Node ends slow headers, slow bodies and idle connections after these times (Slowloris). */
 const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -23,7 +23,7 @@ const LIMITS = {
   requireHostHeader: false, // the Host guard refuses its absence, with an audit record
 };
 
-/** Not listening yet. @throws when the certificate cannot be read */
+/** The server does not listen yet. @throws when the certificate cannot be read */
 export async function createListener(config: Config, logger: Logger) {
   const options = { ...LIMITS, keepAliveTimeout: config.KEEP_ALIVE_MS };
   const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = config;
@@ -43,20 +43,20 @@ export async function createListener(config: Config, logger: Logger) {
 
 function limited<S extends http.Server>(server: S, { MAX_CONNECTIONS }: Config): S {
   server.maxConnections = MAX_CONNECTIONS;
-  server.maxHeadersCount = 0; // Node drops what comes after 2,000, unseen by the guards; their size is limited
+  server.maxHeadersCount = 0; // by default Node drops headers after the first 2,000, unseen by the guards; maxHeaderSize bounds them
   guardConnections(server);
   return server;
 }
 
-/** What one connection may ask for at once, and how long its answers wait for it. */
+/** Bounds the requests of one connection that run at once, and how long its answers wait to be read. */
 export function guardConnections(server: http.Server): void {
   pacePipelining(server);
   cutUnreadAnswers(server);
 }
 
 /**
- * Resolves with the port, which differs from the one asked for when that was 0.
- * @param prefix of the variables at fault: none, or `ADMIN_`
+ * Resolves with the real port, which differs from `port` when that is 0.
+ * @param prefix of the variables to name in an error: none, or `ADMIN_`
  * @throws {Error} naming the variable and the fix
  */
 export async function listen(server: http.Server, host: string, port: number, prefix = ''): Promise<number> {
@@ -69,9 +69,9 @@ export async function listen(server: http.Server, host: string, port: number, pr
 }
 
 const FIXES: Readonly<Record<string, (prefix: string) => string>> = {
-  EADDRINUSE: (prefix) => `${prefix}PORT is in use: stop the process that has it, or set another`,
-  EACCES: (prefix) => `${prefix}PORT is not for this user: set one above 1023`,
-  EADDRNOTAVAIL: (prefix) => `${prefix}HOST is no address of this machine: set one that is`,
+  EADDRINUSE: (prefix) => `${prefix}PORT is in use: stop the process that uses it, or set another port`,
+  EACCES: (prefix) => `${prefix}PORT is not allowed for this user: set a port above 1023`,
+  EADDRNOTAVAIL: (prefix) => `${prefix}HOST is not an address of this machine: set one that is`,
 };
 
 export function originOf(server: http.Server, host: string, port: number): string {
@@ -79,7 +79,7 @@ export function originOf(server: http.Server, host: string, port: number): strin
   return `${server instanceof https.Server ? 'https' : 'http'}://${name}:${port}`;
 }
 
-/** Connections that have sent no request yet: Node never counts them as idle, so each would cost us the whole grace. */
+/** Connections that have sent no request. Node does not count them as idle, so one would use up the whole grace. */
 export function silentConnections(server: http.Server): ReadonlySet<Duplex> {
   const silent = new Set<Duplex>();
   server.on(server instanceof https.Server ? 'secureConnection' : 'connection', (socket: Duplex) => {
@@ -90,7 +90,7 @@ export function silentConnections(server: http.Server): ReadonlySet<Duplex> {
   return silent;
 }
 
-/** Takes no new connections, lets the calls in flight end, and cuts what is left when the grace is over. */
+/** Accepts no new connections, waits for the calls in flight, and destroys what is left after the grace. */
 export async function drain(
   server: http.Server,
   drainCalls: () => Promise<void>,
@@ -112,7 +112,7 @@ export async function drain(
   ]);
   graceOver.abort();
   server.closeAllConnections();
-  // What was cut writes its last record when its socket closes, and the audit closes next.
+  // A destroyed call writes its last audit record when its socket closes, and the audit closes next.
   await Promise.race([closed, sleep(CUT_MS)]);
   await sleep(0);
 }

@@ -12,15 +12,15 @@ export interface ParserRefusalsOptions {
   readonly clientAddress: (req: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
 }
 
-/** How long a refused client may take to read the answer, in milliseconds. */
+/** How long a refused client may take to read the answer. */
 const LINGER_MS = 1000;
 
-/** Answers what Node would answer before any layer runs: the same JSON as any refusal, and one audit record. */
+/** Answers what Node would refuse before any layer runs: with the JSON of any refusal, and one audit record. */
 export function answerParserRefusals(server: Server, { audit, clientAddress }: ParserRefusalsOptions): void {
   const inProgress = responsesInProgress(server);
   const refused = new WeakSet<Duplex>();
 
-  /** `req` is all that was parsed: after a parser error, nothing. */
+  /** @param req what was parsed; empty after a parser error */
   function refuse(req: Partial<IncomingMessage>, connection: Duplex, refusal: RefusedRequest): void {
     const socket = connection as Socket;
     const requestId = randomUUID();
@@ -37,7 +37,7 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
       bytesIn: 0,
       bytesOut: Buffer.byteLength(body),
     });
-    // An earlier request on the connection still waits for its answer and would take this one for it.
+    // The client of an earlier, unanswered request would mistake this answer for its own.
     if (inProgress(socket)) socket.destroy();
     else endAndDestroy(socket, rawAnswer(refusal.status, requestId, body));
   }
@@ -47,7 +47,7 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
   server.on('checkExpectation', (req, _res) => refuse(req, req.socket, malformed('expectation', 417)));
   server.on('connect', (req, socket) => refuse(req, socket, malformed('connect')));
   server.on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
-    // What follows the first error on a connection is the rest of the same bytes.
+    // Later errors on the connection come from the rest of the same bytes.
     if (refused.has(socket)) return;
     refused.add(socket);
     const status = statusOf(code);
@@ -60,14 +60,14 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
   });
 }
 
-/** The status of a parser error; none for what is no HTTP at all (a reset connection, a failed TLS handshake). */
+/** The status for a parser error; none for a reset connection or a failed TLS handshake. */
 function statusOf(code: string): number | undefined {
   if (code === 'HPE_HEADER_OVERFLOW') return 431;
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408;
   return code.startsWith('HPE_') ? 400 : undefined;
 }
 
-/** Finds the response that the layers are still working on; its request has an audit record of its own. */
+/** Finds the open response of a connection; its request has its own audit record. */
 function responsesInProgress(server: Server): (socket: Duplex) => ServerResponse | undefined {
   const latest = new WeakMap<Duplex, ServerResponse>();
   const remember = (req: IncomingMessage, res: ServerResponse) => void latest.set(req.socket, res);
@@ -78,7 +78,7 @@ function responsesInProgress(server: Server): (socket: Duplex) => ServerResponse
   };
 }
 
-/** The body of a request broke off while a layer read it: the answer goes out under that request's id. */
+/** For a body that broke off while a layer read it: answers under the id of its request. */
 function answerInProgress(res: ServerResponse, refusal: RefusedRequest): void {
   const { requestId, audit } = res.req as Request;
   audit.note(refusal.facts);
@@ -99,7 +99,7 @@ function headersFor(body: string) {
 }
 
 function endAndDestroy(socket: Socket, answer: string): void {
-  // After `connect` Node no longer listens: an unheard error would end the process.
+  // After `connect` Node has no listener left: an unhandled error would end the process.
   socket.on('error', () => socket.destroy());
   socket.end(answer);
   socket.resume();

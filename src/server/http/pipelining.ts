@@ -1,10 +1,10 @@
 /**
- * Bounds what one connection may ask for at once. Node parses whatever a read brings, up to 64 KiB, and starts every
- * request in it at once: a client that writes thousands back to back would hold the event loop for seconds.
+ * Bounds the requests of one connection that run at once. Node parses all bytes of a read, up to 64 KiB, and starts every
+ * request in them: a client that sends thousands back to back would block the event loop for seconds.
  *
- *   - Node's parser gets one request at a time; the rest stays in the socket's buffer, and the socket is not read.
- *   - A connection with `MAX_UNANSWERED` open responses waits until one of them is over.
- *   - What follows a connection's first request waits for its turn; a turn of the event loop starts `PER_TURN` of them.
+ *   - Node's parser gets one request at a time; the rest stays in the socket's buffer, and the socket is paused.
+ *   - A connection with `MAX_UNANSWERED` open responses waits until one of them ends.
+ *   - Later requests of a read wait for their turn: a turn of the event loop starts at most `PER_TURN` of them.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import https from 'node:https';
@@ -13,15 +13,15 @@ import { probeClient } from './probe-client.js';
 
 const MAX_UNANSWERED = 4;
 const PER_TURN = 16;
-/** Pieces of one message that a turn parses: a chunked body may consist of very many. */
+/** Pieces of one message that a turn parses: a chunked body may have thousands. */
 const MAX_PIECES = 8;
-/** Behind the end of a client's sending half: what a write causes is seen by the next one. */
+/** When to probe after a client closed its sending half: only the next write notices what a write caused. */
 const PROBES_MS = [0, 100, 2000];
 
 const HEAD_END = '\r\n\r\n';
-/** RFC 9112 §3: single spaces, and a version that we speak. Node also takes many spaces, HTTP/0.9 and HTTP/2.0. */
+/** RFC 9112 §3: single spaces, and a version that we speak. Node also accepts many spaces, HTTP/0.9 and HTTP/2.0. */
 const REQUEST_LINE = /^(?:\r\n)*[!-~]+ [!-\xff]+ HTTP\/1\.[01]\r\n/;
-/** No request begins so, and no header contains it: Node refuses it as it refuses any other rubbish. */
+/** Not valid anywhere in a head, so Node's parser reports an error. */
 const RUBBISH = Buffer.from('\0');
 const EMPTY = Buffer.alloc(0);
 
@@ -31,7 +31,7 @@ export function pacePipelining(server: Server): void {
   const connections = new WeakMap<Socket, Connection>();
   const turns = createTurns();
   const opened = server instanceof https.Server ? 'secureConnection' : 'connection';
-  // Node's own switch for clients that close their sending half (FIN) and read on; its documentation does not name it.
+  // Undocumented in Node: keeps serving clients that close their sending half (FIN) and still read.
   Object.assign(server, { httpAllowHalfOpen: true });
   server.on(opened, (socket: Socket) => connections.set(socket, new Connection(socket, turns)));
   const begin = (req: IncomingMessage, res: ServerResponse) => connections.get(req.socket)?.begin(req, res);
@@ -62,9 +62,9 @@ class Connection {
   readonly #parse: Parse;
   readonly #unanswered = new Set<ServerResponse>();
   #latest: IncomingMessage | undefined;
-  /** What came of a head that is not complete; of a chunked body, its last bytes, which may begin the end of it. */
+  /** The bytes of an incomplete head; in a chunked body, its last bytes, which may begin its end. */
   #head: Buffer = EMPTY;
-  /** Bytes still to come of a body whose length was declared. */
+  /** Bytes missing from a body of declared length. */
   #bodyLeft = 0;
   #isHeld = false;
 
@@ -72,7 +72,7 @@ class Connection {
     private readonly socket: Socket,
     private readonly turns: Turns,
   ) {
-    // Node's own listener for `data`, which takes what we let through. To listen ends its way past us.
+    // Node's own listener for `data`; replacing it also makes Node stop reading the socket natively.
     const [parse] = socket.listeners('data') as Parse[];
     if (parse === undefined) throw new TypeError('Node parses HTTP without listening to its socket');
     this.#parse = parse;
@@ -103,7 +103,7 @@ class Connection {
     const { socket } = this;
     let rest = bytes;
     let pieces = 0;
-    // Not writable: it is answered and about to close. Paused: Node does so while answers or a body are not taken.
+    // Not writable: about to close. Paused: Node pauses while answers are unread or a body is not consumed.
     while (rest.length > 0 && socket.writable && !socket.isPaused()) {
       const isNext = this.#isBetweenMessages();
       if (this.#isHeld || pieces === MAX_PIECES || (isNext && (pieces > 0 || this.#isFull()))) {
@@ -130,7 +130,7 @@ class Connection {
     if (!(this.#isBetweenMessages() && this.#isFull())) this.turns.wait(this);
   }
 
-  /** Passes on the rest of a body, or what there is up to the end of the next head; returns what is left. */
+  /** Parses the rest of a body, or the bytes up to the end of the next head. Returns what is left. */
   #parsePiece(bytes: Buffer): Buffer {
     if (this.#bodyLeft > 0) {
       const size = Math.min(this.#bodyLeft, bytes.length);

@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http';
 const COMMENT = ': still here\n\n';
 
 /**
- * Writes what changes nothing for a client that has closed its sending half (FIN) and waits for its answer. One that has
- * closed the whole connection looks the same until then: its system answers with a reset, and its calls are cancelled.
+ * Writes bytes that a client ignores if it closed only its sending half (FIN) and waits for its answer. A client that closed
+ * the whole connection looks the same until then: now its system answers with a reset, which cancels its calls.
  */
 export function probeClient(res: ServerResponse): void {
   if (res.writableEnded) return;

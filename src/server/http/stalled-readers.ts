@@ -1,9 +1,9 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** Longer than a reader on a bad line pauses; the time begins anew whenever some of the answer is taken. */
+/** Longer than a reader on a bad line pauses. The time starts again whenever it takes some of the answer. */
 const STALLED_MS = 30_000;
-/** Looks within that time. They are counted, not the time: where nothing had its turn, no reader was slow. */
+/** Checks within that time. We count checks, not time: while the event loop was blocked, no reader was slow. */
 const LOOKS = 10;
 
 interface Sending {
@@ -13,15 +13,15 @@ interface Sending {
 }
 
 /**
- * Cuts off clients that do not read their answers: each answer, and all that are pipelined behind it, would stay in our
- * memory for as long as the client likes. Node's own time-out begins anew when it first sees that the system took a part.
+ * Disconnects clients that do not read their answers: each answer, and those pipelined behind it, would stay in memory for
+ * as long as the client likes. Node's own time-out starts again when it first sees that the system took a part.
  */
 export function cutUnreadAnswers(server: Server, stalledMs = STALLED_MS): void {
   const all = new Map<ServerResponse, Sending>();
   const watch: RequestListener = ({ socket }, res) => {
-    // From here on nothing is left to do but to send. A stream that goes on is bounded by its buffer.
+    // The answer is complete and only has to be sent. An open stream is bounded by its buffer instead.
     res.once('prefinish', () => {
-      if (socket.writableLength === 0) return; // the operating system has it all
+      if (socket.writableLength === 0) return; // the operating system has all of it
       all.set(res, { socket, unsent: unsentBytes(socket), looks: 0 });
       res.once('close', () => all.delete(res));
     });
@@ -40,7 +40,7 @@ export function cutUnreadAnswers(server: Server, stalledMs = STALLED_MS): void {
   server.once('close', () => clearInterval(timer));
 }
 
-/** A large write stays whole in `writableLength` until its end; what the system took of it only the handle knows. */
+/** `writableLength` counts a large write in full until it ends; only the handle knows how much the system took. */
 function unsentBytes(socket: Socket): number {
   const { _handle: handle } = socket as { _handle?: { readonly writeQueueSize: number } | null };
   return socket.writableLength + (handle?.writeQueueSize ?? 0);

@@ -8,14 +8,14 @@ type TlsMaterial = Readonly<Record<'cert' | 'key', Buffer>>;
 
 const CHECK_EVERY_MS = 10_000;
 const UNTRUSTED =
-  'a client does not trust TLS_CERT_FILE: name its authority there (NODE_EXTRA_CA_CERTS for Node)';
+  'a client does not trust TLS_CERT_FILE: add its authority to the client (NODE_EXTRA_CA_CERTS for Node)';
 
 export async function readTls({ certFile, keyFile }: TlsFiles): Promise<TlsMaterial> {
   const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
   return { cert, key };
 }
 
-/** Compares contents, not times: Kubernetes swaps a symlink and keeps what times it likes. Returns the way to stop. */
+/** Compares contents: Kubernetes swaps a symlink, and file times say nothing. @returns a function that stops it */
 export function reloadTls(
   server: Server,
   files: TlsFiles,
@@ -27,17 +27,17 @@ export function reloadTls(
     try {
       const next = await readTls(files);
       if (next.cert.equals(current.cert) && next.key.equals(current.key)) return;
-      server.setSecureContext(next); // throws for a pair that does not match; the old one then stays
+      server.setSecureContext(next); // throws for a pair that does not match; the old one then stays in use
       current = next;
-      logger.info({}, 'certificate read again');
+      logger.info({}, 'certificate reloaded');
     } catch (error) {
-      logger.error({ err: error }, 'the new certificate cannot be used; the old one stays');
+      logger.error({ err: error }, 'the new certificate cannot be used; the old one stays in use');
     }
   };
   let isSaid = false;
   server.on('tlsClientError', ({ code = '' }: NodeJS.ErrnoException) => {
     if (isSaid || !code.includes('ALERT_UNKNOWN_CA')) return;
-    isSaid = true; // clients that distrust us come again and again
+    isSaid = true; // once: clients that distrust us keep coming back
     logger.warn({}, UNTRUSTED);
   });
   const timer = setInterval(() => void check(), checkEveryMs);

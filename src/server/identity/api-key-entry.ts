@@ -1,4 +1,4 @@
-/** One API key as the file holds it, and the file's form. */
+/** The format of the key file and of one API key in it. */
 import { z } from 'zod';
 import { newApiKey } from './api-key-format.js';
 import { SCOPE_TOKEN } from '../exact-names.js';
@@ -9,24 +9,24 @@ const scope = z.string().regex(SCOPE_TOKEN);
 const ApiKeySecret = z.strictObject({
   /** SHA-256 of the whole key, base64url. */
   hash: z.string().regex(/^[\w-]{43}$/),
-  /** Absent on the current secret; on the one it replaced, the end of the overlap. */
+  /** End of the overlap, for a secret that was replaced; absent for the current one. */
   validUntil: time.optional(),
 });
 
 export const ApiKeyEntry = z.strictObject({
   id: z.string().regex(/^[0-9A-Za-z]{12}$/),
-  /** For people; without control characters, because it is printed on terminals. */
+  /** For people. No control characters: terminals print it. */
   name: z.string().regex(/^\P{C}{1,100}$/u),
   scopes: z.array(scope),
   createdAt: time,
   expiresAt: time.optional(),
   revokedAt: time.optional(),
-  /** The current secret and, during a rotation, the one before. */
+  /** The current secret and, during a rotation, the previous one. */
   secrets: z.array(ApiKeySecret).min(1).max(2),
 });
 export type ApiKeyEntry = z.infer<typeof ApiKeyEntry>;
 
-/** Unknown members are errors: a misspelt `expiresAt` must not make a key eternal. */
+/** Unknown members are errors: a key with a misspelt `expiresAt` must not live for ever. */
 export const ApiKeyFile = z
   .strictObject({ version: z.literal(1), keys: z.array(ApiKeyEntry) })
   .refine(({ keys }) => new Set(keys.map(({ id }) => id)).size === keys.length, 'two keys have the same id');
@@ -40,7 +40,7 @@ export function parseApiKeyFile(text: string): ApiKeyFile {
   throw new Error(`not a key file: ${issue?.path.join('.')} ${issue?.message}`);
 }
 
-/** `JSON.parse` quotes the text in its message. */
+/** Hides the message of `JSON.parse`, which quotes the text. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -49,7 +49,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** A key that lives as long as this process, for a first try on one's own machine. */
+/** A key for a first try on one's own machine, valid as long as this process. */
 export function developmentKey(scopes: readonly string[]) {
   const { id, key, hash } = newApiKey('dev');
   const createdAt = new Date().toISOString();

@@ -1,7 +1,7 @@
 /**
- * The form of an API key: `mcp_<env>_<id>_<secret><crc32>`, parts in base62.
- * The prefix tells a key from a JWT and lets secret scanners find leaked ones; the checksum refuses typing errors and
- * scanner noise before any look-up. It proves nothing: anyone can compute it.
+ * The format of an API key: `mcp_<env>_<id>_<secret><crc32>`, parts in base62.
+ * The prefix tells a key from a JWT and lets secret scanners find leaked keys. The checksum catches typing errors and
+ * scanner noise before any look-up; it proves nothing, since anyone can compute it.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -18,7 +18,7 @@ export interface NewApiKey {
   readonly id: string;
   /** The whole key, shown once. */
   readonly key: string;
-  /** What is stored instead of it. */
+  /** Stored instead of the key. */
   readonly hash: string;
 }
 
@@ -33,7 +33,7 @@ export function looksLikeApiKey(credential: string): boolean {
   return credential.startsWith('mcp_');
 }
 
-/** The id of a well-formed key, or why it is none. */
+/** The id of a well-formed key, or why it is malformed. */
 export function parseApiKey(key: string): { readonly id: string } | 'malformed' | 'bad_checksum' {
   const [, id, sum] = FORM.exec(key) ?? [];
   if (id === undefined) return 'malformed';
@@ -41,8 +41,8 @@ export function parseApiKey(key: string): { readonly id: string } | 'malformed' 
 }
 
 /**
- * SHA-256 and not a slow password hash: the secret is 256 random bits, which nobody can guess at any speed, and a slow
- * hash on every request would be a way to exhaust the server. Environment and id are hashed too, so none can be swapped.
+ * SHA-256 and not a slow password hash: nobody can guess 256 random bits at any speed, and attackers could use a slow hash
+ * to exhaust the server. The hash covers environment and id, so neither can be swapped.
  */
 export function hashApiKey(key: string): Buffer {
   return createHash('sha256').update(key).digest();
@@ -52,7 +52,7 @@ function randomBase62(length: number): string {
   let text = '';
   while (text.length < length) {
     for (const byte of randomBytes(length)) {
-      // 248 = 4 × 62: a plain `byte % 62` would make the first eight characters likelier.
+      // 248 = 4 × 62. Larger bytes would make the first eight characters likelier.
       if (byte < 248 && text.length < length) text += ALPHABET[byte % 62];
     }
   }

@@ -25,8 +25,8 @@ const NOBODY = randomBytes(32);
 /**
  * Proves API keys by their hashes.
  *
- * While the file cannot be read or parsed every key is refused with 503 `store_unavailable`: going on with the last
- * good set would keep alive a key that the broken edit was meant to revoke.
+ * While the file cannot be read or parsed, every key is refused with 503 `store_unavailable`: the last good set may
+ * include a key that the broken edit was meant to revoke.
  *
  * @throws when the file cannot be read or parsed at the start
  */
@@ -72,7 +72,7 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
   };
 }
 
-/** The secret first: only its holder may cause the other reasons, and only the audit sees them. */
+/** Checks the secret first, so that only its holder can cause the reasons below it; only the audit shows them. */
 function prove(entry: ApiKeyEntry | undefined, credential: string, now: number): Caller {
   const presented = hashApiKey(credential);
   const matches = [0, 1].map((slot) => timingSafeEqual(presented, storedHash(entry, slot)));
@@ -91,5 +91,5 @@ function storedHash(entry: ApiKeyEntry | undefined, slot: number): Buffer {
 }
 
 function isOver(time: string | undefined, now: number): boolean {
-  return time !== undefined && !(Date.parse(time) > now); // a time that is none has passed
+  return time !== undefined && !(Date.parse(time) > now); // an invalid time counts as past
 }

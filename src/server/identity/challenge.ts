@@ -1,18 +1,18 @@
-/** What a client is told about how to authenticate. */
+/** How a client learns to authenticate: the challenge of a 401, and the OAuth metadata. */
 import type { RequestHandler } from 'express';
 
 interface ChallengeOptions {
-  /** Where the RFC 9728 document is; only where OAuth tokens are accepted. */
+  /** URL of the RFC 9728 document; absent unless OAuth tokens are accepted. */
   readonly resourceMetadata?: URL;
-  /** Scopes a client should ask for when a call has not said which it needs. */
+  /** Scopes that a client should request when no call has named others. */
   readonly scopes?: readonly string[];
 }
 
 export type Challenge = (error?: string, scope?: readonly string[]) => Record<'WWW-Authenticate', string>;
 
 /**
- * Makes the `WWW-Authenticate` header (RFC 6750 §3, RFC 9728 §5.1). Without OAuth a 401 names a realm and nothing
- * else: a client that sees OAuth advertised ignores a key it was given.
+ * Makes the `WWW-Authenticate` header (RFC 6750 §3, RFC 9728 §5.1). Without OAuth a 401 names only a realm: a client that
+ * sees OAuth advertised ignores its API key.
  */
 export function challenge({ resourceMetadata, scopes = [] }: ChallengeOptions): Challenge {
   return function challenge(error, scope = scopes) {

@@ -1,6 +1,6 @@
 /**
- * Takes the one credential of a request from its headers. Query, body and cookies are never looked at: the first is
- * logged by every proxy, the last is sent by browsers without being asked (RFC 6750 §2, RFC 9700 §4.3.2).
+ * Takes the one credential of a request from its headers, never from query, body or cookies: proxies log the query, and
+ * browsers attach cookies to forged requests (RFC 6750 §2, RFC 9700 §4.3.2).
  */
 import type { IncomingMessage } from 'node:http';
 import { headerLines } from '../raw-headers.js';

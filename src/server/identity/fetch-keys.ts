@@ -1,13 +1,13 @@
-/** An issuer's public keys, found by its metadata and fetched within bounds. */
+/** Finds an issuer's public keys by its metadata and fetches them within bounds. */
 import type { JSONWebKeySet } from 'jose';
 import { isLoopback } from '../exact-names.js';
 
-/** Longest answer read: a key set or metadata document is a few kilobytes. */
+/** Longest answer that we read: key sets and metadata have a few kilobytes. */
 const MAX_BYTES = 512 * 1024;
 
 /**
  * @param jwksUrl instead of discovery
- * @param signal bounds the time, bodies included
+ * @param signal bounds the time, including bodies
  */
 export async function fetchKeySet(issuer: string, jwksUrl: URL | undefined, signal: AbortSignal) {
   return (await fetchJson(jwksUrl ?? (await discover(issuer, signal)), signal)) as JSONWebKeySet;
@@ -26,7 +26,7 @@ async function discover(issuer: string, signal: AbortSignal): Promise<URL> {
   throw new Error(`no metadata: ${problems.join('; ')}`);
 }
 
-/** In the order MCP gives (2025-11-25, authorization server metadata discovery). */
+/** In the order of MCP 2025-11-25, authorization server metadata discovery. */
 function metadataUrls(issuer: string): readonly URL[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');
@@ -44,14 +44,14 @@ function jwksUrlOf(metadata: unknown, issuer: string): URL {
   if (named !== issuer) throw new Error('names another issuer');
   if (typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) throw new Error('has no jwks_uri');
   const url = new URL(jwksUri);
-  // A remote issuer may not send us to our own loopback, nor down to http.
+  // A remote issuer must not send us to our own loopback or to http.
   if (!isFetchable(url, issuer.startsWith('http:'))) throw new Error('its jwks_uri must be https');
   return url;
 }
 
 /**
- * Whether keys may be fetched from here. Without TLS anyone on the path could hand us their own key; on loopback
- * there is no path.
+ * Whether keys may be fetched from a URL. Without TLS, an attacker on the path could give us keys of their own; loopback has
+ * no path.
  */
 export function isFetchable(url: URL, allowHttp: boolean): boolean {
   const secure =
@@ -82,7 +82,7 @@ async function readText(response: Response, url: URL): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** `fetch` hides the reason in the cause. */
+/** The reason why a `fetch` failed is in `cause`. */
 export function describe(error: unknown): string {
   const { message, cause } = error as Error;
   if (!(cause instanceof Error)) return message;

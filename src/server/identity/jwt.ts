@@ -15,7 +15,7 @@ import { tokenCache } from './token-cache.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
 
 export interface JwtVerifierOptions {
-  /** Compared as plain strings; each is bound to its own keys. */
+  /** Compared as plain strings. Each issuer has its own keys. */
   readonly issuers: readonly string[];
   /** Key set of the single issuer, instead of discovery. */
   readonly jwksUrl?: URL;
@@ -31,11 +31,11 @@ export interface JwtVerifierOptions {
   readonly logger?: IdentityLog;
 }
 
-/** RFC 9068 §4, and what issuers older than it write. A logout or security event token is no access token. */
+/** RFC 9068 §4, and what older issuers write. Refuses logout and security event tokens. */
 const ACCESS_TOKEN_TYPES: readonly unknown[] = [undefined, 'jwt', 'at+jwt', 'application/at+jwt'];
-/** By these a token would bring its own key along (RFC 8725 §3.10). */
+/** Headers by which a token would bring its own key (RFC 8725 §3.10). */
 const EMBEDDED_KEYS = ['jwk', 'jku', 'x5u', 'x5c'];
-/** Keys tried for one token: an issuer with many that fit must not make each token cost as many signatures. */
+/** Most keys tried for one token, since each costs a signature check. */
 const MAX_KEYS_TRIED = 4;
 
 /** Proves access tokens in JWT form (RFC 9068, RFC 8725). */
@@ -47,7 +47,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
 
   async function prove(token: string): Promise<Caller> {
     requireAccessTokenHeader(token);
-    // The unverified `iss` only chooses among the keys we know; the signature then has to fit that choice.
+    // The unverified `iss` only selects one of our key sets; the signature must then match it.
     const { iss: issuer = '' } = decodeJwt(token);
     const keys = keySets.get(issuer);
     if (!keys) throw credentialsInvalid('issuer');
@@ -82,7 +82,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
   };
 }
 
-/** A token without `kid` may fit several keys of its issuer: each is tried. */
+/** A token without `kid` may match several keys of its issuer: tries each. */
 async function verifyWithAny(token: string, key: JWTVerifyGetKey, options: JWTVerifyOptions) {
   try {
     return await jwtVerify(token, key, options);
@@ -101,7 +101,7 @@ async function verifyWithAny(token: string, key: JWTVerifyGetKey, options: JWTVe
   }
 }
 
-/** NumericDate (RFC 7519 §2). JSON can spell infinity as 1e999, and a token that never ends. */
+/** NumericDate (RFC 7519 §2). JSON can write infinity as 1e999, for a token that never expires. */
 function requireWholeTimes({ exp, nbf, iat }: JWTPayload): void {
   if ([exp, nbf, iat].some((time) => time !== undefined && !Number.isSafeInteger(time)))
     throw credentialsInvalid('time');
@@ -120,14 +120,14 @@ function requireSafe({ issuers, jwksUrl, audience, algorithms }: JwtVerifierOpti
 }
 
 function requireAccessTokenHeader(token: string): void {
-  // The last character of a part has unused bits, which decoders ignore: a token has one spelling, or a changed one
+  // Decoders ignore the unused bits in the last character of a part. Only the canonical spelling passes, or a changed token
   // would still verify.
   const isCanonical = (part: string) => Buffer.from(part, 'base64url').toString('base64url') === part;
   if (!token.split('.').every(isCanonical)) throw credentialsInvalid('malformed');
 
   const header = decodeProtectedHeader(token);
   if (EMBEDDED_KEYS.some((name) => name in header)) throw credentialsInvalid('embedded_key');
-  // No extension is understood here; `b64: false` would sign other bytes than those that are read (RFC 7797 §7).
+  // We support no extension. With `b64: false` the signature covers other bytes than those we read (RFC 7797 §7).
   if ('crit' in header || 'b64' in header) throw credentialsInvalid('extension');
   const type: unknown = typeof header.typ === 'string' ? header.typ.toLowerCase() : header.typ;
   if (!ACCESS_TOKEN_TYPES.includes(type)) throw credentialsInvalid('type');
@@ -152,7 +152,7 @@ function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
   return Array.isArray(claim) ? claim.filter((entry) => typeof entry === 'string') : [];
 }
 
-/** For the audit. jose's own messages stay out: they carry claims. */
+/** The reason for the audit, without jose's own messages: they contain claims. */
 function reasonOf(error: unknown): string {
   if (error instanceof errors.JWTClaimValidationFailed)
     return error.claim === 'aud' ? 'audience' : error.claim;

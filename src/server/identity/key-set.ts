@@ -1,6 +1,6 @@
 /**
- * The public keys of one issuer, fetched over the network within bounds.
- * (jose's own remote key set has no pause after a failure: each request would knock on an issuer that is down.)
+ * The public keys of one issuer, fetched over the network within bounds. jose's own remote key set has no pause after a
+ * failure: every request would call an issuer that is down.
  */
 import { createLocalJWKSet, errors, type JWSHeaderParameters } from 'jose';
 import { RefusedRequest } from '../refusal.js';
@@ -8,13 +8,13 @@ import { describe, fetchKeySet, isFetchable } from './fetch-keys.js';
 import { usableKeys } from './usable-keys.js';
 import type { IdentityLog } from './verifier.js';
 
-/** One refresh, discovery included. */
+/** Of one refresh, including discovery. */
 const FETCH_TIMEOUT_MS = 5_000;
-/** After a refresh, good or bad, the issuer is left alone for so long: an unknown `kid` costs an attacker nothing. */
+/** Pause between refreshes: an attacker can send unknown `kid`s for free, and each asks for a refresh. */
 const COOL_DOWN_MS = 30_000;
-/** A key the issuer withdrew is refused after so long. */
+/** Maximum age of cached keys, so the longest that a withdrawn key is accepted. */
 const MAX_AGE_MS = 10 * 60_000;
-/** While the issuer is away its last keys serve for so long. */
+/** How much longer the last keys serve while the issuer is unreachable. */
 const MAX_STALE_MS = 60 * 60_000;
 
 type LocalKeySet = ReturnType<typeof createLocalJWKSet>;
@@ -32,7 +32,7 @@ export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => numb
   let away = false;
   let pending: Promise<void> | undefined;
 
-  // The absolute value: a clock set back must not keep old keys alive.
+  // The absolute value, so that a clock set back does not keep old keys alive.
   const since = (time: number) => Math.abs(now() - time);
 
   async function fetchKeys(): Promise<void> {
@@ -49,7 +49,7 @@ export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => numb
     pending = undefined;
   }
 
-  /** Joins the refresh under way or starts one, unless the last was just now. */
+  /** Joins the running refresh or starts one, unless the last one ended within the pause. */
   async function refresh(): Promise<void> {
     if (pending === undefined && since(attemptedAt) < COOL_DOWN_MS) return;
     pending ??= fetchKeys();
@@ -74,8 +74,8 @@ export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => numb
   return {
     /**
      * The key for a token's header.
-     * @throws {JWKSMultipleMatchingKeys} when several fit
-     * @throws {RefusedRequest} `issuer_unavailable` when nobody can tell now
+     * @throws {JWKSMultipleMatchingKeys} when several match
+     * @throws {RefusedRequest} `issuer_unavailable` when the current keys are unknown
      */
     async key(header?: JWSHeaderParameters): ReturnType<LocalKeySet> {
       try {
@@ -87,7 +87,7 @@ export function keySet(issuer: string, jwksUrl: URL | undefined, now: () => numb
       try {
         return await (await currentKeys())(header);
       } catch (error) {
-        // The issuer may have changed its keys since we last reached it: nobody can say that this one is wrong.
+        // The issuer may have a new key that we could not fetch, so the token is not proven wrong.
         throw away && error instanceof errors.JWKSNoMatchingKey ? unavailable() : error;
       }
     },

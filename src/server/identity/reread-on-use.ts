@@ -4,10 +4,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 const CHECK_INTERVAL_MS = 1000;
 
 /**
- * What a file says now: it is looked at on use, at most once per second, and read again when it changed. Asking the file
- * system follows the symbolic links by which Kubernetes swaps a mounted secret, which a watch on the file would miss.
+ * The current content of a file. Each use checks it, at most once per second, and rereads it when it changed. Unlike a watch,
+ * the check follows the symbolic links by which Kubernetes swaps a mounted secret.
  *
- * The result rejects while the file cannot be read or parsed: what was read before may be revoked.
+ * The result rejects while the file cannot be read or parsed: its last content may be revoked.
  */
 export function rereadOnUse<T>(
   path: string,
@@ -19,7 +19,7 @@ export function rereadOnUse<T>(
   let check: Promise<T> | undefined;
 
   async function read(): Promise<T> {
-    // A FIFO would hold one thread of the pool for each check, until no file of the process can be read any more.
+    // Without O_NONBLOCK each check of a FIFO would block a thread of the pool, until the process can read no file.
     const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       if (!(await file.stat()).isFile()) throw new Error('not a regular file');
@@ -32,7 +32,7 @@ export function rereadOnUse<T>(
   }
 
   return function rereadOnUse() {
-    // The absolute value: a clock set back must not postpone a revocation.
+    // The absolute value, so that a clock set back does not postpone a revocation.
     if (check === undefined || Math.abs(now() - checkedAt) >= CHECK_INTERVAL_MS) {
       checkedAt = now();
       check = read();

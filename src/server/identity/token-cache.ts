@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Caller } from './caller.js';
 
-/** A key that the issuer withdrew, as far as we know of it, verifies nothing after so long. */
+/** Once we know that a key is withdrawn, its cached tokens are accepted for at most this long. */
 const MAX_AGE_MS = 60_000;
 
 interface Entry {
@@ -11,8 +11,8 @@ interface Entry {
 }
 
 /**
- * Remembers verified tokens, by their SHA-256: a dump of this memory holds no token.
- * Bounded; the least recently used goes first. Only good tokens are kept, so a flood of bad ones pushes none out.
+ * Remembers verified tokens by their SHA-256, so that a memory dump of it contains no token.
+ * Bounded: the least recently used is dropped. A flood of bad tokens evicts none, since only good ones are kept.
  */
 export function tokenCache(size: number, now: () => number) {
   const entries = new Map<string, Entry>();
@@ -28,7 +28,7 @@ export function tokenCache(size: number, now: () => number) {
       entries.set(digest, entry);
       return entry.caller;
     },
-    /** @param expiresAtMs when the token itself ends */
+    /** @param expiresAtMs when the token itself expires */
     set(token: string, caller: Caller, expiresAtMs: number) {
       const storedAt = now();
       const endsAt = Math.min(expiresAtMs, storedAt + MAX_AGE_MS);

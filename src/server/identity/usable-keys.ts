@@ -5,11 +5,11 @@ const MIN_RSA_BITS = 2048; // RFC 7518 §3.3
 const MIN_RSA_EXPONENT = 65_537n; // FIPS 186-5 §5.4: odd, and at least this
 
 /**
- * The keys of a set that may verify a signature. A weak key, a point off its curve or a key made for encryption is
- * left out, as if the issuer had not published it.
+ * The keys of a set that may verify a signature. Weak keys, points off their curve and keys for encryption are ignored, as
+ * if the issuer had not published them.
  */
 export function usableKeys({ keys }: JSONWebKeySet): JSONWebKeySet {
-  if (!Array.isArray(keys)) throw new Error('is no key set');
+  if (!Array.isArray(keys)) throw new Error('not a key set');
   return { keys: keys.filter(isUsable) };
 }
 

@@ -4,22 +4,22 @@ import type { Caller } from './caller.js';
 /** Proves one kind of credential. */
 export interface Verifier {
   readonly kind: 'jwt' | 'api-key';
-  /** Whether the credential is of this verifier's kind, by its form alone. */
+  /** Whether a credential looks like this verifier's kind. */
   accepts(credential: string): boolean;
   /**
-   * @throws {RefusedRequest} `credentials_invalid`, or a 503 when nobody can tell now: an outage must not look like a
-   * bad credential, or every client would throw its good one away.
+   * @throws {RefusedRequest} `credentials_invalid`, or a 503 when an outage prevents the check: clients throw away a
+   * credential that seems bad.
    */
   verify(credential: string): Promise<Caller>;
   close(): void;
 }
 
-/** Where verifiers report what the operator should know; pino's logger fits. */
+/** Where verifiers report what the operator should know, such as a pino logger. */
 export interface IdentityLog {
   warn(facts: object, message: string): void;
 }
 
-/** One public answer for every reason, so that a guess teaches nothing; the reason is for the audit. */
+/** Every reason has the same public answer, so that a guess reveals nothing. Only the audit gets the reason. */
 export function credentialsInvalid(
   reason: string,
   facts: Readonly<Record<string, unknown>> = {},

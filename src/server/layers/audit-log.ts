@@ -11,8 +11,8 @@ export interface AuditLogOptions {
 }
 
 /**
- * Opens the audit of a request and ends it, exactly once, when the response is over, however it ends.
- * No request is served that cannot be audited.
+ * Opens the audit of a request, and ends it exactly once, however the response ends. Refuses every request while no audit
+ * record can be written.
  */
 export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHandler {
   const latest = new WeakMap<Socket, Response>();
@@ -26,7 +26,7 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
     closeWithConnection(req, res);
     res.once('close', () => {
       trail.end({
-        // A client that left before any answer got no status; the default 200 would be a lie.
+        // A client that left before the answer got no status; the default of 200 would be wrong.
         ...(res.headersSent && { 'http.status': res.statusCode }),
         decision: trail.facts.decision ?? (res.headersSent && res.statusCode < 400 ? 'allow' : 'deny'),
         ...(!res.writableFinished && { truncated: true }),
@@ -34,7 +34,7 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
         bytesOut: bytesOut(),
       });
     });
-    // What is pipelined behind `Connection: close` MUST NOT be processed (RFC 9112 §9.6): none would see its answer.
+    // A request pipelined after `Connection: close` MUST NOT be processed (RFC 9112 §9.6): its answer would be lost.
     if (latest.get(req.socket)?.getHeader('connection') === 'close') {
       throw new RefusedRequest('malformed_request', { detail: { reason: 'closing' } });
     }
@@ -46,7 +46,7 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
 
 /** W3C Trace Context, traceparent: neither version `ff` nor an id of zeros is valid. */
 const TRACEPARENT = /^(?!ff)[\da-f]{2}-(?!0{32})([\da-f]{32})-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-|$)/;
-/** What common tracers send (UUID, ULID, hex, `Root=1-…`); anything else could be text made for the reader of the log. */
+/** What common tracers send (UUID, ULID, hex, `Root=1-…`). Other text might be meant to deceive a reader of the log. */
 const RECORDABLE_ID = /^[\w.:=+/-]{1,128}$/;
 
 function factsOf(req: Request): AuditFacts {
@@ -62,8 +62,8 @@ function factsOf(req: Request): AuditFacts {
 }
 
 /**
- * A pipelined response has no socket before its turn, and Node never closes it when the connection dies first:
- * its audit would be lost and its place among the requests in flight taken for ever.
+ * A pipelined response has no socket before its turn, and Node does not close it when the connection dies first. Without
+ * this, its audit record would be lost and it would count as in flight for ever.
  */
 function closeWithConnection(req: Request, res: Response): void {
   if (res.socket !== null) return;
@@ -74,7 +74,7 @@ function closeWithConnection(req: Request, res: Response): void {
   res.once('close', () => req.socket.off('close', onEnd));
 }
 
-/** Counts the bytes of the body as they are written: a socket's own count would mix in its other responses. */
+/** Counts the body as it is written: the socket's own counter includes its other responses. */
 function countBytesOut(res: Response): () => number {
   let bytes = 0;
   for (const name of ['write', 'end'] as const) {

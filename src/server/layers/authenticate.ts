@@ -6,21 +6,21 @@ import type { RateLimiter } from '../stores/types.js';
 import { addressKey } from './client-address.js';
 
 export interface AuthenticateOptions {
-  /** One per accepted kind of credential. */
+  /** One for each accepted kind of credential. */
   readonly verifiers: readonly Verifier[];
   /** The one credential of a request; refuses none (`credentials_missing`) and two (`credentials_ambiguous`). */
   readonly readCredential: (req: Request) => string;
   /** The `WWW-Authenticate` header of a 401 (RFC 6750 §3). */
   readonly challenge: (error?: string) => Readonly<Record<string, string>>;
-  /** Words for the client of a 401, besides what is wrong. */
+  /** Added to the message of a 401. */
   readonly hint?: string;
   /** Counts failed attempts per address. */
   readonly failures: RateLimiter;
-  /** Who everyone is where authentication is off; no credential is looked at then. */
+  /** The caller of every request when authentication is off; credentials are then ignored. */
   readonly anonymous?: Caller;
 }
 
-/** Finds out who is calling, or refuses. */
+/** Identifies the caller, or refuses. */
 export function authenticate(options: AuthenticateOptions): RequestHandler {
   return async function authenticate(req, _res, next) {
     req.caller = options.anonymous ?? (await identify(req, options));
@@ -51,8 +51,8 @@ async function prove(req: Request, { readCredential, verifiers }: AuthenticateOp
 }
 
 /**
- * For streams, which would outlive a revoked key or an expired token: whether the request would be let in again, with
- * all that its caller could do. While nobody can tell (503), it stays.
+ * For streams, which could outlive a revoked key or an expired token: whether the credential still proves a caller with all
+ * its scopes. During an outage of the check (503) the stream stays.
  */
 async function isStillAllowed(req: Request, options: AuthenticateOptions): Promise<boolean> {
   if (options.anonymous) return true;
@@ -64,7 +64,7 @@ async function isStillAllowed(req: Request, options: AuthenticateOptions): Promi
   }
 }
 
-/** Slows guessing. Only a failure is ever counted or limited here, so nobody can lock out a caller whose key is good. */
+/** Slows guessing. Only failures are counted and limited, so nobody can lock out a caller with a good key. */
 async function countFailure(req: Request, failures: RateLimiter, error: RefusedRequest): Promise<void> {
   const { allowed, resetMs } = await failures.consume(addressKey(req.clientAddress));
   if (allowed) return;

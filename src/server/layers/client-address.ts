@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
 /**
- * Finds who sent a request: the peer, or what trusted proxies say of it.
+ * Finds the address of the client: the peer, or what trusted proxies report.
  *
- * Each proxy appends the address it saw, so the list is read from the right; what stands left of the first
- * untrusted address was written by that address itself and could be anything.
+ * Each proxy appends the address it saw, so we read the list from the right. The first untrusted address wrote everything to
+ * its left, which could be anything.
  *
  * @param trustedProxies CIDRs of the peers whose `X-Forwarded-For` we believe
  */
@@ -25,7 +25,7 @@ export function clientAddress(trustedProxies: readonly string[]) {
     if (peer === undefined) return 'unknown';
     const forwarded = headers['x-forwarded-for'];
     if (forwarded === undefined || !isTrusted(peer)) return peer;
-    // Node joins repeated lines in the order they came.
+    // Node joins repeated lines in order.
     let farthest = peer;
     for (const entry of String(forwarded).split(',').toReversed()) {
       const address = canonicalAddress(withoutPort(entry.trim()));
@@ -37,7 +37,7 @@ export function clientAddress(trustedProxies: readonly string[]) {
   };
 }
 
-/** The key an address is limited under. One IPv6 customer holds a whole /64 and could use a new address each time. */
+/** The key of an address's rate limit: an IPv6 customer has a whole /64 and could use a new address each time. */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter(Boolean));

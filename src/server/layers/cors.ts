@@ -11,9 +11,9 @@ const EXPOSED_HEADERS =
 const MAX_AGE_S = 600;
 
 /**
- * Lets the scripts of allowed origins read our answers, refusals included, and answers their preflights.
- * Never with credentials mode: a cookie would make CSRF possible, and we read none.
- * @param paths whose preflight is answered; any other `OPTIONS` is left for the endpoint to refuse
+ * Lets scripts of allowed origins read our answers, including refusals, and answers their preflights. Never allows
+ * credentials mode: we read no cookies, and they would make CSRF possible.
+ * @param paths whose preflights are answered; `endpoint` refuses any other `OPTIONS`
  */
 export function cors(allowedOrigins: readonly string[], paths: readonly string[]): RequestHandler {
   const known = new Set(paths);
@@ -30,12 +30,12 @@ export function cors(allowedOrigins: readonly string[], paths: readonly string[]
 
   return function cors(req, res, next) {
     if (req.headers.origin === undefined) {
-      res.vary('Origin'); // for caches: no browser reads this answer, another one might
+      res.vary('Origin'); // for caches: a browser may ask for the same next
       return next();
     }
     setHeaders(req, res, (error?: unknown) => {
       if (error !== undefined) return next(error);
-      // Without the second it is another use of `OPTIONS` (Fetch standard, CORS-preflight fetch).
+      // Without that header it is no preflight (Fetch standard, CORS-preflight fetch).
       const isPreflight = req.method === 'OPTIONS' && 'access-control-request-method' in req.headers;
       if (isPreflight && known.has(requestPath(req.originalUrl))) return res.status(204).end();
       next();
@@ -43,7 +43,7 @@ export function cors(allowedOrigins: readonly string[], paths: readonly string[]
   };
 }
 
-/** `Mcp-Param-*` has no closed list and `*` does not stand inside a name, so those asked for are named back. */
+/** CORS has no wildcard for `Mcp-Param-*`, so we allow each such name that is asked for. */
 function askedParamHeaders(req: Request): string[] {
   const asked = req.headers['access-control-request-headers']?.split(',') ?? [];
   return asked.map((name) => name.trim()).filter((name) => /^mcp-param-[\w-]+$/i.test(name));

@@ -2,14 +2,14 @@ import type { RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 import { requestPath } from './request-path.js';
 
-/** Each would let a POST act as another method behind the back of a proxy that filters methods. */
+/** With these, a POST would act as another method and evade a proxy that filters methods. */
 const METHOD_OVERRIDES = ['x-http-method-override', 'x-http-method', 'x-method-override'];
 
 const IGNORED_UPGRADE = 'h2c';
 
 /**
- * Refuses unknown paths and methods before anything is spent on them. Paths are compared as sent: `%6dcp` is not `mcp`.
- * @param routes every path we serve, with its methods
+ * Refuses unknown paths and methods before spending anything on them. Paths are compared as sent: `%6dcp` is not `mcp`.
+ * @param routes every path that we serve, with its methods
  */
 export function endpoint(routes: Readonly<Record<string, readonly string[]>>): RequestHandler {
   const table = new Map(Object.entries(routes));
@@ -17,11 +17,11 @@ export function endpoint(routes: Readonly<Record<string, readonly string[]>>): R
   return function endpoint(req, _res, next) {
     const methods = table.get(requestPath(req.originalUrl));
     if (methods === undefined) throw new RefusedRequest('not_found');
-    // To ignore an offer is to decline it (RFC 9110 §7.8), and Java's client makes this one with every request.
+    // Java's client offers h2c with every request. Ignoring an offer declines it (RFC 9110 §7.8).
     if ((req.headers.upgrade ?? IGNORED_UPGRADE).toLowerCase() !== IGNORED_UPGRADE) {
       throw new RefusedRequest('malformed_request', { detail: { reason: 'upgrade' } });
     }
-    // RFC 9112 §6.1: a coding that we do not undo. What is coded in it would be taken for what it is not.
+    // RFC 9112 §6.1: we decode no other coding, so we would misread the body.
     if ((req.headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') {
       throw new RefusedRequest('malformed_request', { status: 501, detail: { reason: 'transfer_coding' } });
     }

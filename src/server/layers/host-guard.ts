@@ -4,7 +4,7 @@ import { headerLines } from '../raw-headers.js';
 import { RefusedRequest } from '../refusal.js';
 
 /**
- * Refuses names we do not serve (DNS rebinding): `Host` is compared whole, never parsed.
+ * Refuses host names that we do not serve (DNS rebinding). `Host` is compared whole, never parsed.
  * @param allowedHosts exact `host[:port]`, in the lower case that browsers send
  */
 export function hostGuard(allowedHosts: readonly string[]): RequestHandler {
@@ -19,15 +19,15 @@ export function hostGuard(allowedHosts: readonly string[]): RequestHandler {
   };
 }
 
-/** RFC 9112 §3.2: these MUST be answered by 400. */
+/** RFC 9112 §3.2: these MUST get a 400. */
 const MALFORMED: ReadonlySet<string> = new Set(['missing', 'empty', 'repeated']);
 
-/** Why the host of a request is refused, in words for the audit. */
+/** Why the host of a request is refused, for the audit. */
 export function hostProblem(
   { originalUrl, rawHeaders }: Pick<Request, 'originalUrl' | 'rawHeaders'>,
   allowed: ReadonlySet<string>,
 ): string | undefined {
-  // The authority of an absolute-form target overrides Host (RFC 9112 §3.2.2): two names, so neither is believed.
+  // An absolute-form target overrides Host (RFC 9112 §3.2.2): with two names, we believe neither.
   if (!originalUrl.startsWith('/') && originalUrl !== '*') return 'absolute_form';
   const hosts = headerLines(rawHeaders, 'host');
   const [host] = hosts;

@@ -2,7 +2,7 @@ import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../refusal.js';
 import { type JsonLimits, parseJson } from './parse-json.js';
 
-/** Each piece costs an object and an event, some 200 bytes and microseconds: a million of one byte would end the process. */
+/** Each chunk costs about 200 bytes of memory and an event, so a million one-byte chunks would exhaust the heap. */
 const MAX_TINY_PIECES = 10_000;
 const TINY_BYTES = 64;
 
@@ -10,12 +10,12 @@ interface JsonBodyOptions extends JsonLimits {
   readonly maxBytes: number;
 }
 
-/** Reads the body of a POST, never more of it than is allowed. GET and DELETE have none. */
+/** Reads the body of a POST, up to `maxBytes`. GET and DELETE have none. */
 export function jsonBody({ maxBytes, ...limits }: JsonBodyOptions): RequestHandler {
   return async function jsonBody(req, res, next) {
     if (req.method !== 'POST') return next();
     if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
-    // Only now is the client invited to send: it has shown who it is, and that its body is of the right kind and size.
+    // The client is invited only now, when its credential and the type and size of its body are checked.
     if (req.headers.expect !== undefined) res.writeContinue();
     const { value, argumentBytes } = parseJson(await readBody(req, maxBytes), limits);
     Object.assign(req, { body: value, argumentBytes });
@@ -33,9 +33,9 @@ function readBody(req: Request, maxBytes: number): Promise<Buffer> {
     }
     function onData(chunk: Buffer): void {
       bytesIn += chunk.length;
-      req.audit.note({ bytesIn }); // each time: when the connection dies, the record is written before `onClose` runs
+      req.audit.note({ bytesIn }); // for each chunk: when the connection dies, the record is written before `onClose`
       chunks.push(chunk);
-      // The length need not be declared, and a declared one need not be true of a proxy's rewriting.
+      // Content-Length may be absent, or wrong after a proxy rewrote the body.
       if (bytesIn > maxBytes) return settle(() => reject(tooLarge(maxBytes)));
       const isShredded = chunks.length > MAX_TINY_PIECES && bytesIn < chunks.length * TINY_BYTES;
       if (isShredded) settle(() => reject(malformed('tiny_chunks')));

@@ -11,7 +11,7 @@ export function originGuard(allowedOrigins: readonly string[]): RequestHandler {
   const allowed = new Set(allowedOrigins.map(requireExactOrigin));
 
   return function originGuard(req, _res, next) {
-    // Node joins repeated `Origin` lines by a comma, which no allowed origin contains. `null` is nobody's origin.
+    // Node joins repeated `Origin` lines with a comma, which no allowed origin contains. `null` never matches.
     const { origin } = req.headers;
     if (origin !== undefined && !allowed.has(origin)) throw new RefusedRequest('origin_not_allowed');
     next();

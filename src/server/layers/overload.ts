@@ -6,7 +6,7 @@ import { RefusedRequest } from '../refusal.js';
 export interface OverloadOptions {
   /** Responses that may be open at once, streams included. */
   readonly maxInFlight: number;
-  /** Whether the largest answer could still be made, beside those that nobody has read yet. */
+  /** Whether memory has room for the largest answer, beside those that clients have not read yet. */
   readonly hasRoom?: () => boolean;
   /** Mean delay of the event loop, in milliseconds, above which new work is refused. Default 250. */
   readonly maxEventLoopDelayMs?: number;
@@ -17,7 +17,7 @@ export interface OverloadOptions {
 const RESOLUTION_MS = 20;
 const SAMPLE_MS = 500;
 
-/** Refuses new work while the process cannot keep up, so that what it has accepted still ends in time. */
+/** Refuses new work while the process cannot keep up, so that accepted work still ends in time. */
 export function overload({
   maxInFlight,
   hasRoom = () => true,
@@ -30,11 +30,11 @@ export function overload({
   let inFlight = 0;
 
   function sample(): void {
-    // The histogram holds whole periods, the one that was asked for included; without samples its mean is NaN.
+    // The histogram measures periods, which include the resolution itself; without samples its mean is NaN.
     const delayMs = delay.mean / 1e6 - RESOLUTION_MS;
     const heap = getHeapStatistics();
     const isDelayed = delayMs > maxEventLoopDelayMs;
-    // One long turn (a start, a collection) is over when it is seen; only delay that lasts is overload.
+    // One long turn (a start, a garbage collection) is over by now; only a delay that lasts is overload.
     strain = isDelayed && wasDelayed ? 'event_loop' : undefined;
     if (heap.used_heap_size > heap.heap_size_limit * maxHeapShare) strain ??= 'heap';
     wasDelayed = isDelayed;

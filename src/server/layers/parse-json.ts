@@ -1,25 +1,25 @@
 import { isUtf8 } from 'node:buffer';
 import { RefusedRequest } from '../refusal.js';
 
-/** Bounds on the shape of a text; its size is bounded where it is read. */
+/** Limits on the structure of a text; its size is limited where it is read. */
 export interface JsonLimits {
   readonly maxDepth: number;
-  /** Members of all objects together, and elements of all arrays likewise: each costs far more than its few bytes. */
+  /** Limits the members of all objects together, and separately the elements of all arrays: each costs far more than its few bytes. */
   readonly maxMembers: number;
 }
 
-/** A text as a value, and the bytes in which `params.arguments` came: a digest of the value would cost a second copy. */
+/** The value, and the raw bytes of `params.arguments`: a digest of these needs no second serialization. */
 export interface Parsed {
   readonly value: unknown;
   readonly argumentBytes?: Buffer;
 }
 
 /**
- * Parses JSON that every reader understands alike: valid UTF-8 without a byte order mark, within its limits, no key
- * twice in one object, no key that reaches an object's prototype.
+ * Parses JSON that every parser reads alike: valid UTF-8 without a byte order mark, within the limits, without duplicate
+ * keys, and without keys that reach an object's prototype.
  *
- * Duplicate keys: a proxy that reads the first and a server that reads the last see two different requests
- * (RFC 8259 §4). They collapse on parsing, so the value has fewer members than the text.
+ * With a duplicate key, a proxy that reads the first and a server that reads the last see different requests (RFC 8259 §4).
+ * Parsing drops duplicates, so the value then has fewer members than the text.
  */
 export function parseJson(bytes: Buffer, limits: JsonLimits): Parsed {
   if (!isUtf8(bytes)) throw malformed('not_utf8');
@@ -43,13 +43,12 @@ const BACKSLASH = 0x5c;
 
 type Span = readonly [start: number, end: number];
 
-/** Of each level that is open now, 1 for an array. Shared: a scan never waits. `MAX_JSON_DEPTH` is at most 1000. */
+/** For each open level, 1 for an array. Shared, since a scan is synchronous. `MAX_JSON_DEPTH` is at most 1000. */
 const isArray = new Uint8Array(1001);
 
 /**
- * What a text says of its own shape, without building or validating anything: the members of all its objects, repeated
- * ones too (each has one colon, and only strings hold others), and where `params.arguments` stands.
- * Bytes of a multi-byte UTF-8 sequence never equal an ASCII character.
+ * Counts the members of all objects, including duplicates, and finds `params.arguments`, without parsing. Each member has one
+ * colon, and other colons occur only in strings. Bytes of a multi-byte UTF-8 sequence never equal an ASCII character.
  *
  * @throws {RefusedRequest} at the first byte beyond a limit; an empty array counts as one element
  */
@@ -101,18 +100,18 @@ export function scanJson(bytes: Buffer, { maxDepth, maxMembers }: JsonLimits) {
   return { members, argumentsAt };
 }
 
-/** Whether a key is spelt so, with or without escapes. */
+/** Whether a key is `name`, with or without escapes. */
 function isKey(bytes: Buffer, [start, end]: Span, name: string): boolean {
   const spelt = bytes.toString('latin1', start, end);
   if (!spelt.includes('\\')) return spelt === `"${name}"`;
   try {
     return JSON.parse(spelt) === name;
   } catch {
-    return false; // no JSON: refused when it is parsed
+    return false; // not JSON: parsing will refuse it
   }
 }
 
-/** Members of all objects in a value. Recursion is as deep as the scan allowed. */
+/** Members of all objects in a value. The scan has limited the depth of this recursion. */
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let members = 0;
@@ -122,7 +121,7 @@ function countMembers(value: unknown): number {
   }
   for (const key of Object.keys(value)) {
     const member = (value as Record<string, unknown>)[key];
-    // By these a careless merge would change every object of the process.
+    // With these keys a careless merge would change every object of the process (prototype pollution).
     const isConstructor = key === 'constructor' && Object.hasOwn(Object(member), 'prototype');
     if (isConstructor || key === '__proto__') throw malformed('prototype_key');
     members += 1 + countMembers(member);

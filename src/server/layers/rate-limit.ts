@@ -10,7 +10,7 @@ export interface RateLimitOptions {
   readonly windowMs: number;
 }
 
-/** Limits what one address may send, before we know who sends it. */
+/** Limits the requests of one address, before the caller is known. */
 export function rateLimitAddress(options: RateLimitOptions): RequestHandler {
   return async function rateLimitAddress(req, res, next) {
     await take('address', options, res, addressKey(req.clientAddress), 1);
@@ -18,7 +18,7 @@ export function rateLimitAddress(options: RateLimitOptions): RequestHandler {
   };
 }
 
-/** Limits what one caller may send, from whatever addresses. */
+/** Limits the requests of one caller, from any address. */
 export function rateLimitCaller(options: RateLimitOptions): RequestHandler {
   const spend = spendFromCaller(options);
   return async function rateLimitCaller(req, res, next) {
@@ -27,13 +27,13 @@ export function rateLimitCaller(options: RateLimitOptions): RequestHandler {
   };
 }
 
-/** Takes points from the caller's limit, for what costs more than one. */
+/** Takes points from the caller's limit, for calls that cost more than one. */
 export function spendFromCaller(options: RateLimitOptions) {
   return (req: Request, res: Response, points: number) =>
     take('caller', options, res, callerKey(req.caller), points);
 }
 
-/** Says what is left, too (draft-ietf-httpapi-ratelimit-headers, structured fields; `w` and `t` in seconds). */
+/** Takes points, and reports the rest (draft-ietf-httpapi-ratelimit-headers; `w` and `t` in seconds). */
 async function take(name: string, options: RateLimitOptions, res: Response, key: string, points: number) {
   const { allowed, limit, remaining, resetMs } = await options.limiter.consume(key, points);
   const resetS = Math.ceil(resetMs / 1000);
@@ -44,7 +44,7 @@ async function take(name: string, options: RateLimitOptions, res: Response, key:
   throw new RefusedRequest('rate_limited', { detail: { limit: name }, headers });
 }
 
-/** One list member per limit, replaced by name: a caller's is reported again when a tool costs more. */
+/** Adds or replaces one limit's list member: an expensive tool reports the caller's a second time. */
 function setMember(res: Response, header: string, name: string, parameters: string): void {
   const member = name + parameters;
   const present = res.getHeader(header) as string | undefined;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler } from 'express';
 
-/** Names the request in the answer, the audit and the log. Always our own id: a caller's could forge another's trail. */
+/** Gives the request its id in answer, audit and log. Always our own: a caller's id could forge another request's trail. */
 export function requestId(): RequestHandler {
   return function requestId(req, res, next) {
     req.requestId = randomUUID();

@@ -9,7 +9,7 @@ export function requestPath(target: string): string {
 
 const MAX_AUDITED_PATH = 256;
 
-/** The path for the audit: a query or a segment may hold a credential, and an attacker chooses the length. */
+/** The path for the audit, redacted and bounded: it may contain a credential, and an attacker chooses its length. */
 export function auditedPath(target: string): string {
   return redactEncoded(requestPath(target)).slice(0, MAX_AUDITED_PATH);
 }

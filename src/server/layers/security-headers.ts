@@ -1,7 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import helmet from 'helmet';
 
-/** Headers that keep browsers from rendering, framing, sniffing or storing what an API answers. */
+/** Sets headers that keep browsers from rendering, framing, sniffing or storing our answers. */
 export function securityHeaders({ https }: { readonly https: boolean }): RequestHandler {
   const headers = new Map([['Cache-Control', 'no-store']]);
   const setHeaders = helmet({
@@ -10,8 +10,8 @@ export function securityHeaders({ https }: { readonly https: boolean }): Request
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
     frameguard: { action: 'deny' },
-    strictTransportSecurity: https, // by plain http it means nothing (RFC 6797 §7.2)
-    // These concern documents and plug-ins; we serve none.
+    strictTransportSecurity: https, // over plain http browsers ignore it (RFC 6797 §7.2)
+    // These concern documents and plug-ins, which we do not serve.
     crossOriginOpenerPolicy: false,
     originAgentCluster: false,
     xDnsPrefetchControl: false,
@@ -20,7 +20,7 @@ export function securityHeaders({ https }: { readonly https: boolean }): Request
     xXssProtection: false,
   });
 
-  // They never change, so Helmet is asked once and not for each request.
+  // The headers never change, so Helmet runs once and not for each request.
   const collector = { setHeader: headers.set.bind(headers), removeHeader: () => {} } as unknown as Response;
   setHeaders({} as Request, collector, () => {});
 

@@ -80,7 +80,7 @@ describe('npm run doctor', () => {
       expect(stdout + stderr).not.toMatch(/hunter2|hmac-/);
       expect(stdout + stderr).not.toContain(key);
     }
-    expect(right.stdout).toContain('audit digests by your key');
+    expect(right.stdout).toContain('audit digests with your key');
   });
 
   test('--help explains itself and checks nothing', () => {

@@ -97,7 +97,7 @@ test('a replaced certificate is used without a restart; one that is broken leave
     expect(await trusts(port, first)).toBe(true);
 
     await install(second);
-    await until(() => logged.includes('certificate read again'));
+    await until(() => logged.includes('certificate reloaded'));
     expect(await trusts(port, second)).toBe(true);
     expect(await trusts(port, first)).toBe(false);
   } finally {

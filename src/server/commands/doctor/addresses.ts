@@ -1,4 +1,4 @@
-/** Whether the names by which callers reach the server fit together. */
+/** Whether the host, the origins and the proxies of the configuration fit together. */
 import { isLoopback } from '../../exact-names.js';
 import { type Check, findingsOf } from './finding.js';
 
@@ -6,7 +6,7 @@ export const checkHost: Check = ({ PUBLIC_URL: { host }, ALLOWED_HOSTS }) => {
   const { ok, problem } = findingsOf('host');
   if (ALLOWED_HOSTS.includes(host)) return ok(`${host} is allowed`);
   return problem(
-    `clients of PUBLIC_URL send Host: ${host}, which is refused`,
+    `clients of PUBLIC_URL send Host: ${host}, which the server refuses`,
     `add ${host} to ALLOWED_HOSTS`,
   );
 };
@@ -22,7 +22,7 @@ export const checkOrigins: Check = ({ PUBLIC_URL, ALLOWED_ORIGINS }) => {
     }
     if (isLoopback(new URL(origin).hostname)) return [];
     return warning(
-      `who is on the way can change a page of ${origin}, and call as its user`,
+      `an attacker on the network can alter a page of ${origin} and make calls as its user`,
       'serve that page by https, and allow its https origin instead',
     );
   });
@@ -30,14 +30,14 @@ export const checkOrigins: Check = ({ PUBLIC_URL, ALLOWED_ORIGINS }) => {
   return ok(`${ALLOWED_ORIGINS.length} allowed`);
 };
 
-/** https without a certificate of ours: something in front of us has it, and its address is that of all callers. */
+/** When PUBLIC_URL is https but we have no certificate, a proxy must end TLS: every request comes from its address. */
 export const checkProxies: Check = ({ PUBLIC_URL, TLS_CERT_FILE, TRUSTED_PROXIES }) => {
   const { ok, warning } = findingsOf('proxies');
   if (TRUSTED_PROXIES.length > 0) return ok(`${TRUSTED_PROXIES.length} trusted`);
   if (PUBLIC_URL.protocol !== 'https:' || TLS_CERT_FILE !== undefined) return [];
   return warning(
-    'PUBLIC_URL is https and this process has no certificate, so a proxy ends TLS; as none is trusted, all ' +
-      'callers share its address, and one rate limit',
+    'PUBLIC_URL is https and this process has no certificate, so a proxy must end TLS. None is trusted: all ' +
+      'callers share its address and one rate limit',
     'list the CIDRs that the proxy connects from in TRUSTED_PROXIES',
   );
 };

@@ -1,4 +1,4 @@
-/** Everything that is tried, and the variables each needs to be valid. */
+/** Every check, and the variables that it needs to be valid. */
 import type { Config } from '../../config/index.js';
 import type { OpenServices } from '../../mcp/definitions/tool.js';
 import { withProgress } from '../progress.js';
@@ -9,7 +9,7 @@ import { checkIssuers } from './issuers.js';
 import { checkPorts, checkServices } from './opened.js';
 import { checkTemplate } from './template.js';
 
-/** Loads the client of Redis only where there is one to try. */
+/** Loads the Redis client only when REDIS_URL is set. */
 const checkRedis: Check = async (config, now) =>
   config.REDIS_URL === undefined ? [] : (await import('./redis.js')).checkRedis(config, now);
 
@@ -32,7 +32,7 @@ const TRIALS: readonly Trial[] = [
   ['template', () => checkTemplate(), []],
 ];
 
-/** At once, since some wait for the network. A check whose variables are at fault is left out: its fault is known. */
+/** Runs the checks at once: some wait for the network. A check with an invalid variable is skipped: that is reported. */
 export async function tryAll(
   config: Config,
   atFault: ReadonlySet<string>,
@@ -45,7 +45,7 @@ export async function tryAll(
     try {
       return await check(config, now);
     } catch (error) {
-      return findingsOf(name).problem((error as Error).message, 'see what the message names');
+      return findingsOf(name).problem((error as Error).message, 'correct what the message names');
     }
   });
   return (await withProgress('Trying what the configuration names', Promise.all(found))).flat();

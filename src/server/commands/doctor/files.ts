@@ -1,4 +1,4 @@
-/** Whether the files that the configuration names can be used, and for how long. */
+/** Whether the files that the configuration names are usable, and when they expire. */
 import { X509Certificate } from 'node:crypto';
 import { constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { access, open, statfs } from 'node:fs/promises';
@@ -7,14 +7,14 @@ import { dirname } from 'node:path';
 import { parseApiKeyFile } from '../../identity/api-key-entry.js';
 import { type Check, daysUntil, type Finding, findingsOf, SOON_DAYS } from './finding.js';
 
-/** As the server opens a file that is there: a FIFO without a reader is an error. */
+/** The flags by which the server opens an existing file: a FIFO without a reader is an error. */
 const EXISTING = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 const LOW_DISK_BYTES = 100 * 1024 * 1024;
 
 export const checkAudit: Check = ({ AUDIT_SINKS }) =>
   Promise.all(AUDIT_SINKS.flatMap((sink) => (sink.kind === 'file' ? [checkSink(sink.path)] : [])));
 
-/** Nothing is created: a file made by another user than the server's would be one that it cannot write. */
+/** Creates no file: if this user is not the server's, the server could not write to it. */
 async function checkSink(path: string): Promise<Finding> {
   const { ok, warning, problem } = findingsOf('audit');
   const tried = existsSync(path) ? path : dirname(path);
@@ -30,8 +30,8 @@ async function checkSink(path: string): Promise<Finding> {
   const { bavail, bsize } = await statfs(tried);
   if (bavail * bsize > LOW_DISK_BYTES) return ok(`${path} is writable`);
   return warning(
-    `less than 100 MB are left for ${path}: when it is full, every request is refused`,
-    'make room, or rotate the file (SIGHUP)',
+    `the disk of ${path} has less than 100 MB left; once it is full, the server refuses every request`,
+    'free some space, or rotate the file (SIGHUP)',
   );
 }
 
@@ -50,14 +50,14 @@ export const checkKeyFile: Check = ({ AUTH, API_KEYS_FILE: file }, now) => {
     return [
       active.length > 0
         ? ok(`${active.length} active`)
-        : warning('none is active: nobody can call by key', MAKE_KEY),
+        : warning('no key is active, so nobody can call with one', MAKE_KEY),
       ...(isOpen
-        ? [problem(`others may write ${file}, and so make keys of their own`, `chmod 600 ${file}`)]
+        ? [problem(`other users can write ${file} and so add keys of their own`, `chmod 600 ${file}`)]
         : []),
       ...active
         .filter(({ days }) => days < SOON_DAYS)
         .map(({ id, days }) =>
-          warning(`${id} ends in ${days} days`, `${MAKE_KEY}; then give its caller the new one`),
+          warning(`${id} expires in ${days} days`, `${MAKE_KEY}; then give it to the caller`),
         ),
     ];
   } catch (error) {
@@ -72,18 +72,18 @@ export const checkCertificates: Check = ({ TLS_CERT_FILE, REDIS_CA_FILE, PUBLIC_
 
 function checkCertificate(check: string, file: string, now: Date, host?: string): Finding {
   const { ok, warning, problem } = findingsOf(check);
-  const fix = 'renew it; the server reads it again by itself';
+  const fix = 'renew it; the server notices the new file by itself';
   let read: X509Certificate;
   try {
-    read = new X509Certificate(readFileSync(file)); // the first of a chain is our own
+    read = new X509Certificate(readFileSync(file)); // of a chain, the first: our own
   } catch {
     return problem(`${file} holds no PEM certificate`, 'name the file of the certificate chain');
   }
   const days = daysUntil(new Date(read.validTo), now);
-  if (new Date(read.validFrom) > now) return problem(`is valid only from ${read.validFrom}`, fix);
-  if (days < 0) return problem(`has ended on ${read.validTo}`, fix);
+  if (new Date(read.validFrom) > now) return problem(`is not valid before ${read.validFrom}`, fix);
+  if (days < 0) return problem(`expired on ${read.validTo}`, fix);
   const bare = host?.replace(/^\[|\]$/g, '');
   const isFor = bare === undefined || (isIP(bare) ? read.checkIP(bare) : read.checkHost(bare)) !== undefined;
-  if (!isFor) return problem(`is not for ${bare}, the host of PUBLIC_URL`, 'get one that names it');
-  return days < SOON_DAYS ? warning(`ends in ${days} days`, fix) : ok(`ends in ${days} days`);
+  if (!isFor) return problem(`does not name ${bare}, the host of PUBLIC_URL`, 'get one that does');
+  return days < SOON_DAYS ? warning(`expires in ${days} days`, fix) : ok(`expires in ${days} days`);
 }

@@ -1,10 +1,10 @@
-/** Whether the keys of each issuer can be fetched, fit what we accept, and its clock agrees with ours. */
+/** Whether each issuer's keys can be fetched and fit JWT_ALGORITHMS, and whether its clock agrees with ours. */
 import { describe, fetchKeySet } from '../../identity/fetch-keys.js';
 import { type Check, type Finding, findingsOf } from './finding.js';
 
 const TIMEOUT_MS = 5000;
 
-/** How the checks of one issuer say what they saw. */
+/** Makes the findings about one issuer. */
 type Say = ReturnType<typeof findingsOf>;
 
 export const checkIssuers: Check = async (config) => {
@@ -25,8 +25,8 @@ async function checkIssuer(
     ];
   } catch (error) {
     const fix =
-      'compare JWT_ISSUERS with the issuer that its metadata names, letter by letter, and allow the way to it ' +
-      '(DNS, firewall, NetworkPolicy, NODE_EXTRA_CA_CERTS); or name its keys by JWT_JWKS_URL';
+      'compare JWT_ISSUERS with the issuer that its metadata names, letter by letter; make sure this host can reach it ' +
+      '(DNS, firewall, NetworkPolicy, NODE_EXTRA_CA_CERTS); or give the URL of its keys in JWT_JWKS_URL';
     return [say.problem(`its keys cannot be fetched: ${describe(error)}`, fix)];
   }
 }
@@ -50,7 +50,7 @@ function keysFinding(
   );
 }
 
-/** By the `Date` of its answer, whatever that is; it is in whole seconds, and took a moment to come. */
+/** Reads `Date` from any answer. Its resolution is a second, and the answer was under way for up to `tookMs`. */
 async function clockFinding({ ok, warning }: Say, issuer: string, toleranceS: number) {
   const asked = performance.now();
   const response = await fetch(issuer, { redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -64,7 +64,7 @@ async function clockFinding({ ok, warning }: Say, issuer: string, toleranceS: nu
   return [
     warning(
       `its clock and ours are ${Math.round(apartS)} s apart: fresh tokens may be refused`,
-      'synchronise this machine (NTP); JWT_CLOCK_TOLERANCE_S only hides it',
+      'synchronise this machine (NTP); JWT_CLOCK_TOLERANCE_S only hides the difference',
     ),
   ];
 }

@@ -1,4 +1,4 @@
-/** What a start opens besides files: the ports and the clone's own connections. Each is closed again at once. */
+/** Opens what a start opens besides files, the ports and the clone's connections, and closes each again. */
 import http from 'node:http';
 import { listen } from '../../http/listener.js';
 import type { OpenServices } from '../../mcp/definitions/tool.js';
@@ -6,7 +6,7 @@ import { type Check, type Finding, findingsOf } from './finding.js';
 
 const OPEN_MS = 10_000;
 
-/** Both are held until both were tried: they may want the same port of two addresses. */
+/** Holds the first port while it tries the second: both may be the same. */
 export const checkPorts: Check = async ({ HOST, PORT, ADMIN_HOST, ADMIN_PORT }) => {
   const [server, admin] = [http.createServer(), http.createServer()];
   try {
@@ -20,9 +20,9 @@ async function tryPort(server: http.Server, host: string, port: number, prefix: 
   const { ok, problem } = findingsOf('ports');
   try {
     await listen(server, host, port, prefix);
-    return ok(`${prefix}HOST and ${prefix}PORT can be listened on`);
+    return ok(`${prefix}HOST and ${prefix}PORT are free`);
   } catch (error) {
-    const fix = 'beside a server that runs, set PORT=0 and ADMIN_PORT=0 for the doctor alone';
+    const fix = 'while the server is running, set PORT=0 and ADMIN_PORT=0 for the doctor alone';
     return problem((error as Error).message, fix);
   }
 }

@@ -1,10 +1,10 @@
-/** What the configuration amounts to, layer by layer. */
+/** The effect of the configuration, layer by layer. */
 import type { Config } from '../../config/index.js';
 import { isLoopback } from '../../exact-names.js';
 
 type Name = keyof Config;
 
-/** A line of the posture, shown only when the variables it is made of are valid. */
+/** A line of the posture. It is shown only when every variable in `uses` is valid. */
 export interface Line {
   readonly label: string;
   readonly uses: readonly Name[];
@@ -25,7 +25,7 @@ const seconds = (ms: number) => `${ms / 1000} s`;
 const rate = ({ points, windowMs }: Config['RATE_LIMIT_IP']) => `${points} per ${seconds(windowMs)}`;
 
 const keyOrigin = (name: 'AUDIT_HMAC_KEY' | 'STATE_KEYS') =>
-  process.env[name] || process.env[`${name}_FILE`] ? 'by your key' : 'by a key made at start';
+  process.env[name] || process.env[`${name}_FILE`] ? 'with your key' : 'with a key made at start';
 
 export const POSTURE: readonly Line[] = [
   line('environment', ['NODE_ENV'], (c) => c.NODE_ENV),
@@ -71,7 +71,7 @@ export const POSTURE: readonly Line[] = [
     ['RATE_LIMIT_IP', 'RATE_LIMIT_AUTH_FAILURES'],
     (c) => `${rate(c.RATE_LIMIT_IP)}; failed authentications ${rate(c.RATE_LIMIT_AUTH_FAILURES)}`,
   ),
-  line('authenticate', ['AUTH'], (c) => orNone(c.AUTH, 'NONE: whoever reaches the port may call')),
+  line('authenticate', ['AUTH'], (c) => orNone(c.AUTH, 'NONE: anyone who reaches the port may call')),
   line('  jwt', ['AUTH', 'JWT_ISSUERS', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S'], (c) =>
     c.AUTH.includes('jwt')
       ? `from ${c.JWT_ISSUERS.join(', ')} for ${c.JWT_AUDIENCE.join(', ')}; ${c.JWT_ALGORITHMS.join(', ')}; ` +
@@ -93,7 +93,7 @@ export const POSTURE: readonly Line[] = [
   line(
     'authorize',
     ['REQUIRED_SCOPES'],
-    (c) => `${orNone(c.REQUIRED_SCOPES, 'no scope')} needed by every call; each tool adds its own`,
+    (c) => `every call needs ${orNone(c.REQUIRED_SCOPES, 'no scope')}; each tool adds its own`,
   ),
   line(
     'sessions',
@@ -132,7 +132,7 @@ export const POSTURE: readonly Line[] = [
     () => `audit digests ${keyOrigin('AUDIT_HMAC_KEY')}, request state ${keyOrigin('STATE_KEYS')}`,
   ),
   line('log', ['LOG_LEVEL'], (c) => `${c.LOG_LEVEL}, to stderr`),
-  line('traces', ['tracing'], (c) => (c.tracing ? 'by OTLP, as OTEL_* says' : 'none')),
+  line('traces', ['tracing'], (c) => (c.tracing ? 'sent by OTLP, as OTEL_* configures' : 'none')),
   line(
     'shutdown',
     ['SHUTDOWN_DELAY_MS', 'SHUTDOWN_GRACE_MS', 'NODE_ENV'],

@@ -1,4 +1,4 @@
-/** Whether Redis answers, and its user may do all that the server does: by doing it. */
+/** Whether Redis answers, and allows its user every command that the server sends: by sending them. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from 'redis';
@@ -44,11 +44,11 @@ export const checkRedis: Check = async ({ REDIS_URL, REDIS_CA_FILE, REPLICAS }) 
   }
 };
 
-/** Once, and not again and again as the stores do for a Redis that is not there yet. @throws the reason */
+/** Connects without retries; the stores would retry for ever. @throws the reason */
 async function connectOnce({ url, ca }: { readonly url: string; readonly ca?: string }): Promise<void> {
   const bounds = { reconnectStrategy: false, connectTimeout: CONNECT_MS } as const;
   const socket = ca === undefined ? bounds : { ...bounds, tls: true as const, ca };
-  const client = createClient({ url, socket, disableClientInfo: true }); // as the server's own
+  const client = createClient({ url, socket, disableClientInfo: true }); // like the server's own client
   client.on('error', () => {}); // `connect` rejects with it
   try {
     await client.connect();
@@ -58,7 +58,7 @@ async function connectOnce({ url, ca }: { readonly url: string; readonly ca?: st
   }
 }
 
-/** One step of each store; what they leave ends by itself within seconds. */
+/** Uses each store once. The entries expire within seconds. */
 async function tryAll(stores: Stores): Promise<readonly Finding[]> {
   const id = `doctor-${process.pid}-${Date.now()}`;
   const owner = 'doctor';

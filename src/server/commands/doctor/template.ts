@@ -1,4 +1,4 @@
-/** Which version of the template this clone has, which of its files differ, and whether there is a newer one. */
+/** The template's version in this clone, its files that differ, and whether a newer version exists. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Finding, findingsOf } from './finding.js';
 
-/** What this check reads of `template.json`. */
+/** The part of `template.json` that this check reads. */
 interface Template {
   readonly version: string;
   readonly from: string;
@@ -18,14 +18,14 @@ const { ok, warning } = findingsOf('template');
 const MAX_NAMED = 10;
 const TIMEOUT_MS = 10_000;
 
-/** The same for both kinds of line endings: git may have changed them at checkout. */
+/** Ignores the kind of line ending, which git may change at checkout. */
 export const digestOf = (bytes: Buffer): string =>
   createHash('sha256')
     .update(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
     .digest('hex')
     .slice(0, 32);
 
-/** Nothing in an image, which has no `template.json`. */
+/** Finds nothing in an image, which has no `template.json`. */
 export async function checkTemplate(folder = '.'): Promise<readonly Finding[]> {
   const file = join(folder, 'template.json');
   if (!existsSync(file)) return [];
@@ -42,11 +42,11 @@ function differing(folder: string, { version, digests, samples }: Template): Fin
   const paths = Object.entries(digests)
     .filter(differs)
     .map(([path]) => path);
-  if (paths.length === 0) return ok(`version ${version}, with none of its files changed`);
+  if (paths.length === 0) return ok(`version ${version}, none of its files changed`);
   const more = paths.length > MAX_NAMED ? ` and ${paths.length - MAX_NAMED} more` : '';
   return warning(
     `version ${version}, but these of its files differ: ${paths.slice(0, MAX_NAMED).join(', ')}${more}`,
-    'read them: they may lack a fix, and npm run upgrade merges them instead of replacing them',
+    'review them: they may lack a fix, and npm run upgrade merges them instead of replacing them',
   );
 }
 
@@ -58,11 +58,11 @@ async function newer({ version, from }: Template): Promise<Finding> {
     const tags = [...stdout.matchAll(/refs\/tags\/v(\d+\.\d+\.\d+)$/gm)].map(([, tag = '']) => tag);
     const newest = tags.reduce((a, b) => (isNewer(b, a) ? b : a), version);
     return newest === version
-      ? ok('there is no newer version')
-      : warning(`version ${newest} is there`, 'read its CHANGELOG.md, then npm run upgrade');
+      ? ok('no newer version exists')
+      : warning(`version ${newest} is available`, 'read its CHANGELOG.md, then npm run upgrade');
   } catch {
-    // Without git's own words: they may repeat a password of the URL.
-    return warning('the source cannot be asked for a newer version', 'correct "from" in template.json');
+    // git's own message may repeat a password from the URL.
+    return warning('the source of the template cannot be reached', 'correct "from" in template.json');
   }
 }
 

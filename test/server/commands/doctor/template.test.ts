@@ -23,7 +23,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 test('samples that were removed are no difference, and an image without template.json is not judged', async () => {
   expect(await checkTemplate(folder)).toEqual([
-    { check: 'template', level: 'ok', message: 'version 0.9.0, with none of its files changed' },
+    { check: 'template', level: 'ok', message: 'version 0.9.0, none of its files changed' },
   ]);
   rmSync(join(folder, 'template.json'));
   expect(await checkTemplate(folder)).toEqual([]);
@@ -44,13 +44,13 @@ test('a newer version in the source is named; a source that cannot be asked is a
   for (const tag of ['v0.9.0', 'v0.10.0', 'v0.2.0', 'v1.0.0-rc.1']) commitAll(source, tag);
   writeTemplate(source);
   const [, found] = await checkTemplate(folder);
-  expect(found).toMatchObject({ level: 'warning', message: 'version 0.10.0 is there' });
+  expect(found).toMatchObject({ level: 'warning', message: 'version 0.10.0 is available' });
 
   git(source, 'tag', '-d', 'v0.10.0');
   expect((await checkTemplate(folder))[1]).toMatchObject({ level: 'ok' });
 
   writeTemplate('https://user:password@127.0.0.1:1/none');
   const [, unknown] = await checkTemplate(folder);
-  expect(unknown).toMatchObject({ level: 'warning', message: expect.stringContaining('cannot be asked') });
+  expect(unknown).toMatchObject({ level: 'warning', message: expect.stringContaining('cannot be reached') });
   expect(JSON.stringify(unknown)).not.toContain('password');
 });
