@@ -11,7 +11,7 @@ export interface Era {
   streams(): number;
 }
 
-/** Hands a request to the era that `envelope` found; it decides nothing itself. */
+/** Passes a request to the era that `envelope` found. */
 export function eraRouter(eras: Readonly<Record<Envelope['era'], Era>>): RequestHandler {
   return function eraRouter(req, res) {
     return eras[req.envelope.era].handle(req, res);

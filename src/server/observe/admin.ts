@@ -2,11 +2,11 @@ import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metrics } from './metrics.js';
 
-/** `true` when the part can do its work now. */
+/** `true` when the part works now. */
 type HealthCheck = () => boolean | Promise<boolean>;
 
 export interface AdminOptions {
-  /** What `/readyz` asks, by name. */
+  /** The checks of `/readyz`, by name. */
   readonly checks: Readonly<Record<string, HealthCheck>>;
   readonly metrics: Pick<Metrics, 'render' | 'contentType'>;
 }
@@ -18,12 +18,12 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A check that does not answer must not keep the probe waiting: a kubelet gives up after a second by default. */
+/** A check that hangs must not delay the probe: a kubelet gives up after a second by default. */
 const CHECK_TIMEOUT_MS = 800;
 
 /**
- * Answers `/livez`, `/readyz` and `/metrics` on the admin listener: apart from the public one, whose Host guard would
- * refuse the kubelet, and whose clients have no business here.
+ * Answers `/livez`, `/readyz` and `/metrics` on the admin listener. It is separate because the public one's Host guard would
+ * refuse the kubelet, and because clients must not see these.
  */
 export function adminListener({ checks, metrics }: AdminOptions): RequestListener {
   const answers = new Map<string, () => Answer | Promise<Answer>>([
@@ -51,14 +51,14 @@ export function adminListener({ checks, metrics }: AdminOptions): RequestListene
           'X-Content-Type-Options': 'nosniff',
           ...headers,
         });
-        res.end(text); // Node leaves it out for HEAD
+        res.end(text); // Node omits the body for HEAD
         req.resume();
       })
       .catch(() => res.destroy());
   };
 }
 
-/** Runs all checks at once. One that throws or hangs is failing. */
+/** Runs all checks at once. A check that throws or hangs has failed. */
 async function readiness(checks: AdminOptions['checks']): Promise<Answer> {
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, (await passes(check)) ? 'ok' : 'failing']),

@@ -1,12 +1,12 @@
 import { AuditFacts, type AuditHead } from './audit-record.js';
 import { redact } from './redact.js';
 
-/** Container runtimes split longer lines, and a split record is two broken ones. */
+/** Container runtimes split longer lines, which breaks the record. */
 const MAX_LINE_BYTES = 16_000;
 const MAX_KEY_CHARS = 64;
 const MAX_DEPTH = 6;
 
-/** Tried in turn until the line fits: attackers write some of the values, and escaping makes them up to six times longer. */
+/** Tried in turn until the line fits: attackers choose some values, and escaping makes these up to six times longer. */
 const LIMITS = [
   { chars: 1024, nodes: 128 },
   { chars: 256, nodes: 48 },
@@ -15,7 +15,7 @@ const LIMITS = [
 
 const FACTS = Object.keys(new AuditFacts()) as (keyof AuditFacts)[];
 
-/** One JSON object and a newline, whatever the values: bounded, escaped, and marked `truncated` when something was cut. */
+/** One JSON object and a newline: bounded and escaped whatever the values, and marked `truncated` when shortened. */
 export function auditLine(head: AuditHead, facts: AuditFacts): string {
   let line = '';
   for (const { chars, nodes } of LIMITS) {
@@ -25,7 +25,7 @@ export function auditLine(head: AuditHead, facts: AuditFacts): string {
   return `${line}\n`;
 }
 
-/** Member by member: a record to be stringified as a whole would be copied once more. */
+/** Member by member, because stringifying a whole record needs one more copy. */
 function record(head: AuditHead, facts: AuditFacts, bounds: Bounds): string {
   const { schema, time, seq, stage } = head;
   const [replica, requestId] = [bounds.json(head.replica), bounds.json(head.requestId)];
@@ -39,7 +39,7 @@ function record(head: AuditHead, facts: AuditFacts, bounds: Bounds): string {
   return `${json}}`;
 }
 
-/** A caller is one object for as long as its token is remembered, and half of what a record costs. */
+/** A caller takes half the time of a record, and stays the same object while its token is cached. */
 const callers = new WeakMap<object, string | undefined>();
 
 function callerJson(caller: unknown, bounds: Bounds): string | undefined {
@@ -50,10 +50,10 @@ function callerJson(caller: unknown, bounds: Bounds): string | undefined {
   return json;
 }
 
-/** Needs no escape: most of a record, and `JSON.stringify` and two looks for what is unsafe cost more than the rest. */
+/** Text that needs no escape, as most does: `JSON.stringify` and the search for unsafe characters are slow. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-/** Copies values as far as there is room. A copy has no `toJSON`, getter, cycle or prototype of its giver. */
+/** Copies values within bounds. A copy has no `toJSON`, getter, cycle or foreign prototype. */
 class Bounds {
   cut = false;
 
@@ -69,7 +69,7 @@ class Bounds {
     return json === undefined || typeof copy === 'number' ? json : escapeUnsafe(json);
   }
 
-  /** Without credentials, before it is cut: half a credential would not look like one. */
+  /** Removes credentials before it shortens the text: half a credential would not be recognized. */
   private text(given: string, chars = this.chars): string {
     const text = redact(given);
     if (text.length <= chars) return text;
@@ -122,8 +122,8 @@ const Bare = function Bare() {} as unknown as new () => Record<string, unknown>;
 Bare.prototype = Object.create(null);
 
 /**
- * Characters that JSON lets through and that end a line somewhere (U+0085, U+2028), hide text from a reader or turn it
- * around (U+200B, U+202E), and the lone surrogates that I-JSON (RFC 7493 §2.1) forbids.
+ * Characters that JSON does not escape and that some readers treat as line ends (U+0085, U+2028) or that hide or reverse text
+ * (U+200B, U+202E), and the lone surrogates that I-JSON (RFC 7493 §2.1) forbids.
  */
 const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 const ESCAPE = /\\(?:ud[89a-f][0-9a-f]{2}|[^])/g;

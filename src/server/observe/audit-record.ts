@@ -1,9 +1,8 @@
 /**
- * What the layers learn about a request on its way, in the order of a line; the names are fixed: others parse them.
- * Header values, arguments and results never appear; a session is an HMAC of its id.
+ * What the layers learn about a request, in the order of an audit line. The names are fixed, since other programs parse them.
+ * Never contains header values, arguments or results; a session is an HMAC of its id.
  *
- * A class, so that every fact has its place from the start: it gives the lines their order, and an object that grows
- * key by key is slow, and each layer adds some.
+ * A class, because its fields give the lines their order, and because an object that grows key by key is slow.
  */
 export class AuditFacts {
   clientRequestId?: string;
@@ -44,7 +43,7 @@ export class AuditFacts {
   truncated?: boolean;
 }
 
-/** What identifies a line; the facts follow it. */
+/** The beginning of a line, before the facts. */
 export interface AuditHead {
   readonly schema: 1;
   /** RFC 3339, UTC, milliseconds. */
@@ -59,7 +58,7 @@ export interface AuditHead {
 /** One line of the audit. */
 export type AuditRecord = AuditHead & AuditFacts;
 
-/** The audit of one request: what is known so far, and its stages. Made by the audit layer, fed by the others. */
+/** The audit of one request: its facts so far, and its stages. The audit layer makes it, the others add to it. */
 export interface AuditTrail {
   readonly requestId: string;
   readonly facts: Readonly<AuditFacts>;
@@ -67,11 +66,11 @@ export interface AuditTrail {
   note(facts: AuditFacts): void;
   /** Notes the session by its HMAC, never by its id. */
   session(id: string): void;
-  /** Notes the arguments of a call by HMAC digest and size as received, and those values that the tool declares safe. */
+  /** Notes the HMAC digest and size of the arguments as received, and the values that the tool declares safe. */
   arguments(received: Uint8Array | string, args: unknown, safe?: readonly string[]): void;
   /**
-   * Writes the `received` record before a tool runs. In `strict` mode the promise settles when a sink has it;
-   * rejects with `RefusedRequest('audit_unavailable')` when none does within a second.
+   * Writes the `received` record before a tool runs. In `strict` mode it waits until a sink has the record, and rejects with
+   * `RefusedRequest('audit_unavailable')` when none has it within a second.
    */
   received(): Promise<void>;
   /** Writes `stream-open`; the end of the response then writes `stream-close` instead of `completed`. */

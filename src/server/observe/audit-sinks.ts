@@ -8,21 +8,21 @@ export type AuditSink =
   | { readonly kind: 'stdout' | 'stderr' }
   | { readonly kind: 'file'; readonly path: string };
 
-/** Something opened for writing. After an error it is closed and opened anew. */
+/** An opened sink. After an error its owner closes it and opens a new one. */
 export interface Output {
-  /** Number of bytes taken, which may be fewer than given. Never blocks the event loop. */
+  /** Number of bytes written, which may be fewer than given. Never blocks the event loop. */
   write(data: Buffer): Promise<number>;
   close(): Promise<void>;
 }
 
 const FD = { stdout: 1, stderr: 2 } as const;
 const OWNER_ONLY = 0o600;
-/** `O_NONBLOCK`: a FIFO without a reader is an error instead of a thread that waits for ever. */
+/** `O_NONBLOCK`: opening a FIFO without a reader fails instead of blocking a thread for ever. */
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
 
 /**
- * A write of no more than this to a pipe is taken whole or not at all (POSIX `PIPE_BUF`, on Linux): a reader that goes
- * away leaves neither half a record nor one that comes twice.
+ * A write of up to this size to a pipe is atomic (POSIX `PIPE_BUF`, on Linux): a reader that goes away causes neither half a
+ * record nor a duplicate.
  */
 const PIPE_ATOMIC_BYTES = 4096;
 
@@ -46,8 +46,8 @@ export async function openOutput(sink: AuditSink): Promise<Output> {
 const isPipe = (stat: Stats) => stat.isFIFO() || stat.isSocket();
 
 /**
- * A pipe is written through a socket, which makes it non-blocking and waits while it is full: a stalled reader would
- * otherwise hold a thread, and with it the exit of the process. Files and terminals are written from the thread pool.
+ * Writes to a pipe through a socket, which makes it non-blocking: otherwise a stalled reader would block a thread, and with
+ * it the exit of the process. Files and terminals are written from the thread pool.
  */
 function pipeOutput(fd: number): Output {
   const socket = new Socket({ fd, readable: false, writable: true });
@@ -62,7 +62,7 @@ function pipeOutput(fd: number): Output {
   };
 }
 
-/** As many whole lines as are taken at once, or one that is longer. */
+/** The end of as many whole lines as fit in one atomic write, or of one longer line. */
 function endOfLines(data: Buffer): number {
   return data.lastIndexOf('\n', PIPE_ATOMIC_BYTES - 1) + 1 || data.indexOf('\n') + 1;
 }
@@ -82,7 +82,7 @@ async function openFile(path: string): Promise<Output> {
   return {
     write: async (data) => {
       const [{ bytesWritten }, { nlink }] = await Promise.all([writeFd(fd, data), statFd(fd)]);
-      // Deleted under us: the write succeeds, and nobody will ever read it.
+      // The file was deleted: the write succeeds, but nobody can read it.
       if (nlink === 0) throw new Error('audit file was deleted');
       return bytesWritten;
     },
@@ -90,7 +90,7 @@ async function openFile(path: string): Promise<Output> {
   };
 }
 
-/** A crash or a full disk may have left half a record, which would spoil the next one. */
+/** A crash or a full disk may have left half a record; appending to it would break the next one. */
 async function endsInTornLine(path: string, size: number): Promise<boolean> {
   const reader = await openHandle(path, 'r');
   try {

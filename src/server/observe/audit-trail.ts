@@ -53,7 +53,7 @@ export function createTrail(requestId: string, given: AuditFacts, recorder: Reco
   return trail;
 }
 
-/** Every request of a session names it: its digest is made once. Ids that are none of ours are not worth a place. */
+/** Caches digests, since every request of a session needs its one. Longer ids are not ours. */
 export function sessionDigests(key: KeyObject): (id: string) => string {
   const known = new Map<string, string>();
   return (id) => {
@@ -68,15 +68,14 @@ export function sessionDigests(key: KeyObject): (id: string) => string {
 }
 
 /**
- * Keyed: without the key nobody can test a guess of a session id or of an argument against the audit. The kind stands
- * before the text, so that no argument can have the digest of a session. 132 bits are enough to compare by, and too
- * few to be taken for a key.
+ * Keyed, so that without the key nobody can test guesses of session ids or arguments against the audit. The prefix keeps an
+ * argument from having the digest of a session. 132 bits are enough to compare, and too short to look like a key.
  */
 function digest(key: KeyObject, kind: 'session' | 'arguments', text: Uint8Array | string): string {
   return createHmac('sha256', key).update(`${kind}\0`).update(text).digest('base64url').slice(0, 22);
 }
 
-/** Own members only: a name such as `constructor` must not find what the client did not send. */
+/** Own members only: a name such as `constructor` must not find inherited ones. */
 function safeValues(args: unknown, safe: readonly string[]): Readonly<Record<string, unknown>> | undefined {
   if (typeof args !== 'object' || args === null) return undefined;
   const known = safe.filter((name) => Object.hasOwn(args, name));

@@ -14,11 +14,11 @@ const WRITE_DEADLINE_MS = 1000;
 const FLUSH_DEADLINE_MS = 5000;
 
 export interface AuditOptions extends LineWriterOptions {
-  /** Each takes every record; one that works is enough. */
+  /** Each sink gets every record. A request is served as long as one of them works. */
   readonly sinks: readonly AuditSink[];
-  /** `strict`: a tool waits until its record is written. `batch`: records are written behind. */
+  /** `strict`: a tool waits until its record is written. `batch`: a tool runs while its record is in the queue. */
   readonly mode: 'strict' | 'batch';
-  /** Keys the digests of session ids and arguments. */
+  /** The key of the digests of session ids and arguments. */
   readonly hmacKey: Buffer;
   /** Default: the host's name, which in Kubernetes is the pod's. */
   readonly replica?: string;
@@ -71,11 +71,11 @@ export function openAudit(options: AuditOptions) {
     /** Begins the audit of one request. */
     trail: (requestId: string, facts: AuditFacts) => createTrail(requestId, facts, recorder),
     accepting,
-    /** Whether a sink takes records now; shown by `/readyz`. */
+    /** Whether a sink works now, for `/readyz`. */
     healthy: () => writers.some((w) => w.healthy()),
-    /** Of the sink that is furthest behind. */
+    /** Queue of the sink that is furthest behind. */
     queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),
-    /** Opens the files again by their names (SIGHUP, log rotation). */
+    /** Reopens the files by name (SIGHUP, log rotation). */
     reopen: async () => void (await Promise.all(writers.map((w) => w.reopen()))),
     flush,
     async close() {

@@ -1,11 +1,11 @@
 import { type AuditSink, openOutput, type Output } from './audit-sinks.js';
 import type { Metrics } from './metrics.js';
 
-/** Beyond it lines are dropped: memory stays bounded however long an output is away. */
+/** A full queue drops lines, so that memory stays bounded however long an output is down. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
-/** What lies above it is kept for the requests already being served. */
+/** New requests stop here; the rest of the queue is reserved for requests in progress. */
 const ROOM_BYTES = MAX_QUEUED_BYTES * 0.75;
-/** An output that takes nothing for so long is down, though it reports no error (a pipe whose reader stalls). */
+/** An output that accepts nothing for this long counts as down, even without an error (a pipe whose reader stalls). */
 const STALLED_MS = 1000;
 const FIRST_RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
@@ -13,31 +13,31 @@ const MAX_RETRY_MS = 5000;
 export interface Line {
   readonly text: string;
   readonly bytes: number;
-  /** Called once the line is with the operating system. */
+  /** Called once the operating system has the line. */
   readonly written?: (() => void) | undefined;
 }
 
 export interface LineWriterOptions {
-  /** Tells the operational log that a sink fails, drops records, or has recovered. */
+  /** For the operational log: a sink fails, drops records, or has recovered. */
   readonly onProblem?: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten'>;
 }
 
-/** Writes lines in groups: one write for all that came in a turn of the event loop, or during the write before. */
+/** Writes lines in groups: all that arrived in a turn of the event loop, or during the last write. */
 export class LineWriter {
-  /** What the output has not taken yet, oldest first. */
+  /** Lines that are not written yet, oldest first. */
   readonly #lines: Line[] = [];
   readonly #onEmpty: (() => void)[] = [];
   #queuedBytes = 0;
   #output: Output | undefined;
-  /** None while the output works. */
+  /** 0 while the output works. */
   #retryMs = 0;
   #dropped = 0;
   #writingSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #closed = false;
-  /** Writes and reopenings one after the other. */
+  /** Serializes writes and reopenings. */
   #turn: Promise<void> = Promise.resolve();
 
   constructor(
@@ -60,13 +60,13 @@ export class LineWriter {
     this.#schedule();
   }
 
-  /** Whether the output takes lines now. */
+  /** Whether the output works now. */
   healthy(): boolean {
     const stalled = this.#writingSince !== undefined && performance.now() - this.#writingSince > STALLED_MS;
     return !this.#closed && this.#retryMs === 0 && !stalled;
   }
 
-  /** Whether lines of new requests may be queued. */
+  /** Whether the queue has room for new requests. */
   hasRoom(): boolean {
     return !this.#closed && this.#queuedBytes < ROOM_BYTES;
   }
@@ -75,7 +75,7 @@ export class LineWriter {
     return this.#queuedBytes;
   }
 
-  /** Closes the output and opens it again by its name (log rotation); a failure is reported and retried like any other. */
+  /** Closes the output and opens it by name (log rotation). A failure is reported and retried like any other. */
   reopen(): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       await this.#closeOutput();
@@ -89,7 +89,7 @@ export class LineWriter {
     if (this.#lines.length > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
   }
 
-  /** Gives up what is still queued; `drained` comes first. */
+  /** Drops what is still queued: call `drained` first. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -137,7 +137,7 @@ export class LineWriter {
     if (this.#lines.length > 0 || this.#retryMs > 0) this.#schedule();
   }
 
-  /** Takes away the lines that lie wholly within the first `bytes`: the rest of a torn one must come again in full. */
+  /** Removes the lines that lie wholly within the first `bytes`. A partly written line is sent again in full. */
   #take(bytes: number): void {
     let count = 0;
     for (const line of this.#lines) {
@@ -154,7 +154,7 @@ export class LineWriter {
   async #closeOutput(): Promise<void> {
     const output = this.#output;
     this.#output = undefined;
-    await output?.close().catch(() => {}); // whatever it could not take was reported by its write
+    await output?.close().catch(() => {}); // its write reported any error
   }
 
   #report(event: 'failing' | 'dropping' | 'recovered' | 'abandoned', fields: object = {}): void {

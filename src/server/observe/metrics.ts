@@ -7,7 +7,7 @@ import type { AuditFacts } from './audit-record.js';
 const DURATION_BUCKETS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
-/** Limits of points per window, as refusals name them in their detail. */
+/** The rate limits, as refusals name them in their detail. */
 const LIMITS: ReadonlySet<string> = new Set(['address', 'caller', 'auth_failures']);
 
 const CODES: ReadonlySet<string> = new Set(REFUSAL_CODES);
@@ -20,20 +20,23 @@ const METHODS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
-/** Read when somebody asks for the metrics. */
+/** Read on each scrape. */
 const GAUGES = {
   sessions: ['mcp_server_sessions', 'Live sessions'],
   streams: ['mcp_server_streams', 'Open streams'],
-  streamBufferedBytes: ['mcp_server_stream_buffered_bytes', 'What readers of streams have not taken yet'],
+  streamBufferedBytes: [
+    'mcp_server_stream_buffered_bytes',
+    'Bytes that readers of streams have not taken yet',
+  ],
   auditQueuedBytes: ['mcp_server_audit_queued_bytes', 'Audit records not yet written'],
-  storeAvailable: ['mcp_server_store_available', 'Whether the stores answer: 1, or 0'],
+  storeAvailable: ['mcp_server_store_available', '1 if the stores answer, else 0'],
 } as const;
 type Sources = Readonly<Record<keyof typeof GAUGES, () => number | Promise<number>>>;
 
-/** Typed functions only: no label can hold a user, a session, or anything a client makes up. */
+/** Only typed functions, so that no label can contain a user, a session or a client's text. */
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** @param toolNames the only tool names that become labels */
+/** @param toolNames the tool names that may become labels */
 export function createMetrics({ toolNames }: { readonly toolNames: readonly string[] }) {
   const registry = new Registry();
   const registers = [registry];
@@ -66,7 +69,7 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
   ]);
   const sseRequests = counter(
     'mcp_legacy_sse_requests_total',
-    'Requests by HTTP+SSE: when none come any more, LEGACY_SSE can be unset',
+    'Requests over HTTP+SSE: once there are none, unset LEGACY_SSE',
   );
   const auditDrops = counter(
     'mcp_server_audit_dropped_total',
@@ -78,12 +81,12 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     const gauge = new Gauge({ name, help, registers, collect });
     async function collect(): Promise<void> {
       const value = (async () => sources?.[key]() ?? Number.NaN)();
-      gauge.set(await value.catch(() => Number.NaN)); // a store that is away must not take the other metrics with it
+      gauge.set(await value.catch(() => Number.NaN)); // a store that is down must not break the other metrics
     }
   }
 
   return {
-    /** Counts a request that is over, by what its audit knows. */
+    /** Counts a finished request by its audit facts. */
     request(facts: AuditFacts): void {
       const { reason = '', durationMs = 0, 'mcp.era': era, 'mcp.method.name': method } = facts;
       const { 'gen_ai.tool.name': tool } = facts;
@@ -104,7 +107,7 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
     auditDropped: () => auditDrops.inc(),
     storeAnswered: (seconds: number, ok: boolean) =>
       storeCommands.observe({ outcome: ok ? 'ok' : 'error' }, seconds),
-    /** Names the sources of the gauges; once, when the parts exist. */
+    /** Sets the sources of the gauges, once the parts exist. */
     watch(parts: Sources): void {
       sources = parts;
     },
@@ -114,21 +117,21 @@ export function createMetrics({ toolNames }: { readonly toolNames: readonly stri
   };
 }
 
-/** One of a closed set, by what the audit knows of a request that is over. */
+/** The outcome of a finished request, one of a closed set. */
 export function outcomeOf(facts: AuditFacts): string {
   const { detail, truncated, 'rpc.code': rpcCode } = facts;
   if (isRefused(facts)) return 'refused';
   if (rpcCode !== undefined) return 'error';
-  if (detail?.['ended'] === 'tool_error') return 'tool_error'; // a result with `isError`: an answer to JSON-RPC
+  if (detail?.['ended'] === 'tool_error') return 'tool_error'; // a result with `isError`, which is no JSON-RPC error
   return truncated || detail?.['ended'] === 'cancelled' ? 'cancelled' : 'ok';
 }
 
-/** A client that left before anything was decided got nothing, and was refused nothing. */
+/** Without a reason the client left before a decision. */
 const isRefused = ({ decision, reason }: AuditFacts) => decision === 'deny' && reason !== undefined;
 
 export const knownMethod = (method: string) => known(METHODS, method);
 
-/** `_OTHER` is OpenTelemetry's name for "none of those we know": clients must not be able to make new time series. */
+/** Clients must not create new time series: `_OTHER` is OpenTelemetry's label for unknown values. */
 function known(names: ReadonlySet<string>, name: string): string {
   return names.has(name) ? name : '_OTHER';
 }

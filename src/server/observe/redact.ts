@@ -1,4 +1,4 @@
-/** Cuts credentials out of a client's text, wherever it ends up: audit, log, traces. */
+/** Removes credentials from a client's text in audit, log and traces. */
 
 export const REDACTED = '[redacted]';
 
@@ -6,14 +6,14 @@ export const REDACTED = '[redacted]';
 const SECRET_TEXT =
   /mcp(?:_|%5f)[0-9A-Za-z]+(?:_|%5f)[0-9A-Za-z]+(?:_|%5f)[0-9A-Za-z]{8,}|ey[AJ][\w-]+\.[\w-]+(?:\.[\w-]*)?|\bBearer(?: |%20)[\w.~+/-]{8,}=*/gi;
 
-/** Most text is short or plain: two look-ups cost less than the expression. */
+/** A quick test first: most text contains no secret. */
 const MAY_HOLD_SECRET = /mcp(?:_|%5f)|ey[aj]|bearer/i;
 
 export function redact(text: string): string {
   return MAY_HOLD_SECRET.test(text) ? text.replace(SECRET_TEXT, REDACTED) : text;
 }
 
-/** Nothing is left of text whose percent-encoding hides a credential. */
+/** Text whose percent-encoding hides a credential is replaced as a whole. */
 export function redactEncoded(text: string): string {
   const shown = redact(text);
   if (!text.includes('%')) return shown;
@@ -21,7 +21,7 @@ export function redactEncoded(text: string): string {
   return redact(decoded) === decoded ? shown : REDACTED;
 }
 
-/** Each escape by itself: `decodeURIComponent` would throw at the first broken one. */
+/** Decodes each escape separately, because `decodeURIComponent` throws at a broken one. */
 function decode(text: string): string {
   return text.replace(/%([0-7][\da-f])/gi, (_escape, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

@@ -1,4 +1,4 @@
-/** The spans of one HTTP request: of itself, of each group of its layers, and of the MCP call that it brings. */
+/** The spans of one HTTP request: its own, one for each group of layers, and one for the MCP call in it. */
 import {
   type Attributes,
   type Context,
@@ -16,7 +16,7 @@ import type { AuditFacts } from './audit-record.js';
 import { knownMethod, outcomeOf } from './metrics.js';
 import { redact } from './redact.js';
 
-/** Reads `traceparent` and `tracestate`, no baggage: that would be text of the client's for whom we call. */
+/** Reads `traceparent` and `tracestate`. No baggage: outbound calls would pass on a client's text. */
 export const W3C = new W3CTraceContextPropagator();
 const CARRIER = {
   keys: (carrier: object) => Object.keys(carrier),
@@ -26,12 +26,12 @@ const CARRIER = {
   },
 };
 
-/** What one request has open. */
+/** The open spans of one request. */
 interface Traced {
   readonly span: Span;
-  /** Where the children of `span` belong. */
+  /** Parent context for the children of `span`. */
   readonly context: Context;
-  /** The layers, or the call, that the request is in. */
+  /** The span of the current group of layers, or of the call. */
   current?: Span;
 }
 
@@ -51,7 +51,7 @@ export function traceRequests(tracer: Tracer) {
     return traced;
   }
 
-  /** The client's own context in `_meta` comes first; the HTTP request, which need not be the client's, is linked. */
+  /** The client's context in `_meta` takes precedence; the HTTP request, perhaps a proxy's, then becomes a link. */
   function beginCall(req: Request, { span: http, context: within }: Traced): Span {
     const { message } = req.envelope;
     const parent = W3C.extract(ROOT_CONTEXT, message?.params?.['_meta'] ?? {}, CARRIER);
@@ -70,7 +70,7 @@ export function traceRequests(tracer: Tracer) {
   }
 
   return {
-    /** A layer that begins the span of those that follow, and ends the one before. */
+    /** A layer that ends the previous group's span and begins the next one. */
     layers(group: string): RequestHandler {
       return function tracedLayers(req, res, next) {
         const traced = requests.get(req) ?? begin(req, res);
@@ -80,7 +80,7 @@ export function traceRequests(tracer: Tracer) {
       };
     },
 
-    /** A layer that begins the span of the call, behind all others. */
+    /** The last layer: begins the span of the call. */
     call: function tracedCall(req: Request, _res: Response, next: () => void): void {
       const traced = requests.get(req);
       traced?.current?.end();
@@ -109,7 +109,7 @@ function attributesOf(facts: AuditFacts): Attributes {
   };
 }
 
-/** Ends the layers that refused, or the call, with what the audit says of it. */
+/** Ends the span of the layers that refused, or of the call, with the outcome from the audit. */
 function end(span: Span | undefined, facts: AuditFacts): void {
   const { reason = '_OTHER', 'rpc.code': rpcCode } = facts;
   const outcome = outcomeOf(facts);
@@ -119,10 +119,10 @@ function end(span: Span | undefined, facts: AuditFacts): void {
   span?.end();
 }
 
-/** A server's HTTP span fails with the server, not with its client (HTTP conventions). */
+/** An HTTP server span is an error only when the server failed, not its client (HTTP conventions). */
 function endRequest(span: Span, req: Request, res: Response): void {
   const { reason, 'mcp.era': era, 'http.method': method = '' } = req.audit.facts;
-  if (era !== undefined) span.updateName(`${method} ${req.path}`); // a path of ours: `envelope` has read it
+  if (era !== undefined) span.updateName(`${method} ${req.path}`); // one of our paths, since `envelope` has run
   span.setAttribute('http.request.method', method);
   if (res.headersSent) span.setAttribute('http.response.status_code', res.statusCode);
   if (res.statusCode >= 500) fail(span, reason ?? String(res.statusCode));

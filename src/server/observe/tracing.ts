@@ -1,11 +1,11 @@
 /**
- * Traces by OTLP. `main.ts` loads this file only where an exporter is configured; OpenTelemetry reads its own variables.
+ * Traces by OTLP. `process.ts` loads this file only when an exporter is configured; OpenTelemetry reads its own variables.
  *
  *   POST /mcp ─┬─ one span per group of layers
  *              └─ tools/call NAME ── execute_tool NAME
  *
- * Names come from the OpenTelemetry conventions for HTTP and MCP. No span has an argument, a result, an address, a
- * caller, or any other text that a client wrote.
+ * Names follow the OpenTelemetry conventions for HTTP and MCP. No span contains an argument, a result, an address, a caller
+ * or any other text of a client.
  */
 import { diag, DiagLogLevel, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
@@ -20,7 +20,7 @@ import { manifest } from '../mcp/definitions/server-info.js';
 import type { Logger } from './logger.js';
 import { traceRequests, W3C } from './request-spans.js';
 
-/** At most so long does a shutdown wait for the last spans. */
+/** How long a shutdown waits for the last spans. */
 const FLUSH_DEADLINE_MS = 5000;
 
 export type Tracing = ReturnType<typeof startTracing>;
@@ -28,7 +28,7 @@ export type Tracing = ReturnType<typeof startTracing>;
 export function startTracing() {
   const provider = new NodeTracerProvider({
     resource: defaultResource()
-      .merge(resourceFromAttributes({ 'service.name': manifest.name })) // unless OTEL_SERVICE_NAME has another
+      .merge(resourceFromAttributes({ 'service.name': manifest.name })) // OTEL_SERVICE_NAME overrides it
       .merge(detectResources({ detectors: [envDetector] })),
     spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())],
   });
@@ -37,7 +37,7 @@ export function startTracing() {
   return {
     ...traceRequests(tracer),
 
-    /** The same tool, with a span around each run. */
+    /** The tool with a span around each run. */
     tool<T extends { readonly name: string; readonly run: (...args: never[]) => unknown }>(tool: T): T {
       const run = (...args: never[]) =>
         tracer.startActiveSpan(`execute_tool ${tool.name}`, async (span) => {
@@ -46,7 +46,7 @@ export function startTracing() {
           } catch (error) {
             const type = error instanceof Error ? error.name : '_OTHER'; // its message may quote an argument
             span.setAttribute('error.type', type);
-            // The 2026 era unwinds a tool whose question is answered by the next request: no failure.
+            // No failure: the 2026 era unwinds a tool that asks, and the next request brings the answer.
             if (type !== 'InputRequired') span.setStatus({ code: SpanStatusCode.ERROR });
             throw error;
           } finally {
@@ -56,13 +56,13 @@ export function startTracing() {
       return { ...tool, run };
     },
 
-    /** For every line of the log. */
+    /** Fields for every line of the log. */
     logFields(): object {
       const { traceId, spanId } = trace.getActiveSpan()?.spanContext() ?? {};
       return traceId === undefined ? {} : { traceId, spanId };
     },
 
-    /** What OpenTelemetry has to complain about, such as a collector that does not answer. */
+    /** Logs OpenTelemetry's problems, such as a collector that does not answer. */
     reportTo(logger: Logger): void {
       const report = (problem: string) => logger.warn({ problem }, 'traces are not exported');
       const quiet = () => {};

@@ -1,4 +1,4 @@
-/** Refuses a call whose caller lacks a scope, and takes from the caller's limit what the call costs. */
+/** Refuses a call whose caller lacks a scope, and charges its cost to the caller's rate limit. */
 import type { Request, RequestHandler, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import type { Catalog } from '../definitions/catalog.js';
@@ -39,7 +39,7 @@ export function requireScopes(req: Request, scopes: readonly string[], challenge
   });
 }
 
-/** What a message needs; a name we do not know needs no more than any call, the era answers it. */
+/** The scopes that a message needs. An unknown name needs only REQUIRED_SCOPES; the era answers it. */
 export function scopesOf(catalog: Catalog, { method, target = '' }: Envelope): readonly string[] {
   let named: Guarded | undefined;
   if (method === 'tools/call') named = catalog.tools.get(target);
@@ -52,7 +52,7 @@ function toolOf(catalog: Catalog, { method, target = '' }: Envelope) {
   return method === 'tools/call' ? catalog.tools.get(target) : undefined;
 }
 
-/** Notes before deciding, so that a refused call also says in the audit what was asked for. */
+/** Runs before the decision, so that the audit also shows what a refused call asked for. */
 function noteCall(req: Request, catalog: Catalog): void {
   const { method, target, message } = req.envelope;
   if (target === undefined) return;

@@ -13,9 +13,8 @@ type CallToolResult = {
 };
 
 /**
- * Checks the arguments, waits for the audit, runs the tool, checks and caps its result.
- * What the model can mend (bad arguments, a `ToolError`, a time-out) is a result with `isError`
- * (MCP 2025-11-25, tools, error handling).
+ * Checks the arguments, waits for the audit, runs the tool, checks its result and its size. Errors that the model can correct
+ * (bad arguments, a `ToolError`, a time-out) become a result with `isError` (MCP 2025-11-25, tools, error handling).
  */
 export async function callTool(
   tool: CompiledTool,
@@ -52,12 +51,12 @@ function shape(tool: CompiledTool, result: ToolResult, call: Call, options: RunO
     throw internalError(requestId);
   }
   const structuredContent = checked.value as Record<string, unknown>;
-  // Clients that know no structured content read its JSON (MCP 2025-06-18, structured content, SHOULD).
+  // For clients that ignore structured content (MCP 2025-06-18, structured content, SHOULD).
   const content = result.content ?? [{ type: 'text', text: JSON.stringify(structuredContent) }];
   return { content, structuredContent };
 }
 
-/** An error that the model can read, and mend. */
+/** An error that the model can read and react to. */
 export function toolFailure(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true };
 }

@@ -1,4 +1,4 @@
-/** What both eras share about one call: who asks, how to reach the client, and how a call may fail. */
+/** One call, for both eras: its caller, how to reach its client, and how it may fail. */
 import type { Caller } from '../../identity/caller.js';
 import type { AuditTrail } from '../../observe/audit-record.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
@@ -8,12 +8,12 @@ import type { AskRequest, LogLevel, Sent } from '../definitions/tool.js';
 export type Params = Readonly<Record<string, unknown>>;
 export type Result = Record<string, unknown>;
 
-/** One request on its way to a definition; the era that received it lends it the way back to the client. */
+/** One request on its way to a definition. Its era implements what reaches the client. */
 export interface Call {
   readonly caller: Caller;
   readonly requestId: string;
   readonly audit: Pick<AuditTrail, 'received'>;
-  /** Comes when the client cancels the request (or, in the 2026 era, hangs up). */
+  /** Fires when the client cancels the request or, in the 2026 era, disconnects. */
   readonly cancellation: Cancellation;
   /** Counts the result until it is the answer; absent over stdio, where a process has a single client. */
   readonly made?: Pick<UnsentPart, 'take'>;
@@ -26,7 +26,7 @@ export interface Call {
   ask(key: string, request: AskRequest): Promise<unknown>;
 }
 
-/** Says once that nobody waits any more. A signal would say the same, and each costs as much as a layer to make. */
+/** Tells once that the call is cancelled. Cheaper than an `AbortSignal`, which costs as much as a layer to create. */
 export class Cancellation {
   readonly #listeners: (() => void)[] = [];
   #isCancelled = false;
@@ -40,13 +40,13 @@ export class Cancellation {
     for (const listener of this.#listeners.splice(0)) listener();
   }
 
-  /** Calls back once; at once where it has come already. */
+  /** Calls back once; immediately if already cancelled. */
   onCancel(listener: () => void): void {
     if (this.#isCancelled) listener();
     else this.#listeners.push(listener);
   }
 
-  /** What the work settles to; `undefined` as soon as nobody waits for it any more. */
+  /** The outcome of the work, or `undefined` as soon as the call is cancelled. */
   race<T>(work: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       this.onCancel(() => resolve(undefined));
@@ -76,7 +76,7 @@ export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
 
-/** What a client learns of what broke here; the rest is in the log, under the request id. */
+/** What a client may know about an unexpected error; the log has the rest, under the request id. */
 export function internalError(requestId: string): RpcError {
   return new RpcError(INTERNAL_ERROR, `Internal error (request ${requestId})`);
 }

@@ -1,4 +1,4 @@
-/** What a client can be asked, and which answer fits a question: the rules of both eras. */
+/** What a client can be asked, and which answers are valid, in both eras. */
 import type { Params } from './call.js';
 import { isValid } from '../definitions/schema.js';
 import { type AskRequest, type JsonSchema, MissingCapability } from '../definitions/tool.js';
@@ -11,7 +11,7 @@ const CAPABILITY = {
   'roots/list': 'roots',
 } as const;
 
-/** Whether a client declared that it answers such questions. */
+/** Whether a client declared support for such a question. */
 export function declares(capabilities: Params, method: AskMethod): boolean {
   const declared = capabilities[CAPABILITY[method]];
   if (typeof declared !== 'object' || declared === null) return false;
@@ -19,13 +19,13 @@ export function declares(capabilities: Params, method: AskMethod): boolean {
   return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
 }
 
-/** What we may ask of a client, and nothing else that it declared. */
+/** The capabilities of a client that concern our questions, without its other ones. */
 export function declared(capabilities: Params): Params {
   const methods = (Object.keys(CAPABILITY) as AskMethod[]).filter((method) => declares(capabilities, method));
   return Object.fromEntries(methods.map((method) => [CAPABILITY[method], {}]));
 }
 
-/** A client that cannot answer would leave the call waiting. @throws {MissingCapability} */
+/** Otherwise the call would wait for an answer that never comes. @throws {MissingCapability} */
 export function requireDeclared(capabilities: Params, method: AskMethod): void {
   if (!declares(capabilities, method)) throw new MissingCapability(CAPABILITY[method]);
 }

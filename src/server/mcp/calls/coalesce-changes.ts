@@ -1,13 +1,13 @@
 import type { Change } from '../../stores/types.js';
 
-/** Changes of one kind, or of one URI, are told at most this often. */
+/** Interval between two notifications of one kind, or about one URI. */
 const WINDOW_MS = 100;
-/** URIs that wait at the same time; those beyond it are told at once, since a map must not grow with a storm. */
+/** Bounds the map: beyond this many windows, changes are sent at once. */
 const MAX_WAITING = 10_000;
 
 /**
- * A tool may call `changed` 50,000 times a second. Of each kind or URI the first change is told at once and the last one
- * always; what comes between is the same news.
+ * A tool may call `changed` 50,000 times a second. For each kind or URI we send the first change at once and the last one at
+ * the end of the window; those between would tell clients nothing new.
  */
 export function coalesceChanges(publish: (change: Change) => void): (change: Change) => void {
   /** By kind or URI: the change that waits for the end of its window, if one came. */

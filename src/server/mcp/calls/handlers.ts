@@ -1,4 +1,4 @@
-/** What each MCP method answers, in terms that both eras share. An era only translates in and out. */
+/** The handler of each MCP method, for both eras. An era only translates requests and results. */
 import { type Call, INVALID_PARAMS, type Params, RpcError } from './call.js';
 import { callTool } from './call-tool.js';
 import { complete, createLists, type ListOptions } from '../definitions/lists.js';
@@ -49,7 +49,7 @@ export function createHandlers(options: ListOptions) {
   };
 }
 
-/** HTTP has refused such a call already; stdio has no layers, and no way in may miss the check. */
+/** Over HTTP `authorize` has checked this already. Stdio has no layers, so the check is repeated here. */
 function callable<G extends Guarded>(call: Call, guarded: G | undefined, unknown: string): G {
   if (!guarded) throw new RpcError(INVALID_PARAMS, unknown);
   if (!mayCall(call.caller, guarded)) throw new RpcError(INVALID_PARAMS, 'Insufficient scope');

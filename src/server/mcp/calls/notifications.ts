@@ -1,4 +1,4 @@
-/** What a call tells its client besides the answer, in both eras: only as much as the client asked for. */
+/** Notifications of a call, in both eras. A client gets only those that it asked for. */
 import type { Change } from '../../stores/types.js';
 import { RefusedRequest } from '../../refusal.js';
 import { type Call, INVALID_PARAMS, type Params } from './call.js';
@@ -6,7 +6,7 @@ import { LOG_LEVELS, type LogLevel, type Sent } from '../definitions/tool.js';
 
 export type Notify = (method: string, params: Params) => Sent;
 
-/** @param minimum asked with each message; without one nothing is sent */
+/** @param minimum read for each message; without a level nothing is sent */
 export function logTo(notify: Notify, minimum: () => unknown): Call['log'] {
   return (level, data) => {
     const lowest = LOG_LEVELS.indexOf(minimum() as LogLevel);
@@ -15,7 +15,7 @@ export function logTo(notify: Notify, minimum: () => unknown): Call['log'] {
   };
 }
 
-/** Progress MUST increase with each notification (MCP, progress): what does not is dropped. */
+/** Progress MUST increase with each notification (MCP, progress): drops those that do not. */
 export function progressTo(notify: Notify, meta: unknown): Call['progress'] {
   const { progressToken } = (meta ?? {}) as Params;
   let highest = Number.NEGATIVE_INFINITY;
@@ -26,7 +26,7 @@ export function progressTo(notify: Notify, meta: unknown): Call['progress'] {
   };
 }
 
-/** URIs that one session, or one stream, may subscribe to: each is looked up at each change. */
+/** URIs that one session or stream may subscribe to: each change searches them all. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 export const TOO_MANY_SUBSCRIPTIONS = `Too many subscriptions: ${MAX_SUBSCRIPTIONS} at most`;
 
@@ -40,13 +40,13 @@ export function requireFewSubscriptions(uris: unknown, id?: string | number): vo
   });
 }
 
-/** How clients hear of a change. */
+/** The notification of a change. */
 export function changeNotification(change: Change): { method: string; params?: Params } {
   if (change.kind !== 'resource') return { method: `notifications/${change.kind}/list_changed` };
   return { method: 'notifications/resources/updated', params: { uri: change.uri } };
 }
 
-/** Everything that a client subscribed to these resources can be told of: what to tell where changes may have been lost. */
+/** Every change that concerns a client with these subscriptions: sent when changes may have been lost. */
 export function allChanges(uris: readonly string[]): readonly Change[] {
   const lists = (['tools', 'prompts', 'resources'] as const).map((kind) => ({ kind }));
   return [...lists, ...uris.map((uri) => ({ kind: 'resource' as const, uri }))];

@@ -1,4 +1,4 @@
-/** What a definition made must be a result of its method, by MCP's own schema, and as JSON not too large. */
+/** Refuses a result that violates MCP's schema for its method, or whose JSON is too large. */
 import { isSpecType } from '@modelcontextprotocol/server';
 import { type Call, INTERNAL_ERROR, RpcError } from './call.js';
 
@@ -10,11 +10,11 @@ type ResultType =
   | 'ReadResourceResult';
 
 /**
- * One check for every way in: each SDK makes something else of a wrong result, or lets it through to the client.
+ * The same check for both eras and stdio: the SDKs treat an invalid result differently, or send it to the client.
  *
- * @throws {TypeError} for what is no such result, or no JSON (a cycle, a BigInt, a getter that throws)
+ * @throws {TypeError} for an invalid result, or one without JSON (a cycle, a BigInt, a getter that throws)
  * @throws {RpcError} for a result that is too large
- * @throws {RefusedRequest} `overloaded` for one that finds no room beside those that nobody has read yet
+ * @throws {RefusedRequest} `overloaded` when there is no room for it beside the answers that clients have not read
  */
 export function requireResult<T extends object>(
   type: ResultType,

@@ -1,4 +1,4 @@
-/** Runs a tool, resource or prompt: its context, its clock, and what its errors become. */
+/** Runs a tool, resource or prompt: makes its context, limits its time, maps its errors. */
 import type { Logger } from '../../observe/logger.js';
 import type { Change } from '../../stores/types.js';
 import {
@@ -47,10 +47,10 @@ export async function runDefinition<T>(
     end.abort(new RpcError(INTERNAL_ERROR, 'The call took too long')),
   );
   const context = createContext(call, options, clock, end);
-  /** After the end of the call there is nobody left to tell but the log. */
+  /** After the end of the call only the log learns of the error. */
   const onStray = (error: unknown) => end.abort(toPublicError(error, call, options));
   try {
-    // The race answers in time even when the handler does not listen to its signal.
+    // The race answers in time even when the handler ignores its signal.
     return await Promise.race([followed(onStray, async () => run(context)), end.aborted]);
   } catch (error) {
     throw toPublicError(error, call, options);
@@ -69,7 +69,7 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
     get signal() {
       return end.signal();
     },
-    // Nothing follows the answer, whatever the handler left running.
+    // No notification may follow the answer, even if the handler left work running.
     log: (level, data) => {
       if (!end.isOver && !WITHOUT_JSON.has(typeof data)) return call.log(level, data);
     },
@@ -86,7 +86,7 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
   };
 }
 
-/** Of these JSON makes nothing, and a log notification without data is not valid. */
+/** These have no JSON, and a log notification without data is invalid. */
 const WITHOUT_JSON: ReadonlySet<string> = new Set(['undefined', 'function', 'symbol']);
 
 const PUBLIC = [RpcError, InputRequired, MissingCapability, RefusedRequest];
@@ -105,12 +105,12 @@ function ownWords({ message }: ToolError, { maxResultBytes }: RunOptions): RpcEr
 
 type End = ReturnType<typeof createEnd>;
 
-/** What ends a run early. `AbortSignal.any` would do the same at the price of all the rest of a call. */
+/** Ends a run early. `AbortSignal.any` would do the same, but costs as much as the rest of a call. */
 function createEnd(cancellation: Cancellation) {
-  const controller = new AbortController(); // makes its signal when somebody asks for it
+  const controller = new AbortController(); // its signal is created lazily
   let reject: (error: unknown) => void = () => {};
   const aborted = new Promise<never>((_, no) => (reject = no));
-  aborted.catch(() => {}); // it may be over before the race begins
+  aborted.catch(() => {}); // it may reject before the race begins
   const abort = (reason?: unknown) => {
     controller.abort(reason);
     reject(reason ?? new RpcError(INTERNAL_ERROR, 'The call was cancelled'));
@@ -121,7 +121,7 @@ function createEnd(cancellation: Cancellation) {
 
 type Clock = ReturnType<typeof startClock>;
 
-/** A clock that several asks may stop at once; it goes on when the last has its answer. */
+/** A clock that stops while at least one `ask` waits for its answer. */
 function startClock(timeoutMs: number, onExpired: () => void) {
   let remainingMs = timeoutMs;
   let startedAt = 0;
@@ -146,7 +146,7 @@ function startClock(timeoutMs: number, onExpired: () => void) {
         if (--waiting === 0) go();
       }
     },
-    /** For good: an ask that is answered after the end starts nothing again. */
+    /** For good: an `ask` that is answered later does not restart it. */
     stop() {
       clearTimeout(timer);
       waiting = Number.POSITIVE_INFINITY;

@@ -1,15 +1,15 @@
-/** Errors that nobody awaits (a throw in a timer, a promise left alone) and the call whose definition made them. */
+/** Finds the call that an uncaught error belongs to, such as a throw in a timer or an unhandled rejection. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Follows what a definition starts, also after its call has ended; the rest of the process runs outside. */
+/** Set in everything that a definition starts, even after its call has ended. */
 const ofCall = new AsyncLocalStorage<(error: unknown) => void>();
 
-/** Runs a definition; `onStray` gets what it throws where nobody catches. */
+/** Runs a definition; `onStray` gets its uncaught errors. */
 export function followed<T>(onStray: (error: unknown) => void, run: () => T): T {
   return ofCall.run(onStray, run);
 }
 
-/** For the process's own handlers. @returns whether an error that nobody caught belongs to a call, which then has it */
+/** For the process's handlers of uncaught errors. @returns whether a call has taken the error */
 export function giveToCall(error: unknown): boolean {
   const onStray = ofCall.getStore();
   onStray?.(error);

@@ -1,4 +1,4 @@
-/** The list methods, one page each of what the caller may see, and `completion/complete`. */
+/** The list methods, each one page of what the caller may see, and `completion/complete`. */
 import type { Caller } from '../../identity/caller.js';
 import { type Call, INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
 import { requireResult } from '../calls/require-result.js';
@@ -19,7 +19,7 @@ export function createLists(options: ListOptions) {
   const shown = (listed: readonly Listed[], caller: Caller) =>
     listed.filter((one) => mayList(caller, one)).map(({ entry }) => entry);
 
-  /** A list that only the caller's scopes decide. */
+  /** A list that depends only on the caller's scopes. */
   const list = (key: string, listed: readonly Listed[]) => {
     return (params: Params, { caller }: Call) => {
       refuseCursor(params);
@@ -38,7 +38,7 @@ export function createLists(options: ListOptions) {
         const resources = shown(fixed, call.caller);
         for (const template of templates) {
           const { list: concrete } = template.definition;
-          // Names of documents are data: unlike the tools, a token must hold the scope to see them.
+          // Names of documents are data: unlike for tools, even a token needs the scope to see them.
           if (concrete && mayCall(call.caller, template)) resources.push(...(await concrete(context)));
         }
         return requireResult('ListResourcesResult', { resources }, call, options);
@@ -47,7 +47,7 @@ export function createLists(options: ListOptions) {
   };
 }
 
-/** Every list is one page, so no cursor was ever given out. */
+/** Every list is one page, so no cursor can be ours. */
 function refuseCursor(params: Params): void {
   if (params['cursor'] !== undefined) throw new RpcError(INVALID_PARAMS, 'Invalid cursor');
 }

@@ -1,14 +1,14 @@
-/** Answers to list methods as bytes: an engine makes each once for a set of scopes, and it is sent as it is from then on. */
+/** Caches the answers to list methods as bytes, one for each set of scopes. */
 import type { Request } from 'express';
 import type { Caller } from '../../identity/caller.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 
-/** What only the definitions and the scopes decide, and the definitions stay as they are while the process runs. */
+/** Methods whose answer depends only on the scopes and the definitions, which do not change while the process runs. */
 const METHODS: ReadonlySet<string> = new Set(['tools/list', 'prompts/list', 'resources/templates/list']);
-/** Sets of scopes are as many as the operator's keys have; a bound on what their lists take. */
+/** Bounds the memory: there are as many entries as the operator's keys have sets of scopes. */
 const MAX_PREPARED = 256;
 const META = 'io.modelcontextprotocol/';
-/** What changes nothing in a list; the values were checked with the envelope. */
+/** Members that do not affect a list; the envelope has checked their values. */
 const PLAIN_META: ReadonlySet<string> = new Set([
   'progressToken',
   ...['protocolVersion', 'clientInfo', 'clientCapabilities', 'logLevel'].map((name) => META + name),
@@ -16,7 +16,7 @@ const PLAIN_META: ReadonlySet<string> = new Set([
 
 export type PreparedLists = ReturnType<typeof createPreparedLists>;
 
-/** For one era: the other answers with other bytes. */
+/** For one era; the other one's answers differ. */
 export function createPreparedLists() {
   const prepared = new Map<string, Buffer>();
   const keyOf = ({ envelope: { method = '', message }, caller }: Request): string | undefined =>
@@ -31,7 +31,7 @@ export function createPreparedLists() {
       const start = prepared.get(keyOf(req) ?? '');
       return start && [start, `${JSON.stringify(req.envelope.id)}}`];
     },
-    /** Keeps the answer of an engine for the next that asks for the same. */
+    /** Keeps the answer of an engine for later requests. */
     keep: (req: Request, { result }: JsonRpcMessage): void => {
       const key = keyOf(req);
       if (key === undefined || result === undefined || prepared.size >= MAX_PREPARED) return;
@@ -40,12 +40,12 @@ export function createPreparedLists() {
   };
 }
 
-/** All that `mayList` looks at. JSON, and not a scope of a token's list: no key's scopes can spell what a token sees. */
+/** All that `mayList` reads. As JSON, no key's scopes can equal the entry for tokens, which see everything. */
 function scopesOf({ method, scopes }: Caller): string {
   return JSON.stringify(method === 'jwt' ? null : scopes);
 }
 
-/** Only then nothing is left for an engine to check. */
+/** Whether the engine would have nothing to check in these params. */
 function isPlain({ _meta: meta = {}, ...rest }: Readonly<Record<string, unknown>> = {}): boolean {
   if (typeof meta !== 'object' || meta === null || Array.isArray(meta)) return false;
   return Object.keys(rest).length === 0 && Object.keys(meta).every((name) => PLAIN_META.has(name));

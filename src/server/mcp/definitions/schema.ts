@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 import type { Input, JsonSchema } from './tool.js';
 
-/** Checks a value. `problems` name places and rules, never values, and are few and short: they reach the client. */
+/** Checks a value. `problems` reach the client: places and rules, never values, and a bounded number. */
 export type Check = (value: unknown) => { ok: true; value: unknown } | { ok: false; problems: string };
 
 export interface CompiledSchema {
@@ -38,19 +38,19 @@ function compileZod(schema: z.ZodType, io: 'input' | 'output'): CompiledSchema {
   return { json, check };
 }
 
-/** zod finds one for every wrong item of a list: a small request would have a large answer. */
+/** zod reports one for every wrong item of a list: a small request could cause a large answer. */
 const MAX_PROBLEMS = 5;
 
-/** The keys of an open object are the client's own, of any length. */
+/** Bounded, since a client chooses the keys of an open object. */
 const problem = (place: string, rule: string) => `${place.slice(0, 100)} ${rule}`;
 
-/** zod's own words quote unknown keys and offered options; only the latter are ours. */
+/** zod's message would quote the client's unknown keys. */
 function describeIssue(issue: z.core.$ZodIssue): string {
   const rule = issue.code === 'unrecognized_keys' ? 'has unknown properties' : issue.message;
   return problem(`/${issue.path.map(String).join('/')}`, rule);
 }
 
-/** Checks one value against a schema that was made for it alone; nothing of it is kept. */
+/** Checks one value against a schema for this value only, which ajv must not cache. */
 export function isValid(schema: JsonSchema, value: unknown): boolean {
   try {
     return ajv.validate(schema, value);

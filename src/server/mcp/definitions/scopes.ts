@@ -1,7 +1,7 @@
 /** The one rule for scopes, for HTTP, for lists and for stdio. */
 import type { Caller } from '../../identity/caller.js';
 
-/** What a call may need: `scopes` are all of them, `REQUIRED_SCOPES` included. */
+/** Something that needs scopes: all of `scopes`, which include `REQUIRED_SCOPES`. */
 export interface Guarded {
   readonly scopes: readonly string[];
 }

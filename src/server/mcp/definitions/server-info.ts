@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Catalog } from './catalog.js';
 import type { About } from './tool.js';
 
-/** Of the clone: its name stands nowhere else in the code. */
+/** `package.json` of the clone, the only source of its name. */
 export const manifest: { readonly name: string; readonly version: string } = JSON.parse(
   readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8'),
 );
@@ -27,7 +27,7 @@ export function introduction({ instructions, ...about }: About, catalog: Catalog
   };
 }
 
-/** What is not offered is not advertised (MCP, lifecycle, capability negotiation). */
+/** Advertises only what is offered (MCP, lifecycle, capability negotiation). */
 function capabilitiesOf({ prompts, resources }: Catalog): Capabilities {
   return {
     tools: { listChanged: true },

@@ -1,11 +1,11 @@
 /** The part of RFC 6570 that resource templates use: `{name}` (one path segment) and `{+name}` (with slashes). */
 
-/** Matching is at worst quadratic in the length: a longer URI names nothing here. */
+/** A longer URI matches nothing: matching is at worst quadratic in the length. */
 const MAX_URI_LENGTH = 4096;
 
 const EXPRESSION = /\{(\+?)([A-Za-z0-9_]+)\}/g;
 
-/** Percent-encoded as it need not be: another spelling of the same URI (RFC 3986 §6.2.2). One resource has one name. */
+/** Unnecessary percent-encoding gives a URI a second spelling (RFC 3986 §6.2.2). A resource has only one. */
 const ALIAS = /%(?:[0-9A-F]?[a-f]|2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)|[^\x21-\x7e]/;
 
 /** @throws {TypeError} for an expression of RFC 6570 other than these, a name used twice, and more than one `{+name}` or two in a segment */
@@ -26,7 +26,7 @@ export function parseUriTemplate(template: string) {
   return { isTemplate: names.length > 0, match: (uri: string) => variables(regex, names, uri) };
 }
 
-/** With more wildcards that can take each other's place, a hostile URI would cost their power of its length. */
+/** Adjacent wildcards backtrack: the cost of a hostile URI would be its length to the power of their number. */
 function isAmbiguous(template: string): boolean {
   const count = (text: string) => [...text.matchAll(EXPRESSION)].length;
   return template.split('{+').length > 2 || template.split('/').some((segment) => count(segment) > 2);

@@ -1,4 +1,4 @@
-/** Which era a message belongs to. The SDK's classifier decides; nobody guesses. */
+/** Finds the era of a message, by the SDK's classifier. */
 import { classifyInboundRequest, type InboundLadderRejection } from '@modelcontextprotocol/server';
 import { RefusedRequest } from '../../refusal.js';
 import type { Envelope, JsonRpcMessage } from './message.js';
@@ -8,10 +8,10 @@ const MAX_KNOWN = 500;
 const MAX_ESSENCE_CHARS = 1000;
 
 /**
- * Asks the classifier once for all requests that are alike to it: it tries several schemas on the whole message, which
- * costs more than all else that is read of a small call.
+ * Classifies similar requests once: the classifier tries several schemas on the whole message, which costs more than the
+ * rest of reading a small call.
  *
- * @returns the era of a message whose shape `readMessage` has seen, sent with that `MCP-Protocol-Version`
+ * @returns a function from a message that `readMessage` accepted, and its `MCP-Protocol-Version` header, to its era
  * @throws {RefusedRequest} `malformed_message`, `header_mismatch`
  */
 export function eraClassifier() {
@@ -28,7 +28,7 @@ export function eraClassifier() {
   };
 }
 
-/** All that decides about a request; `undefined` where more does. Of its `_meta` a progress token differs each time. */
+/** All that the era of a request depends on, or `undefined` for an unusual one. Leaves out the progress token. */
 function essenceOf(message: JsonRpcMessage, version: string | undefined): string | undefined {
   const { id, method, params } = message;
   const hasMore = Object.keys(message).length !== (params === undefined ? 3 : 4);

@@ -1,4 +1,4 @@
-/** Reads once what a request says in MCP's terms, and refuses what contradicts itself. Everything after only reads it. */
+/** Reads a request in MCP's terms, once for everything after it, and refuses contradictions. */
 import type { Request, RequestHandler } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import type { Catalog } from '../definitions/catalog.js';
@@ -13,7 +13,7 @@ export const VERSIONS_2025: readonly string[] = ['2025-11-25', '2025-06-18', '20
 /**
  * Sets `req.envelope`.
  *
- * @param ssePaths where HTTP+SSE is spoken
+ * @param ssePaths the endpoints of HTTP+SSE
  * @throws {RefusedRequest} `malformed_message`, `header_mismatch`, `unsupported_version`, `method_not_allowed`
  */
 export function envelope(catalog: Catalog, ssePaths: readonly string[] = []): RequestHandler {
@@ -88,7 +88,7 @@ function claimedVersion(req: Request, { params }: JsonRpcMessage): string | unde
 
 function requireVersion(version: string | undefined, supported: readonly string[]): void {
   if (version === undefined || supported.includes(version)) return;
-  // The schema of -32022 wants the requested version back; only what looks like one is repeated.
+  // The schema of -32022 includes the requested version; we repeat only what looks like one.
   const requested = /^[\w.-]{1,32}$/.test(version) ? version : undefined;
   const data = { supported, ...(requested && { requested }) };
   throw new RefusedRequest('unsupported_version', { data });

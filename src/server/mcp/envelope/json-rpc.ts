@@ -1,8 +1,8 @@
-/** The shape of one JSON-RPC 2.0 message as MCP narrows it: no arrays, no null id, params and results are objects. */
+/** Checks one JSON-RPC 2.0 message by MCP's stricter rules: no arrays, no null id, params and results are objects. */
 import { RefusedRequest } from '../../refusal.js';
 import type { Envelope, JsonRpcMessage } from './message.js';
 
-/** Of ids and progress tokens: they come back with every message of a call. */
+/** Of ids and progress tokens, which every message of a call repeats. */
 const MAX_ID_LENGTH = 256;
 const MAX_METHOD_LENGTH = 128;
 
@@ -10,7 +10,7 @@ type MessageKind = Extract<Envelope['kind'], 'request' | 'notification' | 'respo
 
 /** @throws {RefusedRequest} `malformed_message` */
 export function readMessage(body: unknown): { kind: MessageKind; message: JsonRpcMessage } {
-  // Arrays are refused in every revision: scopes, costs and audit hold for one message.
+  // Arrays are refused in every revision: scopes, costs and audit apply to one message.
   if (!isObject(body)) throw malformed('not_an_object');
   const problem = problemOf(body);
   if (problem !== undefined) throw malformed(problem, body);
@@ -47,7 +47,7 @@ function isId(id: unknown): id is string | number {
   return typeof id === 'string' ? id.length <= MAX_ID_LENGTH : Number.isSafeInteger(id);
 }
 
-/** @param params of a request. Its progress token comes back with each notification, so its length is multiplied. */
+/** Each progress notification repeats the token, so its length is multiplied. @param params of a request */
 function isShortToken(params: Body | undefined): boolean {
   const meta = params?.['_meta'] as Readonly<Record<string, unknown>> | null | undefined;
   const token = meta?.['progressToken'];
@@ -62,7 +62,7 @@ function isObject(value: unknown): value is Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The id of a request comes back whenever it could be read (JSON-RPC 2.0 §5); that of an answer would name another's request. */
+/** Includes the id of a request if it is readable (JSON-RPC 2.0 §5). The id of an answer belongs to a request of ours. */
 function malformed(reason: string, body: Body = {}): RefusedRequest {
   const { id, method } = body;
   const isRequest = isId(id) && (method !== undefined || !isAnswer(body));

@@ -1,4 +1,4 @@
-/** Headers that mirror the body (`Mcp-Method`, `Mcp-Name`, `Mcp-Param-*`): a gateway may act on them, so they must be true. */
+/** Checks the headers that mirror the body (`Mcp-Method`, `Mcp-Name`, `Mcp-Param-*`): a gateway may act on them. */
 import type { IncomingHttpHeaders } from 'node:http';
 import { RefusedRequest } from '../../refusal.js';
 import type { CompiledTool } from '../definitions/catalog.js';
@@ -9,7 +9,7 @@ import { decodeHeaderValue, type Mirrored, mirroredValue } from './param-headers
 const NAMED_METHODS = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
 /**
- * @param required whether absence is a mismatch: it is for 2026 requests; before, the headers need only not lie
+ * @param required whether a missing header is a mismatch, as in 2026; earlier, only a false one is
  * @throws {RefusedRequest} `header_mismatch`
  */
 export function requireTrueHeaders(
@@ -41,7 +41,7 @@ function compare(
   if (expected === undefined || !isSame(decoded, expected)) throw mismatch(header, 'differs_from_body');
 }
 
-/** As numbers `42.0` and `42` are equal (MCP 2026-07-28, server validation, SHOULD); as texts `007` and `7` are not. */
+/** Numbers compare by value: `42.0` equals `42` (MCP 2026-07-28, server validation, SHOULD). Strings compare as text. */
 function isSame(sent: string, expected: Mirrored): boolean {
   if (sent === String(expected)) return true;
   return typeof expected === 'number' && /^-?\d+(\.\d+)?$/.test(sent) && Number(sent) === expected;

@@ -11,7 +11,7 @@ export interface ParamHeader {
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/; // RFC 9110 §5.6.2
 const MIRRORED_TYPES = new Set(['string', 'integer', 'boolean']);
 
-/** @throws {TypeError} for an annotation that clients would have to reject the tool for */
+/** @throws {TypeError} for an annotation that would make clients reject the tool */
 export function paramHeaders(schema: JsonSchema): readonly ParamHeader[] {
   const found: ParamHeader[] = [];
   collect(schema, [], found);
@@ -44,10 +44,10 @@ function collect(
   }
 }
 
-/** What an argument may be for a header to mirror it. */
+/** The types of argument that a header can mirror. */
 export type Mirrored = string | number | boolean;
 
-/** The value at the path of a mirrored argument; `undefined` when there is none, or one that the schema will refuse. */
+/** The value at the path of a mirrored argument; `undefined` if absent or of a type that the schema will refuse. */
 export function mirroredValue(args: unknown, path: readonly string[]): Mirrored | undefined {
   let value = args;
   for (const key of path) {

@@ -1,4 +1,4 @@
-/** Answers one request: runs what its method names, and brings the outcome on the wire, whatever it is. */
+/** Answers one request: runs the handler of its method, and writes the outcome. */
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import { type Call, Cancellation, errorOf, internalError, type Params, RpcError } from '../calls/call.js';
@@ -18,7 +18,7 @@ export interface AnswerCallOptions extends Era2026Options {
   readonly engine: Engine;
   readonly states: RequestStates;
   readonly lists: PreparedLists;
-  /** The responses that stream now. */
+  /** The open event streams. */
   readonly streams: Set<Response>;
 }
 
@@ -37,7 +37,7 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   });
   const prepared = lists.find(req);
   if (prepared) return writer.answerPrepared(...prepared);
-  writer.onDisconnect(() => cancellation.cancel()); // closing the response is how a client cancels
+  writer.onDisconnect(() => cancellation.cancel()); // a client cancels by closing the response
 
   const made = unsent.part(req.caller);
   const run = runner(req, { cancellation, made }, notifier(res, writer, streams), options);
@@ -54,7 +54,7 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
   }
 }
 
-/** Runs what the method names, with a way back to the client; `undefined` for a method that is not served. */
+/** Makes the handler of a request; `undefined` for a method that is not served. */
 function runner(
   { envelope, caller, audit, requestId }: Request,
   within: Pick<Call, 'cancellation' | 'made'>,
@@ -67,7 +67,7 @@ function runner(
   const params = message?.params ?? {};
   const meta = (params['_meta'] ?? {}) as Params;
   const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
-  // Without a level in the request not one log notification may be sent (MCP 2026-07-28, logging).
+  // Without a level in the request, no log notification may be sent (MCP 2026-07-28, logging).
   const log = logTo(notify, () => meta['io.modelcontextprotocol/logLevel']);
   const progress = progressTo(notify, meta);
   return (checked) =>
@@ -78,7 +78,7 @@ function runner(
 
 function notifier(res: Response, writer: ResponseWriter, streams: Set<Response>): Notify {
   return (method, params) => {
-    // A handler that goes on after its answer, or after a refusal, has nobody left to talk to.
+    // After the answer or a refusal, notifications of a handler that is still running go nowhere.
     if (writer.closed || (res.headersSent && !streams.has(res))) return;
     streams.add(res);
     writer.send({ jsonrpc: '2.0', method, params });
@@ -86,7 +86,7 @@ function notifier(res: Response, writer: ResponseWriter, streams: Set<Response>)
   };
 }
 
-/** What the client gets to see of an error: never the words of one that was not made for it. */
+/** The public form of an error. Only messages written for clients are sent. */
 function toAnswer(
   { requestId, envelope: { id = 0 } }: Request,
   error: unknown,

@@ -1,6 +1,6 @@
 /**
- * All that this era takes from the SDK, on its public exports only: schemas that check what comes in, and the seal of the
- * request state. The answers are our own, so that nothing of one request is there when the next one comes.
+ * All that this era uses of the SDK, by its public exports: schemas that check requests, and the seal of the request state.
+ * We make the answers ourselves, so that no object of the SDK carries data from one request to the next.
  */
 import {
   createRequestStateCodec,
@@ -25,10 +25,10 @@ import type { AskRequest } from '../definitions/tool.js';
 /**
  * How long clients may keep an answer, and for whom (MCP 2026-07-28, caching).
  *
- * Lists differ with the caller's scopes, so all but discovery are `private`. They change with a deployment or with the
- * scopes of a key: a minute is a short wait for the news and spares a client the list before each call; a list that
- * is out of date grants nothing, since every call is checked again. Documents may change at any time, and nothing
- * tells us: what shows them is stale at once.
+ * Lists depend on the caller's scopes, so all but discovery are `private`. They change with a deployment or with the scopes
+ * of a key: a minute is a short delay and saves a client from fetching the list before each call. An outdated list grants
+ * nothing, since every call is checked. Documents may change at any time without notice, so their lists and contents are
+ * stale at once.
  */
 const CACHE_HINTS = {
   'server/discover': { ttlMs: 600_000, cacheScope: 'public' },
@@ -62,15 +62,15 @@ export function createEngine(
   { serverInfo, capabilities, instructions }: Introduction,
   supportedVersions: readonly string[],
 ) {
-  preloadSchemas(); // else the first request would pay for it
+  preloadSchemas(); // otherwise the first request waits for it
   const discovery = { supportedVersions, capabilities, ...(instructions !== undefined && { instructions }) };
   /** Servers SHOULD identify themselves in every result (MCP 2026-07-28, `_meta`). */
   const META = { 'io.modelcontextprotocol/serverInfo': serverInfo };
 
   return {
     /**
-     * The JSON-RPC answer to a request; `undefined` once it is cancelled. Without `handle` the engine knows
-     * `server/discover` alone.
+     * The JSON-RPC answer to a request, or `undefined` once it is cancelled. Without `handle` the engine answers only
+     * `server/discover`.
      *
      * @throws whatever the handler throws
      * @throws {RpcError} `-32602` for parameters that are not valid
@@ -96,7 +96,7 @@ function methodNotFound(): RefusedRequest {
   return new RefusedRequest('not_found', { rpcCode: METHOD_NOT_FOUND, message: 'Method not found' });
 }
 
-/** Every result says whether it is complete; one that is says how long it may be kept. */
+/** Adds what every result must state: its type and, if it is complete, how long it may be cached. */
 function toWire(method: string, result: Result): Result {
   if (result['resultType'] !== undefined) return result; // a question to the client
   return { ...result, resultType: 'complete', ...CACHE_HINTS[method as keyof typeof CACHE_HINTS] };
@@ -114,7 +114,7 @@ export function isSubscriptionFilter(value: unknown): value is SubscriptionFilte
 
 export type { SubscriptionFilter };
 
-/** The first key seals, all open, so that keys can be changed while rounds are under way. */
+/** The first key seals, all open, so that keys can be rotated while rounds are open. */
 export function createSeal<T>(keys: readonly Uint8Array[], ttlS: number) {
   const codecs = keys.map((key) => createRequestStateCodec<T>({ key, ttlSeconds: ttlS }));
   const [first] = codecs;

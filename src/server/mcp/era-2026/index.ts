@@ -1,4 +1,4 @@
-/** Protocol revision 2026-07-28: every request stands alone, so nothing is kept between two of them. */
+/** Protocol revision 2026-07-28: stateless, so nothing is kept between requests. */
 import type { Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import { VERSIONS_2026 } from '../envelope/envelope.js';
@@ -21,7 +21,7 @@ export function createEra2026(options: Era2026Options): Era {
   return {
     async handle(req, res) {
       const { kind, method } = req.envelope;
-      // The revision defines no notification from a client; like any other it is accepted and ignored.
+      // The revision defines no client notification, so any is accepted and ignored.
       if (kind === 'notification') return void res.status(202).end();
       if (kind !== 'request') throw new RefusedRequest('malformed_message');
       if (method === 'subscriptions/listen') return listeners.listen(req, res);

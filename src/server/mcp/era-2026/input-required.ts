@@ -1,6 +1,6 @@
 /**
- * Questions to the client, as answers to its own request: a handler that asks is run again, from its start, with the
- * answers that the next request brings (MCP 2026-07-28, multi round-trip requests).
+ * Questions to the client (MCP 2026-07-28, multi round-trip requests). The answer to a request contains the questions, the
+ * next request contains the client's answers, and the handler runs again from its start.
  */
 import type { Caller } from '../../identity/caller.js';
 import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
@@ -19,11 +19,11 @@ export interface MultiRoundRequest {
   readonly capabilities: Params;
 }
 
-/** No other request may be answered with a question (multi round-trip requests, supported requests). */
+/** The only methods whose answer may be a question (multi round-trip requests, supported requests). */
 const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
 /**
- * Runs a handler. While a question is open the result puts it to the client, even if the handler swallowed the exception.
+ * Runs a handler. If it asked a question, the result contains that question, even if the handler swallowed the exception.
  *
  * @throws {RpcError} `-32602` for a request state that is not ours, not this caller's, not this request's, or used
  * @throws {RefusedRequest} {MissingCapability} and, without an open question, whatever the handler throws
@@ -46,7 +46,7 @@ export async function runMultiRound(
     if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
     requireDeclared(capabilities, request.method);
     const given = answers.get(key);
-    // A question that changed since is put again; after an answer that does not fit, once.
+    // Ask again if the question has changed. After an invalid answer, ask again only once.
     if (given?.question === digest(request)) {
       if (isAnswer(request, given.answer, hasAnswerShape)) {
         used.set(key, given);
@@ -59,7 +59,7 @@ export async function runMultiRound(
     throw new InputRequired();
   };
 
-  // The answers may set off effects, and whoever replays them must not set them off again.
+  // The answers may trigger effects, which a replay of the same state must not repeat.
   if (round) await states.begin(round);
   try {
     const result = await run({ canAsk, ask });
@@ -78,7 +78,7 @@ export async function runMultiRound(
   return { resultType: 'input_required', inputRequests: Object.fromEntries(unanswered), requestState };
 }
 
-/** Answers without a valid state answer nothing that we asked, and an answer to what was not asked is not looked at. */
+/** Only answers to questions in the state count: without a state we have asked nothing. */
 function collectAnswers(round: Round | undefined, responses: unknown): ReadonlyMap<string, Answered> {
   if (!round) return new Map();
   const answers = new Map(Object.entries(round.answered));

@@ -1,4 +1,4 @@
-/** `subscriptions/listen`: a stream of the changes its caller asked for (MCP 2026-07-28, subscriptions). */
+/** `subscriptions/listen`: a stream of the changes that its caller asked for (MCP 2026-07-28, subscriptions). */
 import type { Request, Response } from 'express';
 import { callerKey, type Caller } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
@@ -36,7 +36,7 @@ export function createListeners(options: Era2026Options) {
       streams.set(writer, finish);
       if (draining || Object.keys(filter).length === 0) finish();
     },
-    /** Ends every stream with its result, and from now on each new one at once. */
+    /** Ends every stream with its result; from now on, new ones end at once. */
     drain(): void {
       draining = true;
       for (const finish of streams.values()) finish();
@@ -45,7 +45,7 @@ export function createListeners(options: Era2026Options) {
   };
 }
 
-/** Sends the changes that pass the filter, the acknowledgment first. Returns how to end the stream cleanly. */
+/** Sends the acknowledgment, then the changes that pass the filter. @returns a function that ends the stream cleanly */
 function follow(
   { changes, serverInfo }: Era2026Options,
   writer: ResponseWriter,
@@ -72,7 +72,7 @@ function follow(
 
   return () => {
     stop();
-    // The answer to the request that opened the stream says that the end was meant (graceful closure).
+    // An answer to the request that opened the stream marks the end as intended (graceful closure).
     const _meta = { ...subscription, 'io.modelcontextprotocol/serverInfo': serverInfo };
     writer.answer({ jsonrpc: '2.0', id, result: { resultType: 'complete', _meta } });
   };
@@ -83,7 +83,7 @@ function isWanted(filter: SubscriptionFilter, change: Change): boolean | undefin
   return filter.resourceSubscriptions?.includes(change.uri);
 }
 
-/** The part of the filter that this server can and this caller may be told about. */
+/** The part of the filter that this server supports and this caller may see. */
 function honoured(filter: SubscriptionFilter, caller: Caller, options: Era2026Options): SubscriptionFilter {
   const { capabilities, catalog } = options;
   const offers = (family: string, member: string) => capabilities[family]?.[member] === true;

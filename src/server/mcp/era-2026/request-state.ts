@@ -1,6 +1,6 @@
 /**
- * What the client carries from one round of questions to the next (MCP 2026-07-28, multi round-trip requests).
- * Sealed, not secret: the client can read its own answers. What comes back is an attacker's until it is opened.
+ * The state that the client sends back with its answers (MCP 2026-07-28, multi round-trip requests). Signed, not encrypted:
+ * the client can read it. Until `open` succeeds, it is untrusted input.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { callerKey, type Caller } from '../../identity/caller.js';
@@ -9,28 +9,28 @@ import { INVALID_PARAMS, type Params, RpcError } from '../calls/call.js';
 import { createSeal } from './engine.js';
 
 export interface Answered {
-  /** Digest of the question: an answer is never taken for another question under the same key. */
+  /** Digest of the question, so that an answer never counts for another question with the same key. */
   readonly question: string;
   readonly answer: unknown;
 }
 
-/** One round: what was asked with it, and what was answered before it. */
+/** One round: its questions, and the answers to earlier ones. */
 export interface Round {
   /** Names the round; unguessable and never repeated. */
   readonly nonce: string;
   /** Digest of the question by its key. */
   readonly asked: Readonly<Record<string, string>>;
   readonly answered: Readonly<Record<string, Answered>>;
-  /** The keys whose question was put before, and answered with what does not fit. */
+  /** The keys of questions that were asked again after an invalid answer. */
   readonly askedAgain: readonly string[];
 }
 
 interface Sealed extends Round {
-  /** Digest of the caller and the request: the state is good for no other. */
+  /** Digest of the caller and the request. The state is valid for no other. */
   readonly purpose: string;
 }
 
-/** Answers are the client's to choose: a bound on what it can make us carry. */
+/** The state contains the client's answers, so its size needs a limit. */
 const MAX_STATE_LENGTH = 256 * 1024;
 
 export interface RequestStateOptions {
@@ -52,7 +52,7 @@ export function createRequestStates({ keys, ttlS, usedOnce }: RequestStateOption
       if (state.length > MAX_STATE_LENGTH) throw new RpcError(INVALID_PARAMS, 'The answers are too large');
       return state;
     },
-    /** @throws {RpcError} `-32602`, in one wording for forged, expired and foreign state */
+    /** @throws {RpcError} `-32602`, the same for forged, expired and foreign state */
     async open(purpose: string, state: unknown): Promise<Round> {
       if (typeof state !== 'string' || state.length > MAX_STATE_LENGTH || !isCanonical(state))
         throw invalidState();
@@ -60,18 +60,18 @@ export function createRequestStates({ keys, ttlS, usedOnce }: RequestStateOption
       if (round?.purpose !== purpose) throw invalidState();
       return round;
     },
-    /** Begins what a round leads to, on whatever replica. @throws {RpcError} `-32602` when it has begun before */
+    /** Marks a round as used, for all replicas. @throws {RpcError} `-32602` when it was used before */
     async begin({ nonce }: Round): Promise<void> {
       if (await usedOnce.take(`round:${nonce}`, ttlS * 1000)) return;
-      const message = 'This requestState was used: begin again without it';
+      const message = 'This requestState was already used: start again without it';
       throw new RpcError(INVALID_PARAMS, message, { reason: 'request_state_used' });
     },
-    /** Nothing was done after all: the round may be answered again. */
+    /** Makes a round usable again: it had no effect. */
     giveBack: ({ nonce }: Round) => usedOnce.release(`round:${nonce}`),
   };
 }
 
-/** `v1.payload.mac`. Decoders skip unused bits, padding and white space, so one state would have many spellings. */
+/** `v1.payload.mac`. Decoders ignore unused bits, padding and white space: only one spelling is accepted. */
 function isCanonical(state: string): boolean {
   const [, payload = '', mac = ''] = /^v1\.([\w-]+)\.([\w-]+)$/.exec(state) ?? [];
   return [payload, mac].every(
@@ -79,13 +79,13 @@ function isCanonical(state: string): boolean {
   );
 }
 
-/** The caller, the method and every parameter but those that differ from round to round. */
+/** The caller, the method and the parameters, except those that differ from round to round. */
 export function purposeOf(caller: Caller, method: string, params: Params): string {
   const { _meta, inputResponses: _, requestState: __, ...salient } = params;
   return digest([callerKey(caller), method, salient]);
 }
 
-/** Of the JSON with sorted keys: a client may write its parameters in another order the second time. */
+/** Digest of the JSON with sorted keys: a client may reorder its parameters. */
 export function digest(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value, sortKeys)).digest('base64url');
 }

@@ -1,26 +1,26 @@
 /**
- * Timers for all open streams: a comment now and then keeps proxies from cutting an idle stream, and on a clock of
- * their own they ask whether they may stay open.
+ * Two timers for all open streams. One sends comments, so that proxies do not cut an idle stream. The other checks whether
+ * each stream may stay open.
  */
 export interface KeepAlive {
   add(stream: KeptAlive): void;
   remove(stream: KeptAlive): void;
   /** Streams open now. */
   size(): number;
-  /** Of all of them together, for metrics. */
+  /** Total of all streams, for metrics. */
   bufferedBytes(): number;
   close(): void;
 }
 
 export interface KeptAlive {
   ping?(): void;
-  /** Ends what is open if it may stay no longer: its caller's credential was revoked, or its session ended. */
+  /** Ends the stream if its caller's credential was revoked or its session has ended. */
   recheck(): void;
-  /** What its reader has not taken yet. */
+  /** Bytes that its reader has not taken yet. */
   readonly bufferedBytes: number;
 }
 
-/** Fits three times into the 60 s that a revoked credential may live on; verifiers cache up to 30 s of them. */
+/** A revoked credential must lose its streams within 60 s, and verifiers may cache it for up to 30 s of them. */
 const MAX_RECHECK_MS = 20_000;
 
 /** @param intervalMs `STREAM_KEEPALIVE_MS` */

@@ -1,6 +1,6 @@
 /**
- * What is made of answers and not yet sent, of one caller and of all: without a bound, a client that asks and does not
- * read fills the heap. Counted in characters, which are bytes where a text is ASCII.
+ * Bounds the answers that are made but not sent yet, per caller and for the process: otherwise a client that sends requests
+ * and does not read could fill the heap. Counted in characters; ASCII characters are bytes.
  */
 import { type Caller, callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
@@ -20,12 +20,12 @@ export class UnsentAnswers {
     return new UnsentPart(this, callerKey(caller));
   }
 
-  /** Whether the process could still make an answer of this size. */
+  /** Whether the process has room for an answer of this size. */
   hasRoom(size: number): boolean {
     return this.#all + size <= this.limits.perProcess;
   }
 
-  /** The first of a caller only needs room: what frames a result may make it larger than what a caller may have. */
+  /** A caller's first answer may exceed its share: the frame around a result adds to the size that was checked. */
   fits(owner: string, more: number): boolean {
     const own = this.#owners.get(owner) ?? 0;
     return this.hasRoom(more) && (own === 0 || own + more <= this.limits.perCaller);
@@ -39,7 +39,7 @@ export class UnsentAnswers {
   }
 }
 
-/** The part of one call, from its result to its answer, or of one response, until its client has it. */
+/** The share of one call, from its result to its answer, or of one response, until its client has read it. */
 export class UnsentPart {
   #size = 0;
   #isClosed = false;
@@ -49,7 +49,7 @@ export class UnsentPart {
     private readonly owner: string,
   ) {}
 
-  /** Why there may not be so much more; `undefined` where there is room. */
+  /** The refusal of that many more; `undefined` if there is room. */
   refusal(more: number): RefusedRequest | undefined {
     if (this.#isClosed || this.unsent.fits(this.owner, more)) return undefined;
     return new RefusedRequest('overloaded', {
@@ -71,7 +71,7 @@ export class UnsentPart {
     this.#size = size;
   }
 
-  /** Nothing is counted from now on: what a cancelled call still makes is nobody's answer. */
+  /** Stops counting: a result that a cancelled call still makes is never sent. */
   close(): void {
     this.set(0);
     this.#isClosed = true;

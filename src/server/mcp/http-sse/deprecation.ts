@@ -3,14 +3,14 @@ import { requestPath } from '../../layers/request-path.js';
 
 /** 2025-03-26, when streamable HTTP replaced HTTP+SSE (RFC 9745 §2.1: Unix time). */
 const DEPRECATED_SINCE = '@1742947200';
-/** When this template drops HTTP+SSE; set your own earlier date here (RFC 8594). */
+/** When this template removes HTTP+SSE; an earlier date of your own goes here (RFC 8594). */
 const SUNSET = 'Wed, 30 Jun 2027 23:59:59 GMT';
-/** Set it to where you publish `docs/migrate-from-sse.md`. */
+/** Replace it with the URL where you publish `docs/migrate-from-sse.md`. */
 const GUIDE =
   'https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#backwards-compatibility';
 
 /**
- * Says on every answer of an old endpoint that it will go.
+ * Announces the removal of an old endpoint in each of its answers.
  * @param successor path of the endpoint to use instead
  */
 export function deprecation(paths: readonly string[], successor: string): RequestHandler {

@@ -1,4 +1,4 @@
-/** HTTP+SSE (MCP 2024-11-05): one GET stream brings everything to the client, whose messages come as POSTs. */
+/** HTTP+SSE (MCP 2024-11-05): the client sends its messages as POSTs and receives all answers on one GET stream. */
 import type { Request, Response } from 'express';
 import { callerKey } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
@@ -19,20 +19,20 @@ export interface SseOptions
     AnswerOptions,
     OpenSessionOptions,
     AcceptOptions {
-  /** Path of the endpoint that takes the client's messages. */
+  /** Path of the endpoint for the client's messages. */
   readonly sseMessagesPath: string;
   readonly streams: Pick<GetStreams, 'take'>;
   readonly onError: (error: unknown) => void;
 }
 
-/** The stream of one client; its session lasts no longer. */
+/** The stream of one client. The session ends with it. */
 interface SseConnection {
   readonly id: string;
   readonly owner: string;
-  /** Of whoever opened it. */
+  /** Of the caller that opened it. */
   readonly scopes: readonly string[];
   readonly writer: ResponseWriter;
-  /** Whether `initialize` is under way or done. */
+  /** Whether `initialize` is running or done. */
   isInitialized: boolean;
 }
 
@@ -55,7 +55,7 @@ export function createSse(options: SseOptions) {
     writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });
   };
 
-  /** @throws {RefusedRequest} `session_required`; `session_not_found`, alike for unknown, ended and foreign ones */
+  /** @throws {RefusedRequest} `session_required`; `session_not_found` for unknown, ended and foreign sessions alike */
   const find = ({ envelope: { sessionId }, caller, audit }: Request): SseConnection => {
     if (!sessionId) throw new RefusedRequest('session_required');
     audit.session(sessionId);
@@ -64,7 +64,7 @@ export function createSse(options: SseOptions) {
     return connection;
   };
 
-  /** Makes the session; its connection gets the changes, and the session ends with it. */
+  /** Creates the session. Its connection gets the changes; when it ends, so does the session. */
   const begin = async (req: Request, connection: SseConnection): Promise<JsonRpcMessage> => {
     const { id, scopes, writer } = connection;
     connection.isInitialized = true;
@@ -80,7 +80,7 @@ export function createSse(options: SseOptions) {
     writer.onClose(() => {
       streams.delete(id);
       live.release(id);
-      sessions.delete(id).catch(options.onError); // its end cancels what is in flight
+      sessions.delete(id).catch(options.onError); // this cancels its calls in flight
     });
     return answer;
   };
@@ -106,9 +106,9 @@ export function createSse(options: SseOptions) {
   };
 }
 
-/** The answer goes to the stream; its POST is only accepted, as soon as nothing can refuse the call any more. */
+/** The answer goes to the stream. The POST gets a 202 once nothing can refuse the call any more. */
 function createSseOutput(req: Request, res: Response, writer: ResponseWriter): Output {
-  let isOver = false; // the stream goes on for other calls: this one must not
+  let isOver = false; // of this call; the stream goes on for others
   const accept = () => {
     if (!res.headersSent) res.status(202).end();
   };

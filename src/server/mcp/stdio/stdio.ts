@@ -1,6 +1,6 @@
 /**
- * The shared handlers over stdio, for both eras: the SDK's own entry point speaks the 2025 handshake and revision
- * 2026-07-28, and turns our `input_required` results into requests for clients of the former.
+ * Serves the shared handlers over stdio, for both eras. The SDK's entry point speaks the 2025 handshake and revision
+ * 2026-07-28. For 2025 clients it turns our `input_required` results into requests.
  */
 import { randomUUID } from 'node:crypto';
 import { type Implementation, Server, type ServerContext } from '@modelcontextprotocol/server';
@@ -46,18 +46,18 @@ export interface StdioOptions extends Introduction {
   readonly requestState: RequestStateOptions;
   /** How long a 2025 client has for an answer, in milliseconds. */
   readonly askTimeoutMs: number;
-  /** Whoever started the process. */
+  /** The user who started the process. */
   readonly caller: Caller;
   readonly audit: Audit;
   readonly logger: Logger;
-  /** Of one line, as of a body over HTTP. */
+  /** Limits of one line, those of an HTTP body. */
   readonly limits: StdioTransportOptions['limits'];
 }
 
 export interface StdioConnection {
-  /** Settles when stdin has ended and all that it brought is answered. */
+  /** Settles when stdin has ended and everything read from it is answered. */
   readonly ended: Promise<void>;
-  /** Reads no more, answers what was read, and ends. */
+  /** Stops reading, answers what was read, and ends. */
   close(): Promise<void>;
 }
 
@@ -81,9 +81,9 @@ export function serveOverStdio(options: StdioOptions): StdioConnection {
         inputRequired: { roundTimeoutMs: options.askTimeoutMs },
       });
       for (const method of Object.keys(options.handlers) as SharedMethod[]) {
-        // The SDK throws, and the process ends, for a method whose capability is not declared.
+        // The SDK throws for a method whose capability is not declared, and the process would end.
         if (!isOffered(method, options.capabilities)) continue;
-        // The name only chooses the schema of the params.
+        // The cast: the name only selects the schema of the params.
         server.setRequestHandler(
           method as 'completion/complete',
           async ({ params = {} }: { params?: Params }, ctx) => {
@@ -103,13 +103,13 @@ export function serveOverStdio(options: StdioOptions): StdioConnection {
     async close() {
       transport.stopReading();
       await transport.ended;
-      await connection.close(); // ends what was cancelled
-      await Promise.allSettled(running); // its end belongs in the audit
+      await connection.close(); // ends cancelled calls
+      await Promise.allSettled(running); // so that the audit records their end
     },
   };
 }
 
-/** The same answer as over HTTP, and its record. */
+/** Answers as over HTTP, and writes the audit record. */
 function refuse(refusal: RefusedRequest, { audit, caller }: StdioOptions): object {
   const trail = audit.trail(randomUUID(), { caller: { ...caller }, ...refusal.facts });
   trail.end();
@@ -156,7 +156,7 @@ async function answer(request: StdioRequest, options: StdioOptions, states: Requ
   }
 }
 
-/** A 2025 client declares them once, a 2026 client with every request. */
+/** A 2025 client declares its capabilities once, a 2026 client with every request. */
 function capabilitiesOfClient({ era, server, ctx }: StdioRequest): Params {
   if (era === 'legacy') return { ...server.getClientCapabilities() };
   const { envelope = {} } = ctx.mcpReq as { envelope?: Params };
@@ -194,7 +194,7 @@ function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError
   return internalError(requestId);
 }
 
-/** On stdio there is one client: every change goes to it, as far as it has subscribed. */
+/** Sends the changes to the one client: of resources, only those that it subscribed to. */
 function tellChanges(server: Server, { changes, capabilities }: StdioOptions): void {
   const subscribed = new Set<string>();
   if (isOffered('resources/subscribe', capabilities)) {

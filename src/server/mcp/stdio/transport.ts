@@ -1,9 +1,9 @@
 /**
  * JSON-RPC messages on stdin and stdout, one a line.
  *
- * - A line is refused where a body would be over HTTP, and answered.
- * - What came before the end of stdin is answered before the end is told.
- * - Nobody answers our questions after it: they fail, so that the calls that wait for them end.
+ * - A line that HTTP would refuse as a body gets the same refusal.
+ * - Everything read before the end of stdin is answered before `ended` settles.
+ * - After that end nobody can answer our questions: they fail, so that the calls that wait for them end.
  */
 import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/server';
@@ -17,7 +17,7 @@ export interface StdioTransportOptions {
   readonly stdin: Readable;
   readonly stdout: Writable;
   readonly limits: JsonLimits & { readonly maxBytes: number };
-  /** Audits a line that is refused. @returns the answer */
+  /** Audits a refused line. @returns the answer */
   readonly onRefused: (refusal: RefusedRequest) => object;
 }
 
@@ -27,15 +27,15 @@ export class StdioTransport implements Transport {
   onmessage?: NonNullable<Transport['onmessage']>;
   onclose?: () => void;
 
-  /** Settles when nothing more is read and all that was read is answered, or nobody is left to read the answers. */
+  /** Settles when reading has stopped and everything is answered, or stdout is broken. */
   readonly ended: Promise<void>;
   #end: () => void = () => {};
   #isReading = true;
-  /** The requests without an answer, and the bytes in which their arguments came. */
+  /** The unanswered requests, each with the raw bytes of its arguments. */
   readonly #unanswered = new Map<Id, Buffer | undefined>();
-  /** Our questions without an answer. */
+  /** Our unanswered questions. */
   readonly #asked = new Set<Id>();
-  /** Settles when stdout takes more. */
+  /** Settles when stdout accepts more. */
   #room = Promise.resolve();
   #giveRoom: () => void = () => {};
   #pieces: Buffer[] = [];
@@ -72,7 +72,7 @@ export class StdioTransport implements Transport {
     this.onclose?.();
   }
 
-  /** As at the end of stdin. */
+  /** Behaves as at the end of stdin. */
   stopReading(): void {
     if (!this.#isReading) return;
     this.#isReading = false;
@@ -81,7 +81,7 @@ export class StdioTransport implements Transport {
     this.#settle();
   }
 
-  /** The arguments of a request as they came. */
+  /** The raw bytes of a request's arguments. */
   argumentBytes(id: Id): Buffer | undefined {
     return this.#unanswered.get(id);
   }
@@ -96,7 +96,7 @@ export class StdioTransport implements Transport {
     this.#keep(chunk.subarray(start));
   }
 
-  /** Of a line that is too long nothing is kept but its length. */
+  /** Keeps only the length of a line that is too long. */
   #keep(piece: Buffer): void {
     this.#lineBytes += piece.length;
     if (this.#lineBytes > this.options.limits.maxBytes) this.#pieces = [];
@@ -127,7 +127,7 @@ export class StdioTransport implements Transport {
     if (kind === 'request' && id !== undefined) {
       if (this.#unanswered.has(id))
         throw new RefusedRequest('malformed_message', { id, detail: { reason: 'id_in_use' } });
-      // A subscription is answered when it ends, and nothing else ends it.
+      // A subscription is not awaited: it is answered only when it ends.
       if (method === 'subscriptions/listen')
         requireFewSubscriptions(Object(params?.['notifications'])['resourceSubscriptions'], id);
       else this.#unanswered.set(id, argumentBytes);
