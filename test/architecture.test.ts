@@ -91,12 +91,12 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '875 because what a clone opened is closed within the grace',
+  '.': '900 because what a clone opened is closed within the grace, and bound tokens need proofs',
   commands: '300',
   'commands/doctor': '650',
-  config: '850',
+  config: '875 because of DPOP',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
-  identity: '825',
+  identity: '1025 because a bound token needs a proof of its key',
   layers: '925',
   mcp: '25',
   'mcp/calls': '625 because storms of changes are coalesced, and what may be lost is told again',
@@ -112,7 +112,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1200 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 12275; // slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 12525; // bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

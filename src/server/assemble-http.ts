@@ -1,9 +1,13 @@
 /** Builds what the layers of `pipeline.ts` need: the verifiers of credentials, and the two eras that answer. */
+import type { IncomingMessage } from 'node:http';
 import { type Config, ConfigError } from './config/index.js';
 import { SSE_PATHS } from './exact-names.js';
 import { apiKeyVerifier } from './identity/api-key.js';
 import { developmentKey } from './identity/api-key-entry.js';
-import { challenge, resourceMetadata } from './identity/challenge.js';
+import { challenge as createChallenge, resourceMetadata } from './identity/challenge.js';
+import { readCredential } from './identity/credential.js';
+import { PROOF_ALGORITHMS, requirePossession } from './identity/dpop.js';
+import { dpopNonces } from './identity/dpop-nonces.js';
 import { jwtVerifier } from './identity/jwt.js';
 import type { Verifier } from './identity/verifier.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
@@ -23,18 +27,36 @@ const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as co
 const KEYS_ONLY = 'this server takes API keys only, as Authorization: Bearer or X-Api-Key';
 
 /** @throws when the key file cannot be read */
-export async function createIdentity(config: Config, { catalog, serverInfo }: McpParts, logger: Logger) {
-  const { AUTH, CHALLENGE_SCOPES, PUBLIC_URL, REQUIRED_SCOPES } = config;
+export async function createIdentity(
+  config: Config,
+  { catalog, serverInfo }: McpParts,
+  { usedOnce }: Stores,
+  logger: Logger,
+) {
+  const { AUTH, CHALLENGE_SCOPES, DPOP, PUBLIC_URL, REQUIRED_SCOPES } = config;
   const takesTokens = AUTH.includes('jwt');
   const { scopes } = catalog;
   const ownPath = `${WELL_KNOWN}${PUBLIC_URL.pathname === '/' ? '' : PUBLIC_URL.pathname}`;
   const keys = AUTH.includes('api-key') ? await openKeys(config, scopes, logger) : undefined;
+  const dpop = DPOP === 'off' ? undefined : { algorithms: PROOF_ALGORITHMS, isRequired: DPOP === 'require' };
+  const challenge = createChallenge({
+    ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
+    scopes: CHALLENGE_SCOPES === 'required' && REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
+    dpop,
+  });
   return {
     verifiers: [...(keys ? [keys.verifier] : []), ...(takesTokens ? [openJwt(config, logger)] : [])],
-    challenge: challenge({
-      ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
-      scopes: CHALLENGE_SCOPES === 'required' && REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
-    }),
+    readCredential: (req: Pick<IncomingMessage, 'rawHeaders'>) => readCredential(req, dpop !== undefined),
+    challenge,
+    requirePossession:
+      dpop &&
+      requirePossession({
+        isRequired: dpop.isRequired,
+        publicUrl: PUBLIC_URL,
+        usedOnce,
+        nonces: dpopNonces(config.STATE_KEYS),
+        challenge,
+      }),
     /** The caller of every request when authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),
     ...(AUTH.includes('api-key') && !takesTokens && { hint: KEYS_ONLY }),
@@ -44,6 +66,10 @@ export async function createIdentity(config: Config, { catalog, serverInfo }: Mc
       authorization_servers: config.JWT_ISSUERS,
       scopes_supported: scopes,
       resource_name: serverInfo.name,
+      ...(dpop && {
+        dpop_signing_alg_values_supported: dpop.algorithms,
+        dpop_bound_access_tokens_required: dpop.isRequired,
+      }),
     }),
     /** Paths of the metadata. None without `jwt`: a client that sees OAuth advertised ignores its API key. */
     metadataPaths: takesTokens ? [...new Set([WELL_KNOWN, ownPath])] : [],

@@ -4,7 +4,6 @@
  */
 import type { RequestListener, Server } from 'node:http';
 import express, { type RequestHandler } from 'express';
-import { readCredential } from './identity/credential.js';
 import { auditLog } from './layers/audit-log.js';
 import { authenticate } from './layers/authenticate.js';
 import { clientAddress } from './layers/client-address.js';
@@ -47,7 +46,7 @@ export async function createPipeline(options: PipelineOptions) {
   const { config, stores, audit, logger, tracing } = options;
   const mcp = createMcpParts(options);
   const { catalog } = mcp;
-  const identity = await createIdentity(config, mcp, logger);
+  const identity = await createIdentity(config, mcp, stores, logger);
   const {
     eras,
     bufferedBytes,
@@ -96,7 +95,6 @@ export async function createPipeline(options: PipelineOptions) {
     authentication: [
       authenticate({
         ...identity,
-        readCredential,
         failures: rateLimits.limiter('auth-failures', config.RATE_LIMIT_AUTH_FAILURES),
       }),
       rateLimitCaller(callerLimit),

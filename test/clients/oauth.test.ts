@@ -9,6 +9,13 @@ import { type AuditLine, serve, type Served } from '../helpers/serve.js';
 
 const SCOPES = ['notes:read', 'notes:write'];
 const REDIRECT = 'http://127.0.0.1:9/callback';
+const SERVICE = {
+  client_id: 'bound-service',
+  client_secret: 'a-secret-of-the-test-service',
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+};
 const PRESET = {
   client_id: 'preset',
   redirect_uris: [REDIRECT],
@@ -25,7 +32,11 @@ const close = () => (closed ??= server.close());
 
 beforeAll(async () => {
   const resource = 'http://127.0.0.1:1/unused'; // every client names its own
-  authorizationServer = await startAuthorizationServer({ resource, scopes: SCOPES, clients: [PRESET] });
+  authorizationServer = await startAuthorizationServer({
+    resource,
+    scopes: SCOPES,
+    clients: [PRESET, SERVICE],
+  });
 });
 afterAll(() => authorizationServer.close());
 beforeEach(async () => {
@@ -186,6 +197,66 @@ describe.each([
     await client.close();
     const denied = (await close()).filter((record) => record['reason'] === 'insufficient_scope');
     expect(denied.map((record) => record['http.status'])).toEqual([403]);
+  });
+});
+
+describe('where every token must be bound to a key', () => {
+  let bound: Served;
+
+  class BoundProvider extends v2.ClientCredentialsProvider {
+    readonly #session = v2.DpopSession.create();
+    constructor(readonly isBound: boolean) {
+      super({
+        clientId: SERVICE.client_id,
+        clientSecret: SERVICE.client_secret,
+        scope: SCOPES.join(' '),
+        expectedIssuer: authorizationServer.issuer,
+      });
+    }
+    dpop() {
+      return this.isBound ? this.#session : undefined;
+    }
+  }
+
+  beforeEach(async () => {
+    bound = await serve(definitions, [], {
+      AUTH: 'jwt',
+      JWT_ISSUERS: authorizationServer.issuer,
+      DPOP: 'require',
+    });
+  });
+  afterEach(() => bound.close());
+
+  const connect = async (mode: 'legacy' | { pin: string }, isBound: boolean) => {
+    const client = new v2.Client(info, { versionNegotiation: { mode } });
+    const authProvider = new BoundProvider(isBound);
+    opened.push({ close: () => client.close() } as Attempt);
+    await client.connect(new v2.StreamableHTTPClientTransport(bound.url, { authProvider }));
+    return client;
+  };
+
+  test.each(['legacy' as const, { pin: '2026-07-28' }])(
+    'the 2.x client (%j) proves that it has the key of its token, with each request',
+    async (mode) => {
+      const client = await connect(mode, true);
+      for (let i = 0; i < 3; i += 1) {
+        const result = await client.callTool({ name: 'count', arguments: { steps: 1 } });
+        expect(result).toMatchObject({ structuredContent: { counted: 1 } });
+      }
+      const records = await bound.audited();
+      const called = records.filter(
+        (record) => record['gen_ai.tool.name'] === 'count' && record['stage'] === 'received',
+      );
+      expect(called).toHaveLength(3);
+      for (const { caller } of called) {
+        expect(caller).toMatchObject({ subject: SERVICE.client_id, boundTo: expect.any(String) });
+      }
+    },
+  );
+
+  test('the same client without a key is refused, and no tool runs', async () => {
+    await expect(connect('legacy', false)).rejects.toThrow();
+    expect(await bound.audited()).not.toContainEqual(expect.objectContaining({ stage: 'received' }));
   });
 });
 

@@ -96,6 +96,11 @@ export const RULES: readonly Rule[] = [
     ),
   ),
   rule(
+    ['DPOP', 'AUTH'],
+    'has no effect without jwt in AUTH: add jwt to AUTH, or set DPOP=off',
+    (config) => config.DPOP !== 'off' && !config.AUTH.includes('jwt'),
+  ),
+  rule(
     ['JWT_JWKS_URL', 'JWT_ISSUERS'],
     'allows a single issuer, or one issuer could sign for another: unset it to use discovery',
     (config, isGiven) => isGiven('JWT_JWKS_URL') && config.JWT_ISSUERS.length > 1,

@@ -93,6 +93,12 @@ const authentication = {
     integer(0, 300),
     '5',
   ),
+  DPOP: variable(
+    'Proof that a caller has the key its token is bound to (RFC 9449): `accept` asks for it where a token is bound, ' +
+      '`require` takes bound tokens only',
+    oneOf('off', 'accept', 'require'),
+    'off',
+  ),
   API_KEYS_FILE: optional('JSON file of hashed keys (`npm run key`); re-read when it changes', readableFile),
   REQUIRED_SCOPES: scopes.default([]).describe('Scopes that every call needs, space-separated'),
   CHALLENGE_SCOPES: variable(

@@ -8,6 +8,8 @@ export interface Caller {
   readonly keyId?: string;
   readonly method: 'jwt' | 'api-key' | 'none' | 'stdio';
   readonly scopes: readonly string[];
+  /** Thumbprint (RFC 7638) of the key that the token is bound to; only whoever proves that it has the key may use it. */
+  readonly boundTo?: string;
 }
 
 /** Names a caller for ownership and limits. JSON, so that no issuer or subject can spell another caller's pair. */

@@ -10,6 +10,7 @@ import {
 import { RefusedRequest } from '../refusal.js';
 import { ASYMMETRIC } from './algorithms.js';
 import type { Caller } from './caller.js';
+import { joseReason } from './jose-reason.js';
 import { keySet } from './key-set.js';
 import { tokenCache } from './token-cache.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
@@ -72,7 +73,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
       try {
         return cache.get(token) ?? (await prove(token));
       } catch (error) {
-        throw error instanceof RefusedRequest ? error : credentialsInvalid(reasonOf(error));
+        throw error instanceof RefusedRequest ? error : credentialsInvalid(joseReason(error));
       }
     },
     close() {
@@ -142,7 +143,14 @@ function callerOf(payload: JWTPayload, issuer: string): Caller {
     ...(typeof clientId === 'string' && { clientId }),
     method: 'jwt',
     scopes: scopesOf(payload),
+    ...('cnf' in payload && { boundTo: thumbprintIn(payload['cnf']) }),
   };
+}
+
+/** RFC 9449 §6.1. A token that is bound to something else gets a thumbprint that no key has. */
+function thumbprintIn(confirmation: unknown): string {
+  const { jkt } = Object(confirmation) as { readonly jkt?: unknown };
+  return typeof jkt === 'string' ? jkt : '';
 }
 
 /** `scope` is a string (RFC 9068 §2.2.3); some issuers write `scp`, a string or a list. */
@@ -151,17 +159,3 @@ function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
   if (typeof claim === 'string') return claim.split(' ').filter(Boolean);
   return Array.isArray(claim) ? claim.filter((entry) => typeof entry === 'string') : [];
 }
-
-/** The reason for the audit, without jose's own messages: they contain claims. */
-function reasonOf(error: unknown): string {
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return error.claim === 'aud' ? 'audience' : error.claim;
-  return error instanceof errors.JOSEError ? (REASONS[error.code] ?? 'malformed') : 'malformed';
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ERR_JWT_EXPIRED: 'expired',
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'signature',
-  ERR_JOSE_ALG_NOT_ALLOWED: 'algorithm',
-  ERR_JWKS_NO_MATCHING_KEY: 'unknown_key',
-};

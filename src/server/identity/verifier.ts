@@ -23,6 +23,7 @@ export interface IdentityLog {
 export function credentialsInvalid(
   reason: string,
   facts: Readonly<Record<string, unknown>> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): RefusedRequest {
-  return new RefusedRequest('credentials_invalid', { detail: { reason, ...facts } });
+  return new RefusedRequest('credentials_invalid', { detail: { reason, ...facts }, headers });
 }

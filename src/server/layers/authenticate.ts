@@ -1,15 +1,19 @@
 import type { Request, RequestHandler } from 'express';
 import type { Caller } from '../identity/caller.js';
+import type { RequirePossession } from '../identity/dpop.js';
 import type { Verifier } from '../identity/verifier.js';
 import { RefusedRequest } from '../refusal.js';
 import type { RateLimiter } from '../stores/types.js';
 import { addressKey } from './client-address.js';
+import { requestPath } from './request-path.js';
 
 export interface AuthenticateOptions {
   /** One for each accepted kind of credential. */
   readonly verifiers: readonly Verifier[];
   /** The one credential of a request; refuses none (`credentials_missing`) and two (`credentials_ambiguous`). */
   readonly readCredential: (req: Request) => string;
+  /** Refuses whoever does not prove that a bound token is its own; only where that is asked for. */
+  readonly requirePossession?: RequirePossession | undefined;
   /** The `WWW-Authenticate` header of a 401 (RFC 6750 §3). */
   readonly challenge: (error?: string) => Readonly<Record<string, string>>;
   /** Added to the message of a 401. */
@@ -32,15 +36,21 @@ export function authenticate(options: AuthenticateOptions): RequestHandler {
 
 async function identify(req: Request, options: AuthenticateOptions): Promise<Caller> {
   try {
-    return await prove(req, options);
+    const caller = await prove(req, options);
+    await options.requirePossession?.(provenRequest(req), options.readCredential(req), caller);
+    return caller;
   } catch (error) {
     if (!(error instanceof RefusedRequest) || error.status !== 401) throw error;
     const isMissing = error.code === 'credentials_missing';
     if (!isMissing) await countFailure(req, options.failures, error);
-    const headers = { ...error.headers, ...options.challenge(isMissing ? undefined : 'invalid_token') };
+    const headers = { ...options.challenge(isMissing ? undefined : 'invalid_token'), ...error.headers };
     const message = options.hint === undefined ? error.message : `${error.message}: ${options.hint}`;
     throw new RefusedRequest(error.code, { ...error.options, message, headers });
   }
+}
+
+function provenRequest({ rawHeaders, method, originalUrl }: Request) {
+  return { rawHeaders, method, path: requestPath(originalUrl) };
 }
 
 async function prove(req: Request, { readCredential, verifiers }: AuthenticateOptions): Promise<Caller> {

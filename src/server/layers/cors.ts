@@ -3,10 +3,10 @@ import type { Request, RequestHandler } from 'express';
 import { requestPath } from './request-path.js';
 
 const REQUEST_HEADERS =
-  'Accept,Authorization,Content-Type,Last-Event-ID,MCP-Protocol-Version,Mcp-Method,Mcp-Name,Mcp-Session-Id,' +
+  'Accept,Authorization,Content-Type,DPoP,Last-Event-ID,MCP-Protocol-Version,Mcp-Method,Mcp-Name,Mcp-Session-Id,' +
   'X-Api-Key,traceparent,tracestate';
 const EXPOSED_HEADERS =
-  'Mcp-Session-Id,MCP-Protocol-Version,WWW-Authenticate,X-Request-Id,Retry-After,RateLimit,RateLimit-Policy';
+  'Mcp-Session-Id,MCP-Protocol-Version,WWW-Authenticate,DPoP-Nonce,X-Request-Id,Retry-After,RateLimit,RateLimit-Policy';
 /** How long a browser may remember a preflight, in seconds. */
 const MAX_AGE_S = 600;
 

@@ -83,6 +83,7 @@ test('an allowed origin can read an answer and the headers of the contract', asy
     'mcp-session-id',
     'mcp-protocol-version',
     'www-authenticate',
+    'dpop-nonce',
     'x-request-id',
     'retry-after',
     'ratelimit',

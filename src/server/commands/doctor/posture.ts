@@ -72,11 +72,14 @@ export const POSTURE: readonly Line[] = [
     (c) => `${rate(c.RATE_LIMIT_IP)}; failed authentications ${rate(c.RATE_LIMIT_AUTH_FAILURES)}`,
   ),
   line('authenticate', ['AUTH'], (c) => orNone(c.AUTH, 'NONE: anyone who reaches the port may call')),
-  line('  jwt', ['AUTH', 'JWT_ISSUERS', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S'], (c) =>
-    c.AUTH.includes('jwt')
-      ? `from ${c.JWT_ISSUERS.join(', ')} for ${c.JWT_AUDIENCE.join(', ')}; ${c.JWT_ALGORITHMS.join(', ')}; ` +
-        `clocks within ${c.JWT_CLOCK_TOLERANCE_S} s`
-      : 'off',
+  line(
+    '  jwt',
+    ['AUTH', 'JWT_ISSUERS', 'JWT_AUDIENCE', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S', 'DPOP'],
+    (c) =>
+      c.AUTH.includes('jwt')
+        ? `from ${c.JWT_ISSUERS.join(', ')} for ${c.JWT_AUDIENCE.join(', ')}; ${c.JWT_ALGORITHMS.join(', ')}; ` +
+          `clocks within ${c.JWT_CLOCK_TOLERANCE_S} s; DPoP ${c.DPOP}`
+        : 'off',
   ),
   line('  api-key', ['AUTH', 'API_KEYS_FILE'], (c) =>
     c.AUTH.includes('api-key')
