@@ -94,7 +94,7 @@ const LINES: Readonly<Record<string, string>> = {
   '.': '900 because what a clone opened is closed within the grace, and bound tokens need proofs',
   commands: '300',
   'commands/doctor': '650',
-  config: '875 because of DPOP',
+  config: '875 because bound tokens need proofs',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity: '1025 because a bound token needs a proof of its key',
   layers: '925',
