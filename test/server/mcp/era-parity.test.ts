@@ -184,6 +184,7 @@ const ANSWERS: Cases = {
   'logs and progress': toolCall('chatty', {}, { logLevel: 'info', progressToken: 'p' }),
   'errors only, no progress': toolCall('chatty', {}, { logLevel: 'error' }),
   'invalid arguments': toolCall('picky', { n: 4 }),
+  'argument that no schema names': toolCall('picky', { n: 1, m: 'hidden' }),
   'tool that throws': toolCall('throws'),
   'tool that fails with a reason': toolCall('fails'),
   ...Object.fromEntries(wrongTools.map((name) => [name, toolCall(name)])),
@@ -205,6 +206,10 @@ const ERRORS: Cases = {
   'prompt without content': { method: 'prompts/get', params: { name: 'fails', arguments: { who: 'wrong' } } },
   'completion that fails with a reason': complete({ type: 'ref/prompt', name: 'fails' }, 'who', ''),
   'prompt without its argument': { method: 'prompts/get', params: { name: 'greet', arguments: {} } },
+  'prompt argument that is not named': {
+    method: 'prompts/get',
+    params: { name: 'greet', arguments: { who: 'Ada', whom: 'hidden' } },
+  },
   'unknown prompt': { method: 'prompts/get', params: { name: 'nothing' } },
   'completion of nothing': complete({ type: 'ref/prompt', name: 'nothing' }, 'x', ''),
   'unknown tool': toolCall('nothing'),
@@ -341,6 +346,15 @@ test('the cases are what their names say, so that two wrong answers cannot agree
     expect(await answerOf(`${name} that fails with a reason`)).toMatchObject({ error: { code: -32602 } });
   expect(await answerOf('resource under an alias')).toMatchObject({ error: { code: -32602 } });
   expect(await answerOf('missing scope')).toMatchObject({ status: 403, error: { code: 403 } });
+  expect(await answerOf('argument that no schema names')).toMatchObject({
+    result: {
+      content: [{ text: 'Invalid arguments: / has unknown properties: m; known are: n' }],
+      isError: true,
+    },
+  });
+  expect(await answerOf('prompt argument that is not named')).toMatchObject({
+    error: { code: -32602, message: 'Invalid arguments: / has unknown properties: whom; known are: who' },
+  });
   expect(await answerOf('time-out')).toMatchObject({ result: { isError: true } });
   expect(JSON.stringify(await answerOf('tool that throws'))).not.toContain('secret');
   expect(await answerOf('unknown tool')).toMatchObject({ error: { code: -32602 } });

@@ -4,7 +4,9 @@ import { callTool } from './call-tool.js';
 import { complete, createLists, type ListOptions } from '../definitions/lists.js';
 import { requireResult } from './require-result.js';
 import { runDefinition } from './run-definition.js';
+import { unknownNames } from '../definitions/schema.js';
 import { type Guarded, mayCall } from '../definitions/scopes.js';
+import type { PromptDefinition } from '../definitions/tool.js';
 
 export type Handlers = ReturnType<typeof createHandlers>;
 export type SharedMethod = keyof Handlers;
@@ -35,6 +37,7 @@ export function createHandlers(options: ListOptions) {
     'prompts/get': async (params: Params, call: Call) => {
       const { definition } = callable(call, catalog.prompts.get(String(params['name'])), 'Unknown prompt');
       const args = (params['arguments'] ?? {}) as Record<string, string>;
+      requireKnown(Object.keys(args), definition);
       const missing = definition.arguments.find(({ name, required }) => required && args[name] === undefined);
       if (missing) throw new RpcError(INVALID_PARAMS, `Missing argument: ${missing.name}`);
       await call.audit.received();
@@ -47,6 +50,14 @@ export function createHandlers(options: ListOptions) {
 
     'completion/complete': (params: Params, call: Call) => complete(params, call, options),
   };
+}
+
+/** A prompt has no schema: its arguments are closed here, as those of a tool are. */
+function requireKnown(given: readonly string[], { arguments: args }: PromptDefinition): void {
+  const known = args.map(({ name }) => name);
+  const unknown = given.filter((name) => !known.includes(name));
+  if (unknown.length > 0)
+    throw new RpcError(INVALID_PARAMS, `Invalid arguments: / ${unknownNames(unknown, known)}`);
 }
 
 /** Over HTTP `authorize` has checked this already. Stdio has no layers, so the check is repeated here. */

@@ -1,6 +1,7 @@
 /** Turns the schema of a definition into what clients see (JSON Schema 2020-12) and what checks a value. Start-up only. */
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { z } from 'zod';
+import { closed } from './closed.js';
 import type { Input, JsonSchema } from './tool.js';
 
 /** Checks a value. `problems` reach the client: places and rules, never values, and a bounded number. */
@@ -12,17 +13,18 @@ export interface CompiledSchema {
 }
 
 // Strict mode would refuse annotations such as `x-mcp-header`; formats are annotations in 2020-12.
-const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: false });
+// `verbose` tells, with an error, which part of the schema it is about.
+const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: false, verbose: true });
 
 /** @throws {TypeError} when the schema has no object root or cannot be expressed in JSON Schema 2020-12 */
 export function compileSchema(schema: Input, io: 'input' | 'output'): CompiledSchema {
-  if (schema instanceof z.ZodType) return compileZod(schema, io);
+  if (schema instanceof z.ZodType) return compileZod(io === 'input' ? closed(schema) : schema, io);
   if (schema.type !== 'object') throw new TypeError('the root of a schema must have type "object"');
   const validate = ajv.compile(schema);
   const check: Check = (value) => {
     if (validate(value)) return { ok: true, value };
     const [error] = validate.errors ?? [];
-    return { ok: false, problems: problem(error?.instancePath || '/', error?.message ?? 'is not valid') };
+    return { ok: false, problems: error ? describeError(error) : 'is not valid' };
   };
   return { json: schema, check };
 }
@@ -31,7 +33,7 @@ function compileZod(schema: z.ZodType, io: 'input' | 'output'): CompiledSchema {
   const json = z.toJSONSchema(schema, { target: 'draft-2020-12', io }) as JsonSchema;
   if (json.type !== 'object') throw new TypeError('the root of a schema must be z.object(…)');
   const check: Check = (value) => {
-    const parsed = schema.safeParse(value);
+    const parsed = schema.safeParse(value, { error: nameUnknown });
     if (parsed.success) return { ok: true, value: parsed.data };
     return { ok: false, problems: parsed.error.issues.slice(0, MAX_PROBLEMS).map(describeIssue).join('; ') };
   };
@@ -41,13 +43,50 @@ function compileZod(schema: z.ZodType, io: 'input' | 'output'): CompiledSchema {
 /** zod reports one for every wrong item of a list: a small request could cause a large answer. */
 const MAX_PROBLEMS = 5;
 
-/** Bounded, since a client chooses the keys of an open object. */
-const problem = (place: string, rule: string) => `${place.slice(0, 100)} ${rule}`;
+/** zod's message would quote the client's unknown keys in full, and not name the known ones. */
+const nameUnknown: z.core.$ZodErrorMap = ({ code, keys, inst }) => {
+  if (code !== 'unrecognized_keys') return undefined;
+  return unknownNames(keys, Object.keys((inst as z.ZodObject)._zod.def.shape));
+};
 
-/** zod's message would quote the client's unknown keys. */
+/** In a union, the option that fits except for unknown properties explains most. */
 function describeIssue(issue: z.core.$ZodIssue): string {
-  const rule = issue.code === 'unrecognized_keys' ? 'has unknown properties' : issue.message;
-  return problem(`/${issue.path.map(String).join('/')}`, rule);
+  const options = issue.code === 'invalid_union' ? issue.errors : [];
+  const [near] = options.filter((issues) => issues.every(({ code }) => code === 'unrecognized_keys')).flat();
+  const path = [...issue.path, ...(near?.path ?? [])];
+  return problem(path.map(String), (near ?? issue).message);
+}
+
+function describeError({
+  instancePath,
+  message = 'is not valid',
+  params,
+  parentSchema,
+}: ErrorObject): string {
+  const path = instancePath.split('/').slice(1);
+  const { additionalProperty, unevaluatedProperty = additionalProperty } = params as Record<string, string>;
+  if (unevaluatedProperty === undefined) return problem(path, message);
+  return problem(
+    path,
+    unknownNames([unevaluatedProperty], Object.keys(Object(parentSchema?.['properties']))),
+  );
+}
+
+const MAX_NAMED = 3;
+/** A name that a definition could have. A client chooses its keys freely: any text, of any length. */
+const PLAIN_NAME = /^[\w$][\w$.-]{0,63}$/;
+
+/** Tells a model which names are wrong, and which names it can use instead. */
+export function unknownNames(unknown: readonly string[], known: readonly string[]): string {
+  const plain = unknown.filter((name) => PLAIN_NAME.test(name)).slice(0, MAX_NAMED);
+  const others = unknown.length - plain.length;
+  const named = [...plain, ...(others > 0 ? [`${others} more`] : [])].join(', ');
+  return `has unknown properties: ${named}; known are: ${known.join(', ') || 'none'}`;
+}
+
+function problem(path: readonly string[], rule: string): string {
+  const place = path.map((name) => (PLAIN_NAME.test(name) ? name : '*')).join('/');
+  return `/${place.slice(0, 100)} ${rule}`;
 }
 
 /** Checks one value against a schema for this value only, which ajv must not cache. */

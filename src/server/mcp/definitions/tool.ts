@@ -93,6 +93,7 @@ interface Definition {
 }
 
 export interface ToolDefinition<I extends Input = Input, O extends Input = Input> extends Definition {
+  /** A `z.object` takes only what it names, unless it says `.loose()` or `.catchall(…)`; raw JSON Schema says it itself. */
   readonly input: I;
   /** Shape of `structuredContent`; checked before it is sent. */
   readonly output?: O;

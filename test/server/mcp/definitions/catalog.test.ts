@@ -117,7 +117,7 @@ describe('a URI template', () => {
 });
 
 describe('what a schema finds wrong', () => {
-  const secret = 'what-the-client-sent';
+  const secret = 'what the client sent';
   const zod = z.strictObject({
     list: z.array(z.string()),
     kind: z.enum(['a']).optional(),

@@ -71,6 +71,14 @@ describe('the SDK client of HTTP+SSE', () => {
     await client.close();
   });
 
+  test('is told which argument no schema names', async () => {
+    const client = await connect();
+    const { content } = await client.callTool({ name: 'flood', arguments: { log: 1 } });
+
+    expect(content).toMatchObject([{ text: expect.stringMatching(/unknown properties: log; known are: /) }]);
+    await client.close();
+  });
+
   test('that had no turn yet gets all that a tool sent, and its answer', async () => {
     const client = await connect();
     let logs = 0;

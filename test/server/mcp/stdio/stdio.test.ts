@@ -46,6 +46,14 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
     expect((await client.callTool({ name: 'ask', arguments: {}, _meta: taken })).isError).toBeFalsy();
   });
 
+  test('is told which argument no schema names, and the tool does not run', async () => {
+    const { tools } = await client.listTools();
+    const { isError, content } = await client.callTool({ name: 'fail', arguments: { loudy: true } });
+    const text = 'Invalid arguments: / has unknown properties: loudy; known are: loudly';
+    expect({ isError, content }).toEqual({ isError: true, content: [{ type: 'text', text }] });
+    expect(tools.at(-1)?.inputSchema).toMatchObject({ additionalProperties: false });
+  });
+
   test('is told nothing of the inside by a tool that fails', async () => {
     const result = await client.callTool({ name: 'fail', arguments: {} });
     expect(result.isError).toBe(true);

@@ -1,4 +1,5 @@
 /** A server over stdio that has tools and nothing else. */
+import { z } from 'zod';
 import { compileCatalog } from '../../../../../src/server/mcp/definitions/catalog.js';
 import { serveOverStdio } from '../../../../../src/server/mcp/stdio/stdio.js';
 import { createHandlers } from '../../../../../src/server/mcp/calls/handlers.js';
@@ -27,7 +28,7 @@ const fail = defineTool({
   name: 'fail',
   description: 'Fails',
   scopes: [],
-  input: { type: 'object' },
+  input: z.object({ loudly: z.boolean().optional() }),
   run: () => {
     throw new Error('password=hunter2');
   },
