@@ -367,10 +367,15 @@ test.each([
   ['loud', 2_501],
   ['patient', 100],
 ])('%s: a client that had no turn yet gets all that a tool sent, and its answer', async (name, sent) => {
-  for (const call of [callIn2025, callIn2026]) {
-    const { notifications, answer } = await call(server, toolCall(name, {}, { logLevel: 'info' }));
+  const unhurried = await serve(definitions, [], { TOOL_TIMEOUT_MS: '60000', SHUTDOWN_GRACE_MS: '60000' });
+  try {
+    for (const call of [callIn2025, callIn2026]) {
+      const { notifications, answer } = await call(unhurried, toolCall(name, {}, { logLevel: 'info' }));
 
-    expect(notifications).toHaveLength(sent);
-    expect(answer?.result).toMatchObject({ content: [{ text: 'done' }] });
+      expect(notifications).toHaveLength(sent);
+      expect(answer?.result).toMatchObject({ content: [{ text: 'done' }] });
+    }
+  } finally {
+    await unhurried.close();
   }
 });
