@@ -13,6 +13,8 @@ import { CHANGE_RECORD, KEEP_SLOT, TAKE_SLOT, USE_RECORD } from './sessions-scri
 const ENDED = `${PREFIX}ended`;
 /** How often sessions that may have idled out are looked up. */
 const WATCH_INTERVAL_MS = 500;
+/** The most time between two times that the slot of a session in use is kept. */
+const MAX_SLOT_KEEP_MS = 1000;
 
 export interface RedisSessionsOptions {
   readonly connection: Connection;
@@ -31,7 +33,10 @@ class RedisSessions implements SessionStore {
   readonly #listeners = new Set<(id: string) => void>();
   /** When each session that this replica served may have idled out; soonest first. */
   readonly #dueAt = new Map<string, number>();
+  /** When this replica last told Redis that the slot of each is in use. */
+  readonly #slotKeptAt = new Map<string, number>();
   readonly #idleMs: number;
+  readonly #slotKeepMs: number;
   readonly #inUseMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #unsubscribe: () => void;
@@ -39,6 +44,7 @@ class RedisSessions implements SessionStore {
   constructor({ connection, idleMs, inUseMs = IN_USE_MS }: RedisSessionsOptions) {
     this.#connection = connection;
     this.#idleMs = idleMs;
+    this.#slotKeepMs = Math.min(MAX_SLOT_KEEP_MS, idleMs / 10);
     this.#inUseMs = inUseMs;
     this.#unsubscribe = connection.subscribe(ENDED, (id) => this.#ended(id));
     const lookUp = () => void this.#lookUpDue().catch(() => {}); // Redis is away: the next round asks again
@@ -119,6 +125,7 @@ class RedisSessions implements SessionStore {
     this.#unsubscribe();
     this.#listeners.clear();
     this.#dueAt.clear();
+    this.#slotKeptAt.clear();
   }
 
   #use(id: string): void {
@@ -126,12 +133,17 @@ class RedisSessions implements SessionStore {
     this.#dueAt.set(id, performance.now() + this.#idleMs);
   }
 
+  /** Not with each of many requests in a row. The slot ends a little after its session, never before it. */
   #keepSlot({ id, owner }: SessionRecord): void {
-    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#idleMs)] };
+    const now = performance.now();
+    if (now - (this.#slotKeptAt.get(id) ?? Number.NEGATIVE_INFINITY) < this.#slotKeepMs) return;
+    this.#slotKeptAt.set(id, now);
+    const call = { keys: [ownerKey(owner)], arguments: [id, String(this.#idleMs + this.#slotKeepMs)] };
     this.#connection.run((client) => client.eval(KEEP_SLOT, call)).catch(() => {}); // if it is lost, the slot is free early
   }
 
   #ended(id: string): void {
+    this.#slotKeptAt.delete(id);
     if (!this.#dueAt.delete(id)) return;
     for (const listener of this.#listeners) listener(id);
   }
