@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Each other, the doors of the server, and libraries of your own. The server imports nothing of yours.
   yours: 'index, commands',
   // The template's.
-  index: 'process, process-stdio, mcp',
+  index: 'process, process-stdio, helpers, mcp',
   process: 'command-line, config, exit, start, welcome, observe, type mcp',
   // Without layers and a pipeline it puts the same parts together itself.
   'process-stdio':
@@ -71,6 +71,8 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'close-services': '',
   'exact-names': '',
   'raw-headers': '',
+  // They know no call: a credential cannot leave by them. `ToolError` is a value: what a caller may read.
+  helpers: 'mcp/definitions/tool',
   // What the layers put on a request.
   'express.d': 'type identity, type mcp, type observe, type stores',
 };
@@ -95,6 +97,7 @@ const LINES: Readonly<Record<string, string>> = {
   commands: '300',
   'commands/doctor': '650',
   config: '875 because bound tokens need proofs',
+  helpers: '100',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity: '1025 because a bound token needs a proof of its key',
   layers: '925',
@@ -112,7 +115,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1200 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 12650; // arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 12750; // safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineTool } from '../server/index.js';
-import { cleanPath, documentUri } from './document-path.js';
+import { cleanPath, defineTool } from '../server/index.js';
+import { documentUri } from './document-path.js';
 
 /** Shows a question to the user before an effect. Only reading may come before it: the call may be run again. */
 export const deleteDocument = defineTool({

@@ -1,10 +1,9 @@
 /** The documents under `FILES_ROOT`: regular files only, reached without following any link below the root. */
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readlink, realpath, unlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, readdir, realpath, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { basename, dirname } from 'node:path/posix';
-import { ToolError } from '../server/index.js';
-import { cleanPath } from './document-path.js';
+import { cleanPath, folderUnder, openUnder, ToolError } from '../server/index.js';
 import { type DocumentStats, measure } from './document-stats.js';
 
 /** Paths in and out are relative to the root; what names no document is a {@link ToolError}. */
@@ -32,8 +31,7 @@ export async function openDocuments(filesRoot: string): Promise<Documents> {
     stats: (path, signal) => withDocument(root, path, (handle) => measure(handle, signal)),
     read: (path) => withDocument(root, path, readSmall),
     size: (path) => withDocument(root, path, async (handle) => (await handle.stat()).size),
-    // `unlink` removes a link, never what it points at.
-    remove: (path) => withDocument(root, path, (_handle, pinned) => unlink(pinned)),
+    remove: (path) => removeDocument(root, path),
   };
 }
 
@@ -45,17 +43,22 @@ async function listDocuments(root: string, paths: readonly string[]): Promise<re
   };
   // Each once: a thousand times the root would be a thousand walks.
   for (const path of new Set(paths.map(cleanPath))) {
-    const stat = await pinnedIn(root, path, lstat).catch(() => undefined);
-    if (stat?.isDirectory()) await walk(root, path, add);
-    else if (stat?.isFile()) add(path);
-    else throw noSuchDocument(path);
+    const kind = await kindOf(root, path);
+    if (kind?.isDirectory()) await walk(root, path, add);
+    else if (kind?.isFile()) add(path);
+    else throw new ToolError(`No such document: ${path}`);
   }
   return [...found];
 }
 
+function kindOf(root: string, path: string): Promise<Stats | undefined> {
+  const look = (folder: string) => lstat(join(folder, basename(path)));
+  return folderUnder(root, dirname(path), look).catch(() => undefined);
+}
+
 /** Depth first, names in code point order, so that the order is the same on every machine. */
 async function walk(root: string, folder: string, add: (path: string) => void): Promise<void> {
-  const entries = await pinFolder(root, folder, (pinned) => readdir(pinned, { withFileTypes: true }));
+  const entries = await folderUnder(root, folder, (pinned) => readdir(pinned, { withFileTypes: true }));
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
   for (const name of [...byName.keys()].sort()) {
     const entry = byName.get(name);
@@ -75,58 +78,25 @@ function isNameable(name: string): boolean {
   }
 }
 
-/**
- * Gives a path to the folder that leads nowhere else, whatever is renamed or swapped for a link meanwhile: on Linux
- * the open folder itself, whose place the kernel tells. Elsewhere a path that was checked right before; who may
- * write the folder and swaps it at that instant is not stopped there.
- */
-async function pinFolder<T>(
+/** Closed again, whatever `use` does. */
+async function withDocument<T>(
   root: string,
-  folder: string,
-  use: (pinned: string) => Promise<T>,
-  asked = folder,
+  path: string,
+  use: (handle: FileHandle) => Promise<T>,
 ): Promise<T> {
-  const wanted = join(root, folder);
-  if (process.platform !== 'linux') {
-    if ((await realpath(wanted).catch(() => undefined)) !== wanted) throw noSuchDocument(asked);
-    return use(wanted);
-  }
-  const handle = await open(wanted, constants.O_DIRECTORY).catch(() => undefined);
-  if (!handle) throw noSuchDocument(asked);
+  const handle = await openUnder(root, path);
   try {
-    const pinned = `/proc/self/fd/${handle.fd}`;
-    if ((await readlink(pinned)) !== wanted) throw noSuchDocument(asked);
-    return await use(`${pinned}/`); // with the slash it is the folder, not the link to it
+    return await use(handle);
   } finally {
     await handle.close();
   }
 }
 
-function pinnedIn<T>(root: string, path: string, use: (pinned: string) => Promise<T>): Promise<T> {
-  if (path === '') return pinFolder(root, path, use);
-  return pinFolder(root, dirname(path), (folder) => use(join(folder, basename(path))), path);
-}
-
-/** A link reads as a document that does not exist. `O_NONBLOCK` keeps a FIFO from holding a thread for ever. */
-async function withDocument<T>(
-  root: string,
-  path: string,
-  use: (handle: FileHandle, pinned: string) => Promise<T>,
-): Promise<T> {
+/** Only what can be read is removed. `unlink` takes a link that came in between, never what it points at. */
+async function removeDocument(root: string, path: string): Promise<void> {
+  await (await openUnder(root, path)).close();
   const clean = cleanPath(path);
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants; // the last two undefined, hence 0, on Windows
-  return pinnedIn(root, clean, async (pinned) => {
-    const handle = await open(pinned, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(() => undefined);
-    if (!handle) throw noSuchDocument(clean);
-    try {
-      const [opened, named] = [await handle.stat(), await lstat(pinned)];
-      const isSame = opened.ino === named.ino && opened.dev === named.dev; // where there is no O_NOFOLLOW
-      if (!opened.isFile() || !isSame) throw noSuchDocument(clean);
-      return await use(handle, pinned);
-    } finally {
-      await handle.close();
-    }
-  });
+  await folderUnder(root, dirname(clean), (folder) => unlink(join(folder, basename(clean))));
 }
 
 async function readSmall(handle: FileHandle): Promise<Buffer> {
@@ -135,8 +105,4 @@ async function readSmall(handle: FileHandle): Promise<Buffer> {
   const buffer = Buffer.alloc(size);
   const { bytesRead } = await handle.read(buffer, 0, size, 0);
   return buffer.subarray(0, bytesRead);
-}
-
-function noSuchDocument(path: string): ToolError {
-  return new ToolError(path === '' ? 'The path names no document' : `No such document: ${path}`);
 }

@@ -1,5 +1,5 @@
-import { definePrompt } from '../server/index.js';
-import { cleanPath, documentUri, mimeType } from './document-path.js';
+import { cleanPath, definePrompt } from '../server/index.js';
+import { documentUri, mimeType } from './document-path.js';
 
 const DEFAULT_SENTENCES = '3';
 

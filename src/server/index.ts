@@ -1,4 +1,5 @@
 /** THE DOOR: all that the clone's own files may import of the server. */
 export * from './mcp/definitions/tool.js';
+export { cleanPath, folderUnder, openUnder } from './helpers/open-under.js';
 export { startServer } from './process.js';
 export { startStdio } from './process-stdio.js';
