@@ -3,13 +3,14 @@ import { type Call, internalError, RpcError } from './call.js';
 import type { CompiledTool } from '../definitions/catalog.js';
 import { requireResult } from './require-result.js';
 import { type RunOptions, runDefinition } from './run-definition.js';
-import type { ToolResult } from '../definitions/tool.js';
+import type { Meta, ToolResult } from '../definitions/tool.js';
 
 /** MCP `CallToolResult`. */
 type CallToolResult = {
   content: readonly unknown[];
   structuredContent?: Record<string, unknown>;
   isError?: boolean;
+  _meta?: Meta;
 };
 
 /**
@@ -42,7 +43,8 @@ export async function callTool(
 function shape(tool: CompiledTool, result: ToolResult, call: Call, options: RunOptions): CallToolResult {
   if (typeof result === 'string') result = { content: [{ type: 'text', text: result }] };
   if (typeof result !== 'object' || Array.isArray(result)) throw new TypeError('not the result of a tool');
-  if (!tool.output) return { content: result.content ?? [] };
+  const meta = result._meta && { _meta: result._meta };
+  if (!tool.output) return { content: result.content ?? [], ...meta };
 
   const checked = tool.output.check(result.structuredContent);
   if (!checked.ok) {
@@ -53,7 +55,7 @@ function shape(tool: CompiledTool, result: ToolResult, call: Call, options: RunO
   const structuredContent = checked.value as Record<string, unknown>;
   // For clients that ignore structured content (MCP 2025-06-18, structured content, SHOULD).
   const content = result.content ?? [{ type: 'text', text: JSON.stringify(structuredContent) }];
-  return { content, structuredContent };
+  return { content, structuredContent, ...meta };
 }
 
 /** An error that the model can read and react to. */

@@ -28,9 +28,10 @@ export function createHandlers(options: ListOptions) {
       const { definition } = callable(call, found?.resource, 'Resource not found');
       await call.audit.received();
       return runDefinition(call, options, async (context) => {
-        const contents = await definition.read(uri, found?.variables ?? {}, context);
-        if (!contents) throw new RpcError(INVALID_PARAMS, 'Resource not found');
-        return requireResult('ReadResourceResult', { contents: [contents].flat() }, call, options);
+        const read = await definition.read(uri, found?.variables ?? {}, context);
+        if (!read) throw new RpcError(INVALID_PARAMS, 'Resource not found');
+        const result = 'contents' in read ? read : { contents: [read].flat() };
+        return requireResult('ReadResourceResult', { ...result }, call, options);
       });
     },
 
@@ -43,8 +44,9 @@ export function createHandlers(options: ListOptions) {
       await call.audit.received();
       const { description } = definition;
       return runDefinition(call, options, async (context) => {
-        const messages = await definition.render(args, context);
-        return requireResult('GetPromptResult', { description, messages }, call, options);
+        const rendered = await definition.render(args, context);
+        const result = 'messages' in rendered ? rendered : { messages: rendered };
+        return requireResult('GetPromptResult', { description, ...result }, call, options);
       });
     },
 

@@ -1,6 +1,7 @@
 /** The definitions, checked and compiled once at start-up; nothing of this is done again for a request. */
 import { compileSchema } from './schema.js';
 import type { Definitions, PromptDefinition, ResourceDefinition, ToolDefinition } from './tool.js';
+import { type Kind, requireShape } from './shapes.js';
 import { parseUriTemplate } from './uri-template.js';
 import { SCOPE_TOKEN } from '../../exact-names.js';
 import { paramHeaders } from '../envelope/param-headers.js';
@@ -38,7 +39,7 @@ export function compileCatalog(
 }
 
 function compileEach<D extends Guarded & { readonly name: string }, C>(
-  kind: string,
+  kind: Kind,
   requiredScopes: readonly string[],
   definitions: readonly D[],
   compile: (definition: D) => C,
@@ -51,6 +52,7 @@ function compileEach<D extends Guarded & { readonly name: string }, C>(
     if (!scopes.every((scope) => SCOPE_TOKEN.test(scope)))
       throw new TypeError(`${kind} "${name}" names a malformed scope`);
     try {
+      requireShape(kind, definition);
       compiled.set(name, { ...compile(definition), scopes: [...new Set([...requiredScopes, ...scopes])] });
     } catch (error) {
       throw new TypeError(`${kind} "${name}": ${(error as Error).message}`, { cause: error });
@@ -61,23 +63,25 @@ function compileEach<D extends Guarded & { readonly name: string }, C>(
 
 /** `entry` is what a list shows; JSON leaves out what is undefined. */
 function compileTool(definition: ToolDefinition) {
-  const { name, title, description, annotations } = definition;
+  const { name, title, description, icons, annotations, _meta } = definition;
   const input = compileSchema(definition.input, 'input');
   const output = definition.output && compileSchema(definition.output, 'output');
   const schemas = { inputSchema: input.json, outputSchema: output?.json };
-  const entry = { name, title, description, ...schemas, annotations };
+  const entry = { name, title, description, icons, ...schemas, annotations, _meta };
   return { definition, input, output, paramHeaders: paramHeaders(input.json), entry };
 }
 
 function compileResource(definition: ResourceDefinition) {
-  const { name, title, description, uri, mimeType } = definition;
+  const { uri, name, title, description, icons, mimeType, size, annotations, _meta } = definition;
   const template = parseUriTemplate(uri);
+  if (template.isTemplate && size !== undefined) throw new TypeError('size: a template has none');
   const address = template.isTemplate ? { uriTemplate: uri } : { uri };
-  return { definition, template, entry: { ...address, name, title, description, mimeType } };
+  const entry = { ...address, name, title, description, icons, mimeType, size, annotations, _meta };
+  return { definition, template, entry };
 }
 
 function compilePrompt(definition: PromptDefinition) {
-  const { name, title, description } = definition;
+  const { name, title, description, icons, _meta } = definition;
   const args = definition.arguments.map((argument) => ({ ...argument, complete: undefined }));
-  return { definition, entry: { name, title, description, arguments: args } };
+  return { definition, entry: { name, title, description, icons, arguments: args, _meta } };
 }

@@ -6,23 +6,43 @@ export interface Annotations {
   readonly lastModified?: string;
 }
 
-export type ResourceContents = { readonly uri: string; readonly mimeType?: string } & (
+/** An image that clients may show beside a name: an https or `data:` URI. */
+export interface Icon {
+  readonly src: string;
+  readonly mimeType?: string;
+  /** `48x48`, or `any`. */
+  readonly sizes?: readonly string[];
+  readonly theme?: 'light' | 'dark';
+}
+
+/** For clients and extensions that know its keys, such as `com.example/name`. */
+export type Meta = Readonly<Record<string, unknown>>;
+
+/** A resource as lists and links show it. */
+export interface ResourceListing {
+  readonly uri: string;
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly mimeType?: string;
+  /** Bytes. */
+  readonly size?: number;
+  readonly icons?: readonly Icon[];
+  readonly annotations?: Annotations;
+  readonly _meta?: Meta;
+}
+
+export type ResourceContents = { readonly uri: string; readonly mimeType?: string; readonly _meta?: Meta } & (
   | { readonly text: string }
   | { readonly blob: string }
 );
 
 /** A content block (MCP schema `ContentBlock`). Binary data is base64. */
-export type Content = { readonly annotations?: Annotations } & (
+export type Content = { readonly annotations?: Annotations; readonly _meta?: Meta } & (
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'image' | 'audio'; readonly data: string; readonly mimeType: string }
   | { readonly type: 'resource'; readonly resource: ResourceContents }
-  | {
-      readonly type: 'resource_link';
-      readonly uri: string;
-      readonly name: string;
-      readonly description?: string;
-      readonly mimeType?: string;
-    }
+  | ({ readonly type: 'resource_link' } & ResourceListing)
 );
 
 type JsonObject = Readonly<Record<string, unknown>>;

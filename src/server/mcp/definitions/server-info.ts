@@ -1,6 +1,7 @@
 /** How this server introduces itself in both eras. */
 import { readFileSync } from 'node:fs';
 import type { Catalog } from './catalog.js';
+import { requireShape } from './shapes.js';
 import type { About } from './tool.js';
 
 /** `package.json` of the clone, the only source of its name. */
@@ -19,7 +20,14 @@ export interface Introduction {
   readonly instructions?: string;
 }
 
-export function introduction({ instructions, ...about }: About, catalog: Catalog): Introduction {
+/** @throws {TypeError} naming the field at fault */
+export function introduction(given: About, catalog: Catalog): Introduction {
+  try {
+    requireShape('about', given);
+  } catch (error) {
+    throw new TypeError(`about.ts: ${(error as Error).message}`, { cause: error });
+  }
+  const { instructions, ...about } = given;
   return {
     serverInfo: { name: manifest.name, version: manifest.version, ...about },
     capabilities: capabilitiesOf(catalog),

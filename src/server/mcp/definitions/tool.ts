@@ -5,7 +5,16 @@
 import type { z } from 'zod';
 import type { Caller } from '../../identity/caller.js';
 import type { Change } from '../../stores/types.js';
-import type { AskAnswer, AskRequest, Content, ResourceContents } from './content.js';
+import type {
+  Annotations,
+  AskAnswer,
+  AskRequest,
+  Content,
+  Icon,
+  Meta,
+  ResourceContents,
+  ResourceListing,
+} from './content.js';
 
 export type * from './content.js';
 
@@ -81,13 +90,16 @@ export type InputOf<I> = I extends z.ZodType ? z.output<I> : Record<string, unkn
 /** What a tool returns: plain text, or content blocks, or a structured result (its JSON text is added for old clients). */
 export type ToolResult<O = unknown> =
   | string
-  | { readonly content?: readonly Content[]; readonly structuredContent?: InputOf<O> };
+  | { readonly content?: readonly Content[]; readonly structuredContent?: InputOf<O>; readonly _meta?: Meta };
 
 interface Definition {
   /** Unique among its kind; letters, digits, `_`, `-` and `.`, at most 128 (MCP 2025-11-25, tool names). */
   readonly name: string;
   readonly title?: string;
   readonly description: string;
+  readonly icons?: readonly Icon[];
+  /** Sent as it is. */
+  readonly _meta?: Meta;
   /** Scopes a caller needs, besides `REQUIRED_SCOPES`. */
   readonly scopes: readonly string[];
 }
@@ -115,6 +127,9 @@ export interface ResourceDefinition extends Definition {
   /** A URI, or an RFC 6570 template with `{name}` or `{+path}` parts only. */
   readonly uri: string;
   readonly mimeType?: string;
+  readonly annotations?: Annotations;
+  /** Bytes; a template has none. */
+  readonly size?: number;
   /** The concrete resources of a template, for `resources/list`. */
   readonly list?: (context: ToolContext) => Promise<readonly ResourceListing[]>;
   /** Candidate values of a template variable, for `completion/complete`; filtered and capped by the caller. */
@@ -124,16 +139,13 @@ export interface ResourceDefinition extends Definition {
     uri: string,
     variables: Readonly<Record<string, string>>,
     context: ToolContext,
-  ) => Promise<ResourceContents | readonly ResourceContents[] | undefined>;
+  ) => Promise<ResourceContents | readonly ResourceContents[] | ResourceResult | undefined>;
 }
 
-export interface ResourceListing {
-  readonly uri: string;
-  readonly name: string;
-  readonly title?: string;
-  readonly description?: string;
-  readonly mimeType?: string;
-  readonly size?: number;
+/** For whoever has something to say of all contents together. */
+export interface ResourceResult {
+  readonly contents: readonly ResourceContents[];
+  readonly _meta?: Meta;
 }
 
 /** Answers with the values that may follow; `prefix` is what the user has typed. */
@@ -141,6 +153,7 @@ export type Completer = (prefix: string, context: ToolContext) => Promise<readon
 
 export interface PromptArgument {
   readonly name: string;
+  readonly title?: string;
   readonly description?: string;
   readonly required?: boolean;
   readonly complete?: Completer;
@@ -151,8 +164,12 @@ export interface PromptDefinition extends Definition {
   readonly render: (
     args: Readonly<Record<string, string>>,
     context: ToolContext,
-  ) => Promise<readonly PromptMessage[]> | readonly PromptMessage[];
+  ) => Promise<PromptResult> | PromptResult;
 }
+
+export type PromptResult =
+  | readonly PromptMessage[]
+  | { readonly messages: readonly PromptMessage[]; readonly _meta?: Meta };
 
 export interface PromptMessage {
   readonly role: 'user' | 'assistant';
@@ -174,14 +191,6 @@ export interface About {
   readonly icons?: readonly Icon[];
   /** Hints for the model on how to use the server as a whole. */
   readonly instructions?: string;
-}
-
-/** An image that clients may show (MCP `Icon`): an https or `data:` URI. */
-export interface Icon {
-  readonly src: string;
-  readonly mimeType?: string;
-  readonly sizes?: readonly string[];
-  readonly theme?: 'light' | 'dark';
 }
 
 /** Opens the clone's connections at start. @throws when one cannot be opened: the server then does not start */

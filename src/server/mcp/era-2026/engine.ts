@@ -86,7 +86,9 @@ export function createEngine(
       if (!run) throw methodNotFound();
       if (!REQUESTS[method as Method](message)) throw new RpcError(INVALID_PARAMS, 'Invalid params');
       const result = await cancellation.race(run(params));
-      return result && { jsonrpc: '2.0', id, result: { ...toWire(method, result), _meta: META } };
+      if (!result) return undefined;
+      const _meta = { ...(result['_meta'] as object), ...META };
+      return { jsonrpc: '2.0', id, result: { ...toWire(method, result), _meta } };
     },
   };
 }

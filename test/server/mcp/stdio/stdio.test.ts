@@ -17,6 +17,9 @@ async function connect(era: string): Promise<Client> {
   return client;
 }
 
+const icons = [{ src: 'data:image/png;base64,AAAA', theme: 'light' }];
+const _meta = { 'com.example/shown': [1] };
+
 describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
   let client: Client;
   beforeAll(async () => {
@@ -30,9 +33,16 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
     expect(client.getServerCapabilities()).not.toHaveProperty('prompts');
   });
 
+  test('gets all that the definitions say of themselves', async () => {
+    const { tools } = await client.listTools();
+    expect(tools.at(-1)).toMatchObject({ title: 'Fail', icons, _meta });
+    expect(client.getServerVersion()).toMatchObject({ title: 'Over stdio', icons });
+    expect(client.getInstructions()).toBe('Ask first.');
+  });
+
   test('is asked, and the tool goes on with the answer', async () => {
     const result = await client.callTool({ name: 'ask', arguments: {} });
-    expect(result.content).toEqual([{ type: 'text', text: 'Hello Ada' }]);
+    expect(result).toMatchObject({ content: [{ type: 'text', text: 'Hello Ada', _meta }], _meta });
   });
 
   test('is refused with a progress token that would come back too large', async () => {

@@ -21,12 +21,17 @@ const ask = defineTool({
     const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
     const params = { message: 'Who?', requestedSchema };
     const { content } = await context.ask('who', { method: 'elicitation/create', params });
-    return `Hello ${String(content?.['name'])}`;
+    return { content: [{ type: 'text', text: `Hello ${String(content?.['name'])}`, _meta }], _meta };
   },
 });
+const icons = [{ src: 'data:image/png;base64,AAAA', theme: 'light' }] as const;
+const _meta = { 'com.example/shown': [1] };
 const fail = defineTool({
   name: 'fail',
+  title: 'Fail',
   description: 'Fails',
+  icons,
+  _meta,
   scopes: [],
   input: z.object({ loudly: z.boolean().optional() }),
   run: () => {
@@ -51,7 +56,7 @@ serveOverStdio({
     timeoutMs: 5_000,
     maxResultBytes: 100_000,
   }),
-  ...introduction({}, catalog),
+  ...introduction({ title: 'Over stdio', icons, instructions: 'Ask first.' }, catalog),
   requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, usedOnce: memoryUsedOnce() },
   askTimeoutMs: 5_000,
   limits: { maxBytes: 100_000, maxDepth: 64, maxMembers: 1_000 },
