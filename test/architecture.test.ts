@@ -97,14 +97,15 @@ const LINES: Readonly<Record<string, string>> = {
   commands: '300',
   'commands/doctor': '650',
   config: '875 because bound tokens need proofs',
-  helpers: '100',
+  helpers: '325',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity: '1025 because a bound token needs a proof of its key',
   layers: '925',
   mcp: '25',
   'mcp/calls':
     '675 because storms of changes are coalesced, what may be lost is told again, and prompts are closed',
-  'mcp/definitions': '925 because a z.object is closed at any depth, and all that a definition says is sent and checked',
+  'mcp/definitions':
+    '925 because a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
   'mcp/era-2025': '1000 because a flood that its log does not take is bounded',
   'mcp/era-2026': '625 because results carry a _meta of a definition',
@@ -116,7 +117,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1200 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 12875; // all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 13100; // all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [
