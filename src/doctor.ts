@@ -2,5 +2,6 @@
 import { runDoctor } from './server/commands/doctor.js';
 import { openServices } from './services.js';
 import { settings } from './settings.js';
+import { tools } from './tools/index.js';
 
-await runDoctor({ settings, openServices });
+await runDoctor({ settings, openServices, tools });

@@ -20,7 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'process-stdio':
     'close-services, command-line, config, exit, process, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
-  commands: 'command-line, config, exact-names, identity, http, stores, stores/redis, redis, type mcp',
+  commands:
+    'command-line, config, exact-names, served-tools, identity, http, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'command-line, mcp, type observe',
@@ -30,7 +31,9 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // What Node refuses before a layer runs gets the audit record and the answer that a layer would give.
   http: 'refusal, layers, type config, type observe, type express, type identity, type stores',
   // What both ways in share.
-  'assemble-mcp': 'mcp, type config, type observe, type stores',
+  // `ConfigError` is a value: which tools there are is known only here.
+  'assemble-mcp': 'mcp, config, served-tools, type observe, type stores',
+  'served-tools': 'type config, type mcp',
   // What identity verifies by, how the guards write names, and the type of a clone's settings.
   config: 'zod, exact-names, identity/algorithms, type mcp',
   // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
@@ -93,7 +96,7 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '900 because what a clone opened is closed within the grace, and bound tokens need proofs',
+  '.': '925 because what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '300',
   'commands/doctor': '650',
   config: '875 because bound tokens need proofs',
@@ -117,7 +120,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1200 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 13100; // all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 13125; // tools can be left out, all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -1,10 +1,11 @@
 /** Builds what HTTP and stdio share: the compiled definitions and the handlers that answer for them. */
-import type { Config } from './config/index.js';
+import { type Config, ConfigError } from './config/index.js';
 import { compileCatalog } from './mcp/definitions/catalog.js';
 import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
 import { createHandlers } from './mcp/calls/handlers.js';
 import { introduction } from './mcp/definitions/server-info.js';
 import type { About, Definitions, Services } from './mcp/definitions/tool.js';
+import { servedTools, unknownTools } from './served-tools.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
 
@@ -22,7 +23,7 @@ const NONE: unknown = {};
 
 export type McpParts = ReturnType<typeof createMcpParts>;
 
-/** @throws {TypeError} when a definition is wrong */
+/** @throws {TypeError} when a definition is wrong @throws {ConfigError} when `ENABLED_TOOLS` names a tool that there is not */
 export function createMcpParts({
   config,
   about = {},
@@ -33,7 +34,10 @@ export function createMcpParts({
 }: McpOptions) {
   const { ASK_TIMEOUT_MS, STATE_KEYS } = config;
   const { changes, usedOnce } = stores;
-  const catalog = compileCatalog(definitions, config.REQUIRED_SCOPES);
+  const unknown = unknownTools(definitions.tools, config);
+  if (unknown.length > 0) throw new ConfigError(unknown);
+  const tools = servedTools(definitions.tools, config);
+  const catalog = compileCatalog({ ...definitions, tools }, config.REQUIRED_SCOPES);
   return {
     catalog,
     changes,

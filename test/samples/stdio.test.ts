@@ -49,10 +49,10 @@ interface Connected {
   close(): Promise<void>;
 }
 
-const parameters = () => ({
+const parameters = (env: Readonly<Record<string, string>> = {}) => ({
   command: process.execPath,
   args: [builtFile('stdio.js')],
-  env: { FILES_ROOT: root },
+  env: { FILES_ROOT: root, ...env },
   stderr: 'pipe' as const,
 });
 
@@ -359,5 +359,17 @@ describe('the process', () => {
     expect(await server.ended()).toBe(78);
     expect(server.printed.stderr).toMatch(/^LOG_LEVEL: /m);
     expect(server.printed.stdout).toBe('');
+  });
+});
+
+test('READ_ONLY leaves only the tools that read', async () => {
+  const client = new Client2(INFO);
+  cleanUp.push(() => client.close());
+  await client.connect(new Transport2(parameters({ READ_ONLY: 'true' })));
+  const { tools } = await client.listTools();
+
+  expect(tools.map(({ name }) => name)).toEqual(['process_files', 'whoami', 'log_levels']);
+  await expect(client.callTool({ name: 'delete_document', arguments: { path: 'a' } })).rejects.toMatchObject({
+    code: -32602,
   });
 });

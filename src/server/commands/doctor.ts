@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { EXIT_CONFIG, EXIT_USAGE } from '../command-line.js';
 import { readConfig } from '../config/index.js';
 import type { ServerDefinition } from '../mcp/definitions/tool.js';
+import { unknownTools } from '../served-tools.js';
 import { tryAll } from './doctor/checks.js';
 import type { Finding } from './doctor/finding.js';
 import { POSTURE } from './doctor/posture.js';
@@ -20,7 +21,9 @@ npm run doctor reads .env as npm start does. After a build:  node --env-file=.en
 Exit code: 0 when the server would start and work, 78 when it would not, 64 for a wrong argument. Warnings do not count.
 `;
 
-type Definition = Pick<ServerDefinition, 'settings' | 'openServices'>;
+/** Without tools, as older clones call it, the report does not say which are served. */
+type Definition = Pick<ServerDefinition, 'settings' | 'openServices'> &
+  Partial<Pick<ServerDefinition, 'tools'>>;
 
 interface Report {
   readonly posture: Readonly<Record<string, string>>;
@@ -30,14 +33,16 @@ interface Report {
   readonly findings: readonly Finding[];
 }
 
-export async function examine({ settings, openServices }: Definition, env = process.env): Promise<Report> {
-  const { config, problems } = readConfig(env, settings);
+export async function examine(definition: Definition, env = process.env): Promise<Report> {
+  const { settings, openServices, tools } = definition;
+  const { config, problems: found } = readConfig(env, settings);
+  const problems = [...found, ...(tools ? unknownTools(tools, config) : [])];
   const atFault = new Set(problems.map(({ variable }) => variable));
   const own = ['tool settings', ...Object.keys(settings?.shape ?? {})];
   if (own.some((name) => atFault.has(name) || atFault.has(`${name}_FILE`))) atFault.add('settings');
   const posture = POSTURE.map(({ label, uses, text }) => {
     const isKnown = !uses.some((name) => atFault.has(name));
-    return [label.trim(), isKnown ? text(config) : 'see the problems'];
+    return [label.trim(), isKnown ? text(config, tools) : 'see the problems'];
   });
   const findings = await tryAll(config, atFault, openServices);
   return { posture: Object.fromEntries(posture), problems, findings };

@@ -100,6 +100,10 @@ const authentication = {
     'off',
   ),
   API_KEYS_FILE: optional('JSON file of hashed keys (`npm run key`); re-read when it changes', readableFile),
+  ENABLED_TOOLS: list(value.parseToolName, 'the name of a tool')
+    .default([])
+    .meta({ description: 'Tools that are served, comma-separated; the others do not exist', default: 'all' }),
+  READ_ONLY: variable('Serves only tools that say `readOnlyHint: true`', value.boolean, 'false'),
   REQUIRED_SCOPES: scopes.default([]).describe('Scopes that every call needs, space-separated'),
   CHALLENGE_SCOPES: variable(
     'What a 401 tells clients to ask for: `required` names REQUIRED_SCOPES and leaves the rest to a step-up; `all` names ' +

@@ -84,6 +84,10 @@ function parseRateLimit(text: string): { points: number; windowMs: number } | un
   return windowMs <= MAX_TIMER_MS ? { points: Number(points), windowMs } : undefined;
 }
 
+export function parseToolName(text: string): string | undefined {
+  return /^[\w.-]{1,128}$/.exec(text)?.[0];
+}
+
 export function parseAuditSink(text: string): AuditSink | undefined {
   if (text === 'stdout') return { kind: 'stdout' };
   const [, path] = /^file:(.+)$/.exec(text) ?? [];

@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { examine } from '../../../src/server/commands/doctor.js';
+import { defineTool } from '../../../src/server/mcp/definitions/tool.js';
 import { builtFile } from '../../helpers/built.js';
 import { SETTINGS } from '../../settings.js';
 
@@ -50,6 +51,32 @@ describe('npm run doctor', () => {
     }
     expect(stdout).toMatch(/^ +authenticate +see the problems$/m);
     expect(stdout).toMatch(/^ +body +1048576 bytes/m);
+  });
+
+  test('shows which tools are served, and names the entry that is none', async () => {
+    const tools = ['look', 'drop'].map((name) =>
+      defineTool({
+        name,
+        description: name,
+        scopes: [],
+        annotations: { readOnlyHint: name === 'look' },
+        input: z.object({}),
+        run: () => 'done',
+      }),
+    );
+    const shown = async (env: object) => examine({ tools }, { PORT: '0', ADMIN_PORT: '0', ...env });
+    const served = async (env: object) => (await shown(env)).posture['tools served'];
+
+    expect(await served({})).toBe('2 of 2: look, drop');
+    expect(await served({ ENABLED_TOOLS: 'drop' })).toBe('1 of 2: drop');
+    expect(await served({ READ_ONLY: 'true' })).toBe('1 of 2, only those that read: look');
+    expect(await served({ READ_ONLY: 'true', ENABLED_TOOLS: 'drop' })).toBe(
+      '0 of 2, only those that read: none',
+    );
+    expect((await shown({ ENABLED_TOOLS: 'look,hunter2' })).problems).toEqual([
+      { variable: 'ENABLED_TOOLS', message: 'entry 2 names no tool: the tools are look, drop' },
+    ]);
+    expect(await served({ ENABLED_TOOLS: 'hunter2' })).toBe('see the problems');
   });
 
   test('says where the state is kept', () => {

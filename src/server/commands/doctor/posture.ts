@@ -1,20 +1,23 @@
 /** The effect of the configuration, layer by layer. */
 import type { Config } from '../../config/index.js';
+import type { ToolDefinition } from '../../mcp/definitions/tool.js';
+import { servedTools } from '../../served-tools.js';
 import { isLoopback } from '../../exact-names.js';
 
 type Name = keyof Config;
+type Tools = readonly ToolDefinition[] | undefined;
 
 /** A line of the posture. It is shown only when every variable in `uses` is valid. */
 export interface Line {
   readonly label: string;
   readonly uses: readonly Name[];
-  readonly text: (config: Config) => string;
+  readonly text: (config: Config, tools: Tools) => string;
 }
 
 function line<K extends Name>(
   label: string,
   uses: readonly K[],
-  text: (config: Pick<Config, K>) => string,
+  text: (config: Pick<Config, K>, tools: Tools) => string,
 ): Line {
   return { label, uses, text };
 }
@@ -110,6 +113,12 @@ export const POSTURE: readonly Line[] = [
       `${c.MAX_STREAMS_PER_CALLER} per caller, kept alive every ${seconds(c.STREAM_KEEPALIVE_MS)}, ` +
       `${c.STREAM_MAX_BUFFER_BYTES} bytes behind at most`,
   ),
+  line('tools served', ['ENABLED_TOOLS', 'READ_ONLY'], (c, tools) => {
+    if (!tools) return 'unknown: src/doctor.ts hands over no tools';
+    const served = servedTools(tools, c).map(({ name }) => name);
+    const names = orNone(served, 'none');
+    return `${served.length} of ${tools.length}${c.READ_ONLY ? ', only those that read' : ''}: ${names}`;
+  }),
   line(
     'tools',
     ['TOOL_TIMEOUT_MS', 'ASK_TIMEOUT_MS', 'MAX_RESULT_BYTES'],
