@@ -104,7 +104,7 @@ const LINES: Readonly<Record<string, string>> = {
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity: '1025 because a bound token needs a proof of its key',
   layers: '925',
-  mcp: '25',
+  mcp: '50 because a clone may list extensions',
   'mcp/calls':
     '675 because storms of changes are coalesced, what may be lost is told again, and prompts are closed',
   'mcp/definitions':
@@ -113,6 +113,7 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/era-2025': '1000 because a flood that its log does not take is bounded',
   'mcp/era-2026': '625 because results carry a _meta of a definition',
   'mcp/exchange': '375 because a reader is slow only when its socket took nothing',
+  'mcp/extensions': '25',
   'mcp/http-sse': '175 because all of HTTP+SSE lies here, so that one commit can delete it',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
@@ -120,7 +121,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
   'stores/redis': '1200 because it says why Redis refuses the server',
 };
-const LINES_OF_ALL = 13125; // tools can be left out, all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 13175; // extensions, tools can be left out, all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -12,6 +12,7 @@ import { jwtVerifier } from './identity/jwt.js';
 import type { Verifier } from './identity/verifier.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
+import { withExtensions } from './mcp/extensions/extension.js';
 import { createKeepAlive } from './mcp/exchange/keep-alive.js';
 import type { Challenge } from './mcp/calls/authorize.js';
 import { UnsentAnswers } from './mcp/exchange/unsent-answers.js';
@@ -121,6 +122,7 @@ export function createEras(
   const eras = {
     '2025': createEra2025({
       ...shared,
+      capabilities: withExtensions(mcp.capabilities, mcp.extensions, '2025'),
       sessions,
       events,
       clientReplies,
@@ -128,7 +130,10 @@ export function createEras(
       sseMessagesPath: SSE_PATHS.messages,
       maxSessionsPerCaller: config.MAX_SESSIONS_PER_CALLER,
     }),
-    '2026': createEra2026(shared),
+    '2026': createEra2026({
+      ...shared,
+      capabilities: withExtensions(mcp.capabilities, mcp.extensions, '2026'),
+    }),
   };
   return { eras, bufferedBytes: keepAlive.bufferedBytes, unsent, close: keepAlive.close };
 }

@@ -5,6 +5,7 @@ import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
 import { createHandlers } from './mcp/calls/handlers.js';
 import { introduction } from './mcp/definitions/server-info.js';
 import type { About, Definitions, Services } from './mcp/definitions/tool.js';
+import type { Extension } from './mcp/extensions/extension.js';
 import { servedTools, unknownTools } from './served-tools.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
@@ -12,6 +13,7 @@ import type { Stores } from './stores/types.js';
 export interface McpOptions {
   readonly config: Config;
   readonly about?: About | undefined;
+  readonly extensions?: readonly Extension[] | undefined;
   readonly definitions: Definitions;
   /** Absent when the clone opens none. */
   readonly services?: Services | undefined;
@@ -27,6 +29,7 @@ export type McpParts = ReturnType<typeof createMcpParts>;
 export function createMcpParts({
   config,
   about = {},
+  extensions = [],
   definitions,
   services = NONE as Services,
   stores,
@@ -40,6 +43,7 @@ export function createMcpParts({
   const catalog = compileCatalog({ ...definitions, tools }, config.REQUIRED_SCOPES);
   return {
     catalog,
+    extensions,
     changes,
     logger,
     ...introduction(about, catalog),

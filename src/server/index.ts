@@ -1,5 +1,6 @@
 /** THE DOOR: all that the clone's own files may import of the server. */
 export * from './mcp/definitions/tool.js';
+export type { ServerDefinition } from './mcp/server-definition.js';
 export { cleanPath, folderUnder, openUnder } from './helpers/open-under.js';
 export * from './helpers/run-command.js';
 export { startServer } from './process.js';

@@ -4,7 +4,7 @@ import { createMcpParts } from './assemble-mcp.js';
 import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
-import type { ServerDefinition } from './mcp/definitions/tool.js';
+import type { ServerDefinition } from './mcp/server-definition.js';
 import { serveOverStdio } from './mcp/stdio/stdio.js';
 import { openAudit } from './observe/audit.js';
 import { createLogger } from './observe/logger.js';
@@ -25,7 +25,8 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
   await orExit(run(definition));
 }
 
-async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
+async function run(definition: ServerDefinition): Promise<void> {
+  const { about, settings, openServices, extensions, ...definitions } = definition;
   const config = loadConfig(process.env, settings, []); // no rules: they concern listeners and replicas
   const logger = createLogger(config.LOG_LEVEL);
   if (config.NODE_ENV === 'production') ignoreInspectorSignal();
@@ -38,7 +39,7 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   });
   const stores = await openStores({ sessionIdleMs: config.SESSION_IDLE_MS });
   const services = await openServices?.(config.settings);
-  const mcp = createMcpParts({ config, about, definitions, services, stores, logger });
+  const mcp = createMcpParts({ config, about, extensions, definitions, services, stores, logger });
 
   const connection = serveOverStdio({
     ...mcp,

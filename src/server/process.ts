@@ -2,7 +2,7 @@
 import { EXIT_CONFIG, EXIT_FAILURE, ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
-import type { ServerDefinition } from './mcp/definitions/tool.js';
+import type { ServerDefinition } from './mcp/server-definition.js';
 import { createLogger } from './observe/logger.js';
 import type { Tracing } from './observe/tracing.js';
 import { openServer, type RunningServer } from './start.js';
@@ -33,7 +33,8 @@ export async function orExit(start: Promise<void>): Promise<void> {
   }
 }
 
-async function run({ about, settings, openServices, ...definitions }: ServerDefinition): Promise<void> {
+async function run(definition: ServerDefinition): Promise<void> {
+  const { about, settings, openServices, extensions, ...definitions } = definition;
   const config = loadConfig(process.env, settings);
   const tracing = config.tracing ? await openTracing() : undefined;
   const logger = createLogger(config.LOG_LEVEL, tracing?.logFields);
@@ -48,6 +49,7 @@ async function run({ about, settings, openServices, ...definitions }: ServerDefi
   server = await openServer({
     config,
     about,
+    extensions,
     definitions: { ...definitions, tools },
     openServices,
     logger,

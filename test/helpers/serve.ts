@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { loadConfig } from '../../src/server/config/index.js';
 import { newApiKey } from '../../src/server/identity/api-key-format.js';
-import type { Definitions, ServerDefinition } from '../../src/server/mcp/definitions/tool.js';
+import type { Definitions } from '../../src/server/mcp/definitions/tool.js';
+import type { ServerDefinition } from '../../src/server/mcp/server-definition.js';
 import { openServer } from '../../src/server/start.js';
 import { openServices } from '../../src/services.js';
 import { settings } from '../../src/settings.js';
@@ -25,7 +26,7 @@ export interface Served {
 
 /** @param scopes what the key holds; more variables go into the environment as they are */
 export async function serve(
-  { about, ...definitions }: Definitions & Pick<ServerDefinition, 'about'>,
+  { about, extensions, ...definitions }: Definitions & Pick<ServerDefinition, 'about' | 'extensions'>,
   scopes: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Served> {
@@ -47,6 +48,7 @@ export async function serve(
   const server = await openServer({
     config: loadConfig(variables, settings),
     about,
+    extensions,
     definitions,
     openServices,
     logger: pino({ level: 'silent' }),

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { EXIT_CONFIG, EXIT_USAGE } from '../command-line.js';
 import { readConfig } from '../config/index.js';
-import type { ServerDefinition } from '../mcp/definitions/tool.js';
+import type { ServerDefinition } from '../mcp/server-definition.js';
 import { unknownTools } from '../served-tools.js';
 import { tryAll } from './doctor/checks.js';
 import type { Finding } from './doctor/finding.js';

@@ -196,14 +196,6 @@ export interface About {
 /** Opens the clone's connections at start. @throws when one cannot be opened: the server then does not start */
 export type OpenServices = (settings: Settings) => Promise<Services & { close(): Promise<void> }>;
 
-/** All that a clone hands to the server. */
-export interface ServerDefinition extends Definitions {
-  readonly about?: About;
-  /** Environment variables of the clone's own. */
-  readonly settings?: z.ZodObject;
-  readonly openServices?: OpenServices;
-}
-
 /** Types a tool's input and output from its schemas. */
 export function defineTool<I extends Input, O extends Input = Input>(
   definition: ToolDefinition<I, O>,

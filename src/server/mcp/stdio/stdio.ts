@@ -31,6 +31,7 @@ import {
 } from '../calls/notifications.js';
 import { type Introduction, isOffered } from '../definitions/server-info.js';
 import { MissingCapability } from '../definitions/tool.js';
+import { type Extension, withExtensions } from '../extensions/extension.js';
 import { StdioTransport, type StdioTransportOptions } from './transport.js';
 import { runMultiRound } from '../era-2026/input-required.js';
 import {
@@ -41,6 +42,7 @@ import {
 
 export interface StdioOptions extends Introduction {
   readonly handlers: Handlers;
+  readonly extensions: readonly Extension[];
   readonly catalog: Catalog;
   readonly changes: Bus<Change>;
   readonly requestState: RequestStateOptions;
@@ -76,7 +78,11 @@ export function serveOverStdio(options: StdioOptions): StdioConnection {
     ({ era }) => {
       const server = new Server(options.serverInfo as Implementation, {
         ...(options.instructions !== undefined && { instructions: options.instructions }),
-        capabilities: options.capabilities,
+        capabilities: withExtensions(
+          options.capabilities,
+          options.extensions,
+          era === 'modern' ? '2026' : '2025',
+        ),
         jsonSchemaValidator,
         inputRequired: { roundTimeoutMs: options.askTimeoutMs },
       });

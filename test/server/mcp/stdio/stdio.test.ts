@@ -40,6 +40,10 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
     expect(client.getInstructions()).toBe('Ask first.');
   });
 
+  test('reads the extensions that its era has', () => {
+    expect(client.getServerCapabilities()?.extensions).toEqual({ 'org.example/both': { of: era } });
+  });
+
   test('is asked, and the tool goes on with the answer', async () => {
     const result = await client.callTool({ name: 'ask', arguments: {} });
     expect(result).toMatchObject({ content: [{ type: 'text', text: 'Hello Ada', _meta }], _meta });

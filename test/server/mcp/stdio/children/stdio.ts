@@ -44,6 +44,7 @@ const logger = createLogger('silent');
 const changes = memoryBus<Change>();
 serveOverStdio({
   catalog,
+  extensions: [{ id: 'org.example/both', declares: { 2025: { of: '2025' }, 2026: { of: '2026' } } }],
   changes,
   logger,
   audit: openAudit({ sinks: [{ kind: 'stderr' }], mode: 'strict', hmacKey: Buffer.alloc(32, 1) }),
