@@ -1,6 +1,6 @@
 /**
- * `node deploy/sbom.js FILE`, after `npm ci --omit=dev`: what is installed, by CycloneDX. Without the moment and the
- * serial number, which would make every build another image; with Node, which no lockfile names.
+ * `node deploy/sbom.js FILE`, after `npm ci --omit=dev`: lists what is installed, in CycloneDX. Leaves out the time and the
+ * serial number, which would make every image different, and adds Node, which no lockfile names.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
 const { devDependencies: _dev, ...project } = read('package.json');
 const lock = read('node_modules/.package-lock.json');
 
-/** Of a project that has no development dependencies: `--omit=dev` also omits what they share with the server. */
+/** As if the project had no development dependencies: `--omit=dev` would also omit those that the server shares with them. */
 function sbomOf(folder) {
   writeFileSync(join(folder, 'package.json'), JSON.stringify(project));
   const packages = { '': project, ...lock.packages };
@@ -27,6 +27,6 @@ rmSync(folder, { recursive: true });
 const { node: version } = process.versions;
 const purl = `pkg:generic/node@${version}`;
 delete sbom.metadata.timestamp;
-sbom.metadata.component.name = project.name; // npm takes the folder's
+sbom.metadata.component.name = project.name; // npm uses the name of the folder
 sbom.components.push({ 'bom-ref': purl, type: 'platform', name: 'node', version, purl });
 writeFileSync(process.argv[2], `${JSON.stringify(sbom, null, 1)}\n`);

@@ -1,4 +1,4 @@
-/** `npm start` and `npm run stdio` build first: says what to do where that cannot work. */
+/** `npm start` and `npm run stdio` build first: says what to do when that fails. */
 import { accessSync, constants } from 'node:fs';
 
 try {

@@ -1,4 +1,4 @@
-/** `npm run check:deploy`: every overlay as a cluster would get it, through the schemas and our own rules. */
+/** `npm run check:deploy`: checks every overlay, as a cluster would get it, by the schemas and our own rules. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
 import { BROKEN_INGRESS, BROKEN_ISTIO, BROKEN_TRACING } from './deploy/broken-ways-in.js';
@@ -56,7 +56,7 @@ const [istio = [], , ingress = []] = await Promise.all(
   ),
 );
 
-/** Each mistake must be seen by the rule that is there for it: otherwise the rule above passed by seeing nothing. */
+/** Its rule must catch each mistake: a rule that catches nothing would pass above. */
 async function checkTheChecks(
   rows: typeof BROKEN,
   manifests: readonly Manifest[],

@@ -22,7 +22,7 @@ const sections = Object.entries(SECTIONS).map(([title, forms]) => ({
   })),
 }));
 
-/** Whether the default is described in words: those cannot be assigned. */
+/** Whether the default is a description, which cannot be assigned. */
 function isComputed(form: Parameters<typeof describe>[0]): boolean {
   return form.meta()?.default !== undefined;
 }
@@ -63,7 +63,7 @@ export function configurationPage(): string {
   return `${[PAGE_HEAD, ...tables, RULES_HEAD, ...rules()].join('\n')}\n`;
 }
 
-/** A line for each message, with all variables that it is about. */
+/** One line for each message, with all its variables. */
 function rules(): readonly string[] {
   const messages = [...new Set(RULES.map(({ message }) => message))];
   return messages.map((message) => {

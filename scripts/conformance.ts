@@ -7,7 +7,7 @@ import { installSuite, runSuite } from '../test/conformance/suite.js';
 import { onlyHelp } from './only-help.js';
 import { withProgress } from '../src/server/commands/progress.js';
 
-/** Required scenarios of each revision: fewer run would be fewer shown. */
+/** The required scenarios of each revision: if fewer run, the suite has proven less. */
 const REQUIRED = { '2025-11-25': 30, '2026-07-28': 37 };
 
 async function conformance(folder: string, proxy: CredentialProxy): Promise<boolean> {
@@ -40,7 +40,7 @@ async function conformance(folder: string, proxy: CredentialProxy): Promise<bool
   }
 }
 
-/** The control: 401, but for what an earlier layer refuses. A single success would be a way around the credential. */
+/** The control without a credential: only 401 and refusals of earlier layers. One success would be a hole. */
 function onlyRefusals(statuses: ReadonlyMap<number, number>): boolean {
   return statuses.has(401) && [...statuses.keys()].every((status) => [401, 403, 405].includes(status));
 }

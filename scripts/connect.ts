@@ -1,4 +1,4 @@
-/** `npm run connect -- NAME`: how a client is connected to this server. */
+/** `npm run connect -- NAME`: shows how to connect a client to this server. */
 import { parseArgs } from 'node:util';
 import { KEY_VARIABLE } from './connect/client.js';
 import { CLIENTS, DEFAULT_URL, ownProcess, targetAt } from './connect/page.js';

@@ -51,7 +51,7 @@ async function main({ url, port }: { readonly url?: string; readonly port: numbe
   }
 }
 
-/** The authorization servers that it names (RFC 9728): the page must be let through to them too. */
+/** The authorization servers that the metadata names (RFC 9728), which the page must be allowed to call. */
 async function issuersOf(url: string): Promise<readonly string[]> {
   const { origin, pathname } = new URL(url);
   const response = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`);
@@ -60,10 +60,10 @@ async function issuersOf(url: string): Promise<readonly string[]> {
   return issuers ?? [];
 }
 
-/** The server as `npm start` has it, and the classic stream to compare with. */
+/** The server as by `npm start`, with HTTP+SSE for comparison. */
 function startServers(allowedOrigin: string) {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-console-'));
-  const hasDocuments = existsSync('examples/documents'); // unless the samples were taken away
+  const hasDocuments = existsSync('examples/documents'); // unless the samples were removed
   if (hasDocuments) makeDocuments(folder);
   const server = startTsx('src/main.ts', {
     ...ownSettings(),
@@ -89,7 +89,7 @@ function startServers(allowedOrigin: string) {
   };
 }
 
-/** Only what is set here, and your own settings: another variable of the shell must not change what is shown. */
+/** Only these variables and your own settings, so that the shell's environment does not affect the console. */
 function startTsx(file: string, settings: Readonly<Record<string, string>>): ChildProcess {
   const { PATH = '', SystemRoot = '' } = process.env; // Windows opens no socket without SystemRoot
   const env = { PATH, SystemRoot, ...settings };
@@ -121,7 +121,7 @@ async function end(child: ChildProcess): Promise<void> {
 const DOCUMENTS = 10;
 const DOCUMENT_BYTES = 8 * 1024 * 1024;
 
-/** One long text under ten names: what takes a moment to read needs no more of the disk. */
+/** One long text under ten names, as hard links: slow to read, but small on disk. */
 function makeDocuments(folder: string): void {
   const samples = readdirSync('examples/documents', { withFileTypes: true }).filter((entry) =>
     entry.isFile(),

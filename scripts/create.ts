@@ -1,4 +1,4 @@
-/** `npm run create -- FOLDER --name NAME`: a clone to begin with. */
+/** `npm run create -- FOLDER --name NAME`: makes a clone to begin with. */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -19,7 +19,7 @@ import { gitIn } from './upgrade/git.js';
 const USAGE = `npm run create -- FOLDER --name NAME [--samples]
 
 Makes a server of your own in FOLDER from the last commit here: with its name, without the samples, as a git repository with
-one commit. FOLDER must be empty or absent. NAME is of small letters, digits and "-".
+one commit. FOLDER must be empty or absent. NAME has only lower-case letters, digits and "-".
 
   --samples  keeps the sample tools, their documents and the demo
 
@@ -44,7 +44,7 @@ function main(folder: string, name: string, keepsSamples: boolean): void {
 function fill(folder: string, name: string, keepsSamples: boolean): void {
   const git = gitIn(folder);
   copyCommitted(git.folder);
-  // For the commands below; npm ci installs what is the clone's own.
+  // For the commands below; later, npm ci installs the clone's own.
   const packages = join(git.folder, 'node_modules');
   symlinkSync(resolve('node_modules'), packages, 'junction');
   const run = (...args: string[]) =>
@@ -63,7 +63,7 @@ function fill(folder: string, name: string, keepsSamples: boolean): void {
   git(['commit', '-q', '-m', `feat: ${name}, made from the template`]);
 }
 
-/** With the commit that it is, so that an upgrade knows what the clone began with. */
+/** Records the template's commit, so that an upgrade knows where the clone began. */
 function copyCommitted(folder: string): void {
   const here = gitIn(process.cwd());
   const index = join(folder, '.index');

@@ -43,7 +43,7 @@ function createKey(file: string, scopes: string): string {
   }).trim();
 }
 
-/** Only what the demo sets: a variable of the shell must not change what it shows. */
+/** Only these variables, so that the shell's environment does not affect the demo. */
 async function startServer(settings: Record<string, string>): Promise<{ server: ChildProcess; url: string }> {
   const { PATH = '', SystemRoot = '' } = process.env; // Windows opens no socket without SystemRoot
   const server = spawn(process.execPath, [...TSX, 'src/main.ts'], {
@@ -62,13 +62,13 @@ async function startServer(settings: Record<string, string>): Promise<{ server: 
 
 async function runClient(args: readonly string[]): Promise<void> {
   const client = spawn(process.execPath, [...TSX, 'examples/client/main.ts', ...args], {
-    stdio: [0, 1, 1], // what is live and what is the result, in their order
+    stdio: [0, 1, 1], // stderr also to stdout, so that progress and result stay in order
   });
   const [code] = await once(client, 'exit');
   if (code !== 0) throw new Error(`the client ended with ${String(code)}`);
 }
 
-/** A tool call of revision 2026-07-28 by hand, so that the answer is seen as it came. */
+/** A tool call of revision 2026-07-28 without a client, to show the raw answer. */
 async function showRefusal(
   what: string,
   url: string,

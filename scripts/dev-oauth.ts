@@ -1,4 +1,4 @@
-/** `npm run dev:oauth`: the server with an authorization server beside it, to see OAuth happen. */
+/** `npm run dev:oauth`: runs the server with an authorization server, to try OAuth. */
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { prompts } from '../src/prompts/index.js';

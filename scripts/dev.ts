@@ -1,4 +1,4 @@
-/** `npm run dev`: the server, started again when its code changes, with a log for the eye. */
+/** `npm run dev`: restarts the server when its code changes, and prints a readable log. */
 import './env-file.js';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -46,7 +46,7 @@ function main(): void {
   for (const stream of [watcher.stdout, watcher.stderr]) {
     createInterface({ input: stream }).on('line', (line) => process.stdout.write(show(line)));
   }
-  // A terminal sends Ctrl-C to the watcher too; whoever stops us alone means both.
+  // A terminal sends Ctrl-C to the watcher too. A signal to this process alone must stop both.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => watcher.kill('SIGTERM'));
   watcher.on('close', (code) => {

@@ -1,4 +1,4 @@
-/** `npm run interop`: clients that others wrote, against the server as it runs in production. */
+/** `npm run interop`: runs clients by others against the server in production mode. */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { withProgress } from '../src/server/commands/progress.js';
@@ -27,7 +27,7 @@ Exit code: 0 when every client does all that it can, 1 otherwise.
 `;
 const RESULTS = new URL('../test/interop/results.json', import.meta.url);
 
-/** @returns what is wrong with what a client saw */
+/** @returns the problem with what a client saw, if any */
 function problem({ tools, total, progress, logs }: Seen, { shows }: InteropClient): string | undefined {
   if (!tools.includes('process_files')) return `tools: ${tools.join(', ')}`;
   if (total === undefined || total.documents < 2) return 'no result';
@@ -55,7 +55,7 @@ async function tryClient(client: InteropClient, server: InteropServer, ways: rea
 const receivedCalls = (lines: readonly AuditLine[]) =>
   lines.filter((line) => line['gen_ai.tool.name'] === 'process_files' && line['stage'] === 'received').length;
 
-/** The control: a suite that passes without a credential would show nothing. */
+/** The control: a suite that also passes without a credential proves nothing. */
 async function isStrangerRefused(server: InteropServer): Promise<boolean> {
   const [client] = CLIENTS;
   return client !== undefined && (await attempt(client, 'key', { ...server, key: 'wrong' })) !== undefined;

@@ -1,4 +1,4 @@
-/** The name of this clone, kept in package.json alone: code and tests ask for it here, texts get it by `npm run rename`. */
+/** The name of this clone, from package.json. Code and tests import it; `npm run rename` writes it into texts. */
 import { readFileSync } from 'node:fs';
 
 const MANIFEST = new URL('../package.json', import.meta.url);

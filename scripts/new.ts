@@ -1,4 +1,4 @@
-/** `npm run new -- tool|resource|prompt NAME`: a definition, its test, and its line in the list. */
+/** `npm run new -- tool|resource|prompt NAME`: writes a definition, its test, and its line in the list. */
 import { parseArgs } from 'node:util';
 import { type Kind, KINDS, namesOf, writeDefinition } from './new/definition.js';
 import { removeSamples } from './new/remove-samples.js';
@@ -6,7 +6,7 @@ import { removeSamples } from './new/remove-samples.js';
 const USAGE = `npm run new -- tool|resource|prompt NAME [--scopes "a b"]
 
 Writes the definition, its test and its line in the list; what it writes passes lint, types and tests as it is.
-NAME is of small letters, digits and "-". Scopes: NAME:call for a tool and NAME:read for the others, unless told;
+NAME has only lower-case letters, digits and "-". Scopes: NAME:call for a tool and NAME:read for the others, unless told;
 --scopes "" asks for none, so that every caller may use it.
 
 npm run new -- --remove-samples
@@ -28,7 +28,7 @@ function main(): void {
   if (!isKind(kind) || name === undefined || rest.length > 0)
     throw new UsageError('name a kind (tool, resource, prompt) and a name');
   const names = namesOf(name);
-  if (!names) throw new UsageError('a name is of small letters, digits and "-", such as word-count');
+  if (!names) throw new UsageError('a name has only lower-case letters, digits and "-", such as word-count');
   const scopes = values.scopes?.split(/[\s,]+/).filter(Boolean) ?? [
     `${names.file}:${kind === 'tool' ? 'call' : 'read'}`,
   ];

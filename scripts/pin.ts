@@ -1,4 +1,4 @@
-/** `npm run pin`: behind each image that comes from a registry, the digest of what was looked up, so that it stays that one. */
+/** `npm run pin`: adds to each image from a registry its current digest, so that the image cannot change. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { digestOf, type Reference } from './deploy/registry.js';
@@ -23,7 +23,7 @@ interface Image extends Reference {
   readonly written: string | undefined;
 }
 
-/** `localhost/` without a port is how an image is named that was built here and comes from nowhere. */
+/** `localhost/` without a port names an image that was built on this machine. */
 function imagesIn(file: string): readonly Image[] {
   return [...readFileSync(file, 'utf8').matchAll(IMAGE)]
     .map(([, , host = '', repository = '', tag = '', written]) => {

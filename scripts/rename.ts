@@ -1,4 +1,4 @@
-/** `npm run rename -- NAME`: the clone gets its own name, in package.json and in every text that has the present one. */
+/** `npm run rename -- NAME`: gives the clone a name, in package.json and in every text with the current one. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -18,12 +18,12 @@ const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 function main(name: string): void {
   if (name === NAME) return void process.stdout.write(`This is ${name} already.\n`);
   const files = NAMED.filter((path) => existsSync(path)).flatMap(textsIn);
-  // What says the new name before it is given could not be told from it afterwards.
+  // If a text already contains the new name, a later rename would change that too.
   const taken = files.filter((path) => wordFor(name).test(readFileSync(path, 'utf8')));
   if (taken.length > 0)
     throw new Error(`${name} already means something in ${taken.join(', ')}: choose a longer name.`);
   const changed = files.filter((path) => replaceIn(path, name));
-  // Lines may have become longer or shorter.
+  // The length of lines may have changed.
   execFileSync(process.execPath, ['node_modules/@biomejs/biome/bin/biome', 'format', '--write', '.'], {
     stdio: 'ignore',
   });

@@ -1,4 +1,4 @@
-/** `npm run template`: for the maintainers of the template. Writes its version and the digests of its files. */
+/** `npm run template`: for the template's maintainers. Writes its version and the digests of its files. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { onlyHelp } from './only-help.js';

@@ -24,12 +24,12 @@ Exit code: 0 done or nothing to do, 1 conflicts, 2 refused: nothing is changed.
 const EXIT_CONFLICTS = 1;
 const EXIT_REFUSED = 2;
 
-/** Nothing of the user's git decides how the scratch repository merges. */
+/** The user's git configuration must not affect the merge in the scratch repository. */
 const SCRATCH = {
   'core.autocrlf': 'false',
   'core.hooksPath': '/dev/null',
   'commit.gpgSign': 'false',
-  // Files of yours beside files that the template moved stay where they are.
+  // Do not move the clone's files with those that the template moved.
   'merge.directoryRenames': 'false',
   'user.name': 'upgrade',
   'user.email': 'upgrade@localhost',
@@ -47,7 +47,7 @@ function main(options: Options): number {
   const mine = requireUpgradable(clone);
   const from = options.from ?? mine.from;
   if (from === '')
-    throw new RefusedUpgrade(`Say where the template is: --from, or "from" in ${TEMPLATE_FILE}.`);
+    throw new RefusedUpgrade(`Give the source of the template: --from, or "from" in ${TEMPLATE_FILE}.`);
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'upgrade-')));
   try {
     const scratch = gitIn(folder, SCRATCH);
@@ -70,7 +70,7 @@ function requireUpgradable(clone: Git): Template {
   if (root !== realpathSync(clone.folder))
     throw new RefusedUpgrade('Run this at the root of a git repository.');
   if (clone(['status', '--porcelain']) !== '')
-    throw new RefusedUpgrade('There are changes that are not committed: commit or stash them first.');
+    throw new RefusedUpgrade('There are uncommitted changes: commit or stash them first.');
   return readTemplate();
 }
 
@@ -89,8 +89,8 @@ function mergeInto(scratch: Git, mine: Template, base: string, target: string): 
 const NEXT = `Next: npm install && npm run docs:config && npm run docs:clients
 then: npm run types && npm run lint && npm test, and commit. CHANGELOG.md says what is new.
 `;
-const RESOLVE = `Both you and the template changed what is marked CONFLICT. In each of these files keep what is right between <<<<<<<
-(yours) and >>>>>>> (the template's), then: git add FILE. To give the whole upgrade up: git reset --hard
+const RESOLVE = `You and the template both changed the files marked CONFLICT. Edit each one, choosing between your lines (after <<<<<<<) and
+the template's (before >>>>>>>), then: git add FILE. To abandon the whole upgrade: git reset --hard
 `;
 
 function report({ changes }: Merged, versions: string, isCheck: boolean): number {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Certificates and secrets for deploy/compose.yaml, once: what exists stays. Delete the folder to begin anew.
-# They are for one host; the certificate authority's key is not kept.
+# Makes certificates and secrets for deploy/compose.yaml. Keeps those that exist; delete the folder to start again.
+# They are for one host. The key of the certificate authority is not kept.
 set -eu
 umask 027
 cd "$(dirname "$0")"
@@ -35,11 +35,11 @@ printf 'rediss://mcp-server:%s@valkey:6379' "$password" >redis-url
 openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n' >state-keys
 openssl rand -base64 32 >audit-hmac-key
 openssl rand -hex 16 >grafana-password
-# No key yet. In a folder, which is what the server is given: of a single file it would not see the next version.
+# Without keys yet. The folder is mounted, because a mounted file would not change with a new version.
 mkdir keys
 printf '{"version":1,"keys":[]}\n' >keys/api-keys.json
 
-# Compose mounts files as they are: readable by the group of every container here, and by nobody else.
+# Compose mounts files with their permissions: readable by the group of the containers and by nobody else.
 chgrp -R 65532 . || echo 'Not root: run "sudo chgrp -R 65532 deploy/compose/secrets", or the containers cannot read it' >&2
 find . -type f -exec chmod 0640 {} +
 chmod 2750 keys # new versions of the keys get the group too

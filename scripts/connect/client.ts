@@ -1,4 +1,4 @@
-/** What is known of one client: how it is configured, and what goes wrong there. */
+/** One client: how to configure it, and its pitfalls. */
 
 export interface Target {
   /** The name under which the client lists the server. */
@@ -6,7 +6,7 @@ export interface Target {
   readonly url: string;
 }
 
-/** How a client starts the server itself. Its working folder and its PATH are its own, so both paths are absolute. */
+/** How a client starts the server. Clients choose their own working folder and PATH, so both paths are absolute. */
 export interface Process {
   readonly name: string;
   readonly command: string;
@@ -24,11 +24,11 @@ export interface ConnectClient {
   readonly title: string;
   /** Where the snippets belong. */
   readonly where: string;
-  /** With an API key, which stands in the environment and never in the snippet. */
+  /** With an API key from the environment, never in the snippet. */
   readonly apiKey: (target: Target) => Snippet;
   /** By OAuth: the client finds the authorization server by itself. */
   readonly oauth: (target: Target) => Snippet;
-  /** Over stdio, where the client can start a process. */
+  /** Over stdio, for clients that can start a process. */
   readonly stdio?: (process: Process) => Snippet;
   /** What to do after the OAuth snippet. */
   readonly signIn: string;

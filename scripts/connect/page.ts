@@ -1,4 +1,4 @@
-/** What is generated from the clients' snippets: the page, and the files that this repository itself brings. */
+/** Generates the page, and this repository's client files, from the clients' snippets. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ConnectClient, json, KEY_VARIABLE, type Process, type Snippet, type Target } from './client.js';
@@ -47,7 +47,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   ]);
 }
 
-/** What Claude Code reads in a project. A variable without a default would make the file invalid where it is unset. */
+/** Claude Code's file in a project. It is invalid if an unset variable has no default. */
 const projectFile = ({ name, url }: Target): Snippet =>
   json({ mcpServers: { [name]: { type: 'http', url, headers: { 'X-Api-Key': `\${${KEY_VARIABLE}:-}` } } } });
 

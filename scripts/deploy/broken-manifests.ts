@@ -1,4 +1,4 @@
-/** Each row breaks one thing in the production overlay, as somebody would by mistake, and names the rule that must see it. */
+/** Each row makes one plausible mistake in the production overlay, and names the rule that must catch it. */
 import { NAME } from '../name.js';
 import { type Manifest, whereIs } from './manifest.js';
 
@@ -15,7 +15,7 @@ function find(manifests: readonly Manifest[], where: string): Manifest {
   return found;
 }
 
-/** Sets what a path such as `spec.ports.0.port` leads to; `undefined` removes it. */
+/** Sets the value at a path such as `spec.ports.0.port`; `undefined` removes it. */
 export const set =
   (where: string, path: string, value?: unknown): Change =>
   (manifests) => {
@@ -41,7 +41,7 @@ const container = (path: string, value?: unknown) => set(SERVER, `${CONTAINER}.$
 const setting = (name: string, value?: string) => set(`ConfigMap/${NAME}-`, `data.${name}`, value);
 const route = (path: string, value?: unknown) => set(`HTTPRoute/${NAME}`, `spec.${path}`, value);
 
-/** No schema sees any of these. */
+/** No schema catches these. */
 export const BROKEN: readonly Row[] = [
   ['token', 'a token in the pod', pod('automountServiceAccountToken', true)],
   ['mounts', 'writable code', container('volumeMounts.0', { name: 'tmp', mountPath: '/app/dist' })],
@@ -148,7 +148,7 @@ export const BROKEN: readonly Row[] = [
   ['network', 'no gateway', drop(`NetworkPolicy/${NAME}-from-gateway`)],
 ];
 
-/** These the schemas see, where they are at hand. */
+/** The schemas catch these, when they are available. */
 export const BROKEN_SCHEMAS: readonly Row[] = [
   ['schema', 'a misspelled field', pod('terminationGracePeriod', 90)],
   ['schema', 'a field at the wrong place', set(SERVER, 'spec.enableServiceLinks', false)],

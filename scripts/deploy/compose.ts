@@ -1,4 +1,4 @@
-/** What the compose file must not do; its server is judged by its own configuration, like the one of Kubernetes. */
+/** Rules for the compose file. The server's own configuration checks its settings, as for Kubernetes. */
 import { parse } from 'yaml';
 import { configurationProblems, secretsIn, unknownVariables } from './server-settings.js';
 import { isExactImage, type Problem } from './manifest.js';
@@ -42,7 +42,7 @@ function anyService(service: Service, { networks = {}, secrets = {} }: Compose):
     value.startsWith('/run/secrets/'),
   );
   return [
-    ['image', !isExactImage(image), 'needs an exact version, never latest'],
+    ['image', !isExactImage(image), 'must have an exact version, never latest'],
     ['root', Number(/^(\d+)/.exec(user)?.[1] ?? 0) < 10_000, 'user must be a number, 10000 or more'],
     ['writable-root', service.read_only !== true, 'read_only must be true'],
     [

@@ -1,4 +1,4 @@
-/** What the image of this server must be; the style of a Dockerfile is for hadolint to judge. */
+/** Rules for the image of this server; hadolint checks the style of the Dockerfile. */
 import type { Problem } from './manifest.js';
 
 interface Instruction {
@@ -58,7 +58,7 @@ export function lintDockerfile(file: string): readonly Problem[] {
     .map(([rule, , message]) => ({ rule, where: 'Dockerfile', message }));
 }
 
-/** A list of what may come in: a list of what may not forgets the next secret. */
+/** An allow-list: a deny-list would miss the next secret. */
 export function lintDockerignore(file: string): readonly Problem[] {
   const lines = file.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   const problem = (message: string) => [{ rule: 'ignore', where: '.dockerignore', message }];

@@ -1,8 +1,8 @@
-/** Alerts, dashboards and scaling by metrics that the server has. */
+/** Alerts, dashboards and scaling may use only metrics that exist. */
 import { createMetrics } from '../../src/server/observe/metrics.js';
 import { type Labels, type Manifest, type Problem, whereIs } from './manifest.js';
 
-/** Metrics in the text of an expression that the server does not have; with those of Node and of Prometheus itself. */
+/** Metrics of an expression that neither the server nor Node nor Prometheus has. */
 export async function unknownMetrics(text: string): Promise<readonly string[]> {
   const metrics = createMetrics({ toolNames: [] });
   const known = new Set([...(await metrics.render()).matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));

@@ -1,4 +1,4 @@
-/** The ways that the server needs, and no other: everything else is denied. */
+/** Network policies must allow the connections that the server needs, and no others. */
 import { servers } from './lint-server.js';
 import { type Manifest, ofKind, type Port, type Rule, type Selector, selects } from './manifest.js';
 
@@ -20,7 +20,7 @@ const isEverybody = (peer: Peer) =>
   (peer.ipBlock === undefined && !peer.namespaceSelector?.matchLabels && !peer.podSelector?.matchLabels) ||
   (peer.ipBlock?.cidr.endsWith('/0') === true && !peer.ipBlock?.except?.includes('169.254.0.0/16'));
 
-/** A missing or empty list of peers means everybody; one of ports, every port. */
+/** A missing or empty list of peers means everybody; of ports, every port. */
 const openPolicies: Rule = (manifests) =>
   policies(manifests).flatMap(({ where, spec: { ingress = [], egress = [] } }) => {
     const ways = [
@@ -48,7 +48,7 @@ const defaultDeny: Rule = (manifests) => {
     : [{ rule: 'network', where: 'NetworkPolicy', message: 'nothing forbids what is not allowed' }];
 };
 
-/** The ways that the server needs, and without which everything is valid and nothing works. */
+/** Connections that the server needs: without them the manifests are valid, but nothing works. */
 const neededWays: Rule = (manifests) =>
   servers(manifests).flatMap(({ workload, env }) => {
     const own = policies(manifests).filter(({ spec }) => selects(spec.podSelector, workload.labels));

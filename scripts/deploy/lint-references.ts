@@ -1,8 +1,8 @@
-/** What a manifest names and the overlay must hold: settings, secrets, and the namespace with its Pod Security. */
+/** What manifests refer to must exist: settings, secrets, and the namespace with its Pod Security. */
 import { type Manifest, ofKind, type Rule, whereIs, type Workload, workloads } from './manifest.js';
 import { NAME } from '../name.js';
 
-/** Made by the operator, as deploy/README.md says: a repository holds no secrets. */
+/** The operator makes these (deploy/README.md): a repository contains no secrets. */
 const SECRETS_OF_THE_OPERATOR = [`${NAME}-secrets`, `${NAME}-api-keys`, `${NAME}-redis-acl`];
 const CLUSTER_WIDE = new Set(['Namespace', 'ClusterIssuer', 'GatewayClass']);
 

@@ -1,4 +1,4 @@
-/** The way in: listener, route, service, port. And the way of Prometheus. */
+/** The route from the listener to the container's port, and the one from Prometheus. */
 import { servers } from './lint-server.js';
 import { secretNames } from './lint-references.js';
 import {
@@ -69,7 +69,7 @@ const each =
         .map((message) => ({ rule, where, message })),
     );
 
-/** What keeps a route from the public port of the server, if anything does. */
+/** Why a route does not reach the public port of the server, if so. */
 function backendProblem(
   manifests: readonly Manifest[],
   name: string,

@@ -1,4 +1,4 @@
-/** What the ways in add to the standard: policies of one implementation, annotations of one controller. */
+/** Policies of one gateway implementation, and annotations of one ingress controller. */
 import { servers } from './lint-server.js';
 import { type Manifest, ofKind, type Problem, type Rule, whereIs } from './manifest.js';
 
@@ -23,12 +23,12 @@ const POLICIES = [
   'ClientSettingsPolicy',
   'ProxySettingsPolicy',
 ];
-/** Each of them ends a stream, whatever it carries. */
+/** Each of these ends a stream, even an active one. */
 const ENDS_STREAMS = ['requestTimeout', 'maxStreamDuration', 'maxConnectionDuration'];
-/** The server keeps a silent connection for 75 s; a gateway that keeps it longer sends calls into a closed one. */
+/** The server closes a silent connection after 75 s; a gateway that keeps it longer loses calls. */
 const SERVER_KEEPS_S = 75;
 
-/** Of `1h`, `60s`, `65000ms`; what is missing lasts for ever. */
+/** Seconds of `1h`, `60s`, `65000ms`; a missing duration is infinite. */
 function seconds(duration: string | undefined): number {
   const [, amount, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(duration ?? '') ?? [];
   const sizes: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600 };

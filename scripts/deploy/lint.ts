@@ -1,4 +1,4 @@
-/** What no schema sees and no linter of others knows: this server, its settings and the ways to it. */
+/** Rules that no schema and no general linter has: for this server, its settings and its routes. */
 import { alertProblems } from './lint-metrics.js';
 import { NETWORK_RULES } from './lint-network.js';
 import { REFERENCE_RULES } from './lint-references.js';

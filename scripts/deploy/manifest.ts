@@ -1,6 +1,6 @@
 import { NAME } from '../name.js';
 
-/** What the checks read of a manifest. The schemas know all fields; here are those that the rules look at. */
+/** The parts of a manifest that the rules read. */
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
@@ -18,7 +18,7 @@ export type Labels = Readonly<Record<string, string>>;
 export type Port = string | number;
 
 export interface Problem {
-  /** Which rule, so that a test can tell that the right one spoke. */
+  /** Name of the rule, so that a test can tell which one reported. */
   readonly rule: string;
   readonly where: string;
   readonly message: string;
@@ -110,7 +110,7 @@ export function workloads(manifests: readonly Manifest[]): readonly Workload[] {
   );
 }
 
-/** An exact version, or a digest that somebody really looked up. */
+/** An exact version, or a real digest. */
 export function isExactImage(image: string): boolean {
   const [, tag, digest] = /^[^@]+?(?::([\w.-]+))?(?:@sha256:([0-9a-f]{64}))?$/.exec(image) ?? [];
   if (digest !== undefined) return new Set(digest).size > 6;
@@ -131,11 +131,11 @@ export function selects(selector: Selector | Labels | undefined, labels: Labels)
 export const hasPort = ({ ports }: Container, port: Port): boolean =>
   (ports ?? []).some(({ name, containerPort }) => name === port || containerPort === port);
 
-/** A port of a container by its number, whether it is given by name or number. */
+/** The number of a container's port, given by name or number. */
 export const portNumber = ({ ports }: Container, port: Port): number | undefined =>
   typeof port === 'number' ? port : ports?.find(({ name }) => name === port)?.containerPort;
 
-/** The variables of a container, as far as the manifests tell. */
+/** The variables of a container that the manifests contain. */
 export function environment(
   manifests: readonly Manifest[],
   { envFrom = [], env = [] }: Container,

@@ -1,7 +1,7 @@
-/** What a tag of an image is at this moment, by the registry's HTTP API (OCI Distribution 1.1, "Pulling manifests"). */
+/** Looks up the current digest of an image's tag (OCI Distribution 1.1, "Pulling manifests"). */
 import { createHash } from 'node:crypto';
 
-/** Everything an image may be; the first two are lists of one image for each platform. */
+/** The types of an image; the first two list one image per platform. */
 const TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -9,7 +9,7 @@ const TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 const TIMEOUT_MS = 20_000;
-const MAX_BYTES = 4 * 1024 * 1024; // what the specification lets a manifest have
+const MAX_BYTES = 4 * 1024 * 1024; // limit of the specification
 
 export interface Reference {
   /** As the file names it: `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
@@ -18,7 +18,7 @@ export interface Reference {
   readonly tag: string;
 }
 
-/** @throws Error saying which image, and why there is no digest of it */
+/** @throws naming the image and the reason */
 export async function digestOf({ host, repository, tag }: Reference): Promise<string> {
   try {
     const url = new URL(`/v2/${repository}/manifests/${tag}`, baseOf(host));
@@ -35,7 +35,7 @@ export async function digestOf({ host, repository, tag }: Reference): Promise<st
   }
 }
 
-/** Docker Hub is not where its name says. Plain HTTP is for a registry on this machine. */
+/** Docker Hub's registry has another host. Plain HTTP is for a registry on this machine. */
 function baseOf(host: string): string {
   if (host === 'docker.io') return 'https://registry-1.docker.io';
   return `${isLocal(host) ? 'http' : 'https'}://${host}`;
@@ -57,7 +57,7 @@ async function get(url: URL, token?: string): Promise<Answer> {
   return { status: response.status, headers: response.headers, body };
 }
 
-/** Public images too are for those who fetched a token, which anybody gets. */
+/** Registries want a token even for public images, and give it to anyone. */
 async function anonymousToken({ headers }: Answer, asked: URL): Promise<string> {
   const challenge = headers.get('www-authenticate') ?? '';
   const value = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(challenge)?.[1];
@@ -74,7 +74,7 @@ async function anonymousToken({ headers }: Answer, asked: URL): Promise<string> 
   return given;
 }
 
-/** `fetch failed` alone says nothing: its cause does. */
+/** The reason why a `fetch` failed is in `cause`. */
 function reason(error: unknown): string {
   const { message, cause } = error as Error & {
     readonly cause?: { readonly code?: string; message?: string };

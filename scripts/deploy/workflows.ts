@@ -1,10 +1,10 @@
-/** That what the workflows run is one exact thing and is kept up to date; the rest is for actionlint and zizmor to judge. */
+/** Workflows must pin what they run and keep it up to date; actionlint and zizmor check the rest. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { isExactImage, type Problem } from './manifest.js';
 
-/** A tag is whatever its owner makes of it: an action is a commit, an image an exact version. */
+/** Owners can move tags: an action must be pinned to a commit, an image to an exact version. */
 export function lintWorkflow(name: string, file: string): readonly Problem[] {
   const actions = [...file.matchAll(/\buses: +(\S+)/g)].map(([, uses = '']) => uses);
   const images = [...file.matchAll(/\bimage: +(\S+)/g)].map(([, image = '']) => image);
@@ -12,7 +12,7 @@ export function lintWorkflow(name: string, file: string): readonly Problem[] {
     ...actions.filter((uses) => !uses.startsWith('./') && !/@[0-9a-f]{40}$/.test(uses)),
     ...images.filter((image) => !isExactImage(image)),
   ];
-  return loose.map((each) => ({ rule: 'pinned', where: name, message: `${each} may become something else` }));
+  return loose.map((each) => ({ rule: 'pinned', where: name, message: `${each} is not pinned` }));
 }
 
 interface Dependabot {
@@ -24,13 +24,13 @@ interface Dependabot {
   }[];
 }
 
-/** By ecosystem and folder: every lockfile of the repository, and what `npm run pin` pins. */
+/** By ecosystem and folder: every lockfile, and the images that `npm run pin` pins. */
 function wantedUpdates(): readonly string[] {
   const npm = packagesIn('.').map((folder) => `npm ${join('/', folder)}`);
   return [...npm, 'github-actions /', 'docker /deploy', 'docker-compose /deploy'];
 }
 
-/** The folders with a lockfile of their own. Not asked of git: a downloaded copy has no history. */
+/** The folders with a lockfile. Not by git: a downloaded copy has no repository. */
 function packagesIn(folder: string): readonly string[] {
   const own = existsSync(join(folder, 'package-lock.json')) ? [folder] : [];
   const inside = readdirSync(folder, { withFileTypes: true })

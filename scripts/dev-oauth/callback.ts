@@ -1,11 +1,11 @@
-/** Where the browser comes back to: a listener on loopback (RFC 8252 §7.3). */
+/** Receives the browser's redirect on loopback (RFC 8252 §7.3). */
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Callback {
   readonly uri: string;
-  /** The code of the next answer with this state. */
+  /** The code of the next redirect with this state. */
   next(state: string): Promise<string>;
   close(): Promise<void>;
 }

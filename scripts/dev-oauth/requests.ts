@@ -1,4 +1,4 @@
-/** The requests of the walk, each shown with its answer; never a token, a code or a secret. */
+/** The requests of the walk, printed with their answers, without tokens, codes or secrets. */
 
 type Say = (line: string) => void;
 
@@ -7,7 +7,7 @@ export interface Credential {
   readonly refreshToken?: string;
 }
 
-/** A call of revision 2026-07-28, with or without a token. @returns what the answer says of authentication */
+/** A call of revision 2026-07-28, with or without a token. @returns the challenge in the answer */
 export async function post(
   url: URL,
   method: 'tools/list' | 'tools/call',

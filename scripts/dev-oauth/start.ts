@@ -1,4 +1,4 @@
-/** This server and an authorization server beside it, as they would be deployed apart. */
+/** Starts this server and a separate authorization server. */
 import { about } from '../../src/about.js';
 import { loadConfig } from '../../src/server/config/index.js';
 import type { Definitions } from '../../src/server/index.js';
@@ -11,9 +11,9 @@ import { SERVICE_CLIENT, startAuthorizationServer } from '../../test/helpers/aut
 export interface DevOauth {
   readonly url: URL;
   readonly issuer: string;
-  /** What a client asks for first. */
+  /** The scope that a client requests first. */
   readonly scope: string;
-  /** A program that has no user: it gets tokens by client credentials. */
+  /** A program without a user, which gets tokens by client credentials. */
   readonly service: { readonly id: string; readonly secret: string };
   close(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface DevOauthOptions {
   readonly definitions: Definitions;
   /** Values for `src/settings.ts`. */
   readonly ownSettings: Readonly<Record<string, string>>;
-  /** 0 for any that is free. */
+  /** 0 for any free port. */
   readonly port: number;
   readonly issuerPort: number;
   readonly auditSink: string;
@@ -45,7 +45,7 @@ export async function startDevOauth(options: DevOauthOptions): Promise<DevOauth>
       ADMIN_PORT: '0',
       AUTH: 'jwt',
       JWT_ISSUERS: authorizationServer.issuer,
-      REQUIRED_SCOPES: scope, // the others are a step up
+      REQUIRED_SCOPES: scope, // the others need a step-up
       AUDIT_SINKS: auditSink,
       LOG_LEVEL: 'warn',
     };

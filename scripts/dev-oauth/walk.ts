@@ -1,4 +1,4 @@
-/** The whole OAuth flow by hand, every request of it shown: what an MCP client does for its user. */
+/** The whole OAuth flow step by step, with every request printed: what an MCP client does for its user. */
 import { createHash, randomBytes } from 'node:crypto';
 import { ask, type Credential, post, tokenFrom } from './requests.js';
 import { type Callback, startCallback } from './callback.js';
@@ -8,7 +8,7 @@ export interface WalkOptions {
   readonly service: { readonly id: string; readonly secret: string };
   /** A tool that needs more than the first scope, if there is one. */
   readonly stepUpTool?: string;
-  /** Has the user open a page in the browser. */
+  /** Asks the user to open a page in the browser. */
   readonly visit: (url: URL) => unknown;
   readonly say: (line: string) => void;
 }
@@ -23,7 +23,7 @@ export async function walk(options: WalkOptions): Promise<void> {
   const { url, service, stepUpTool, say } = options;
   const callback = await startCallback();
   try {
-    say('\n1. A call without a token: where to get one is in WWW-Authenticate');
+    say('\n1. A call without a token: WWW-Authenticate says where to get one');
     const { challenge } = await post(url, 'tools/list', {}, say);
 
     say('\n2. Discovery: the metadata of this server (RFC 9728), then of its authorization server');
@@ -49,7 +49,7 @@ export async function walk(options: WalkOptions): Promise<void> {
     await post(url, 'tools/list', credential, say);
 
     if (stepUpTool !== undefined) {
-      say('\n5. Step-up: a tool wants another scope, and says which; its user is asked again');
+      say('\n5. Step-up: a tool needs another scope and names it; the client asks its user again');
       const refused = await post(url, 'tools/call', { ...credential, tool: stepUpTool }, say);
       credential = await signIn(parameter(refused.challenge, 'scope'));
       await post(url, 'tools/call', { ...credential, tool: stepUpTool }, say);

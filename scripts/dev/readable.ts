@@ -1,8 +1,8 @@
-/** Turns a line of the server's output into one for the eye: audit records and log lines are JSON, the rest is words. */
+/** Makes a line of the server's output readable: audit records and log lines are JSON, other lines stay. */
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What pino counts (`log levels`). */
+/** pino's numbers for its levels. */
 const LEVELS: Readonly<Record<number, string>> = {
   10: 'trace',
   20: 'debug',
@@ -11,7 +11,7 @@ const LEVELS: Readonly<Record<number, string>> = {
   50: 'error',
   60: 'fatal',
 };
-/** Shown apart, or not worth a place. */
+/** Fields that are shown elsewhere in the line, or not at all. */
 const SAME_EVERY_TIME = new Set(['time', 'pid', 'hostname']);
 const COLOURS = { good: '32', bad: '31', doubtful: '33', dim: '2' } as const;
 type Tone = keyof typeof COLOURS;
@@ -64,7 +64,7 @@ function timeOf(time: unknown): string {
   return Number.isNaN(date.getTime()) ? '' : date.toTimeString().slice(0, 8);
 }
 
-/** What a caller sent must not steer the terminal. */
+/** Removes control characters: a caller's text must not control the terminal. */
 function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\ufffd');

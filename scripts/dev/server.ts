@@ -1,6 +1,6 @@
 /**
- * What `npm run dev` starts again and again: the server, with the session's key where a start would make one. The scopes
- * of the key are those of the definitions as they are now; its secret is known to `dev.ts` alone.
+ * The server that `npm run dev` restarts. Where a start would make a development key, it uses one key for the whole session,
+ * with all scopes of the current definitions. Only `dev.ts` knows its secret.
  */
 import { writeFileSync } from 'node:fs';
 import { prompts } from '../../src/prompts/index.js';
@@ -25,6 +25,6 @@ function useSessionKey(): void {
 try {
   useSessionKey();
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error; // which the server is about to say
+  if (!(error instanceof ConfigError)) throw error; // the server is about to report it
 }
 await import('../../src/main.js');

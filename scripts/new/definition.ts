@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { compileFunction } from 'node:vm';
 import { promptFiles, resourceFiles, type Texts, toolFiles } from './texts.js';
 
-/** Where each kind lives, and what is written of it. */
+/** The folder of each kind, and what is written for it. */
 export const KINDS = {
   tool: { folder: 'tools', textsOf: toolFiles },
   resource: { folder: 'resources', textsOf: resourceFiles },
@@ -64,7 +64,7 @@ export function writeDefinition(kind: Kind, names: Names, scopes: readonly strin
   return [...files.keys()];
 }
 
-/** A reserved word, or what the files themselves import, cannot be a constant beside it. */
+/** The constant must not be a reserved word or an import of the files. */
 function requireFreeName(constant: string, list: string): void {
   const taken = [
     list,

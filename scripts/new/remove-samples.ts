@@ -1,14 +1,14 @@
-/** Takes the samples away, and with them the demo and the tests that use them. */
+/** Removes the samples, and the demo and the tests that use them. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readTemplate } from '../template/ownership.js';
 
-/** Without the last `/` of a folder. */
+/** Paths without the final `/` of a folder. */
 const TEMPLATE = readTemplate(new URL('../../template.json', import.meta.url));
 const REMOVED = TEMPLATE.samples.map((path) => path.replace(/\/$/, ''));
 
-/** What is left of these files does without the samples; each text must be there, or nothing is changed at all. */
+/** Edits that make these files work without samples. If one text is missing, nothing is changed. */
 const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[] = [
   ['src/tools/index.ts', /^(?:import .*'\.\.\/samples\/.*\n)+/m, ''],
   ['src/tools/index.ts', /^(?: {2}(?:processFiles|deleteDocument|whoami|logLevels),\n)+/m, ''],
@@ -32,7 +32,7 @@ const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[]
   ['examples/console/package.json', /^ {4}"pictures": .*\n/m, ''],
 ];
 
-/** Only where nothing of yours is left in it. */
+/** Applied only when nothing of yours is left in the function. */
 const TIDYING: typeof EDITS = [
   ['src/settings.ts', /\{\n\}/, '{}'],
   ['src/services.ts', /\{\n\}/, '{}'],
@@ -41,7 +41,7 @@ const TIDYING: typeof EDITS = [
 
 const CHECKS = '.ci/run';
 
-/** How a page names what is gone. */
+/** How pages refer to what is removed. */
 const NAMED = new RegExp(
   [
     'npm run (?:-s )?(?:demo|interop)\\b',
@@ -56,8 +56,8 @@ const NAMED = new RegExp(
 );
 
 /**
- * @returns what was removed and what was changed, a path a line
- * @throws when a list was changed so that it cannot tell what is a sample; nothing is removed then
+ * @returns the removed and changed paths, one a line
+ * @throws when an edited list does not show which entries are samples; nothing is removed then
  */
 export function removeSamples(): string {
   if (!existsSync('src/samples')) return 'There are no samples here any more.\n';
@@ -101,7 +101,7 @@ function pages(folder: string): readonly string[] {
   });
 }
 
-/** Rows, list items, lines of code and clauses go; so does a heading with nothing left below it. */
+/** Removes rows, list items, lines of code and clauses, and then headings without content. */
 function withoutSamples(page: string): string {
   if (!NAMED.test(page)) return page;
   const kept = blocksOf(page)
@@ -112,7 +112,7 @@ function withoutSamples(page: string): string {
   return `${kept.filter((block, index) => !isEmptySection(block, index)).join('\n\n')}\n`;
 }
 
-/** What blank lines separate; those within code do not. */
+/** Blocks between blank lines, except blank lines within code. */
 function blocksOf(page: string): readonly string[] {
   const blocks: string[][] = [[]];
   let isCode = false;

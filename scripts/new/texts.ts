@@ -1,10 +1,10 @@
-/** What is written for each kind of definition: something small that works, to be replaced by yours. */
+/** The text for each kind of definition: a small working one, to replace with yours. */
 import type { Names } from './definition.js';
 
 export interface Texts {
   readonly source: string;
   readonly test: string;
-  /** The test of the refusal, which there is only with scopes. */
+  /** The test of the refusal, only with scopes. */
   readonly refusal: string;
 }
 
@@ -80,7 +80,7 @@ interface TestOptions {
   readonly file: string;
   readonly name: string;
   readonly call: string;
-  /** What the result matches. */
+  /** Pattern of the result. */
   readonly expected: string;
 }
 

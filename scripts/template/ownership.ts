@@ -1,26 +1,26 @@
-/** What belongs to the template and what to the clone, as `template.json` says it. */
+/** Which files belong to the template and which to the clone, by `template.json`. */
 import { readFileSync } from 'node:fs';
 
-/** `template.json`. Prefixes that end with `/` are folders; the longest one that fits a path decides. */
+/** `template.json`. Prefixes that end with `/` are folders. The longest matching prefix decides. */
 export interface Template {
   readonly version: string;
-  /** A git URL or a folder: where `npm run upgrade` looks when it is not told. */
+  /** The default source of `npm run upgrade`, a git URL or a folder. */
   readonly from: string;
-  /** Of a clone: the commit that `npm run create` or `npm run upgrade` took. */
+  /** In a clone: the commit that `npm run create` or `npm run upgrade` used. */
   readonly commit?: string;
   /** Never edited in a clone. */
   readonly template: readonly string[];
   /** Never touched by an upgrade. */
   readonly yours: readonly string[];
-  /** Merged by nobody: commands write them. */
+  /** Written by commands, never merged. */
   readonly generated: readonly string[];
-  /** Gone after `npm run new -- --remove-samples`. */
+  /** Removed by `npm run new -- --remove-samples`. */
   readonly samples: readonly string[];
-  /** Of each file of the template, by its path. */
+  /** Digest of each file of the template, by path. */
   readonly digests: Readonly<Record<string, string>>;
 }
 
-/** Both sides may change what is shared: an upgrade merges it. */
+/** Both sides may change shared files: an upgrade merges them. */
 export type Owner = 'template' | 'shared' | 'yours' | 'generated';
 
 export const TEMPLATE_FILE = 'template.json';
@@ -36,7 +36,7 @@ export function ownerOf(path: string, { template, yours, generated }: Template):
     Math.max(0, ...prefixes.filter(fits(path)).map((prefix) => prefix.length));
   if (longest(generated) > 0) return 'generated';
   if (longest(yours) > longest(template)) return 'yours';
-  // Pages and JSON change in a clone too: commands write its name, its dependencies and its figures there.
+  // Pages and JSON change in clones too: commands write the name, dependencies and figures.
   return longest(template) > 0 && !/\.(?:md|json)$/.test(path) ? 'template' : 'shared';
 }
 

@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 
 export interface Git {
   readonly folder: string;
-  /** @throws with what git said. @returns its output without the last line ending */
+  /** @throws with git's message. @returns its output without the final line break */
   (args: readonly string[], input?: string): string;
-  /** Output as it is. */
+  /** Keeps the output unchanged. */
   bytes(args: readonly string[], input?: string): Buffer;
 }
 
-/** Whoever runs us from a hook has them set, for another repository. */
+/** A git hook that runs us sets these variables for its own repository. */
 const ELSEWHERE = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_PREFIX', 'GIT_OBJECT_DIRECTORY'];
 const MAX_OUTPUT_BYTES = 512 * 1024 * 1024;
 
@@ -28,7 +28,7 @@ export function gitIn(folder: string, settings: Readonly<Record<string, string>>
   return Object.assign(run, { folder, bytes });
 }
 
-/** `undefined` when git fails: what was asked for is not there. */
+/** Returns `undefined` when git fails, because something is missing. */
 export function tried<T>(ask: () => T): T | undefined {
   try {
     return ask();

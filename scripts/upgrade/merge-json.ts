@@ -6,7 +6,7 @@ type Json = Readonly<Record<string, unknown>>;
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** @param clash decides what both sides changed, each in its own way; it may throw */
+/** @param clash resolves a key that both sides changed differently; it may throw */
 export function mergeJson(
   base: unknown,
   ours: unknown,
@@ -24,7 +24,7 @@ export function mergeJson(
   return Object.fromEntries(merged.filter(([, value]) => value !== undefined));
 }
 
-/** npm sorts dependencies; everything else stays in the order of its owner. */
+/** npm sorts dependencies; other keys keep their order. */
 function keysOf(ours: Json, theirs: Json): readonly string[] {
   const keys = [...new Set([...Object.keys(ours), ...Object.keys(theirs)])];
   const isSorted = isDeepStrictEqual(Object.keys(ours), Object.keys(ours).sort());

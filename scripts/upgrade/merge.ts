@@ -1,4 +1,4 @@
-/** Merges in a scratch repository, and brings the result into the clone. Git writes both: it follows no link out of them. */
+/** Merges in a scratch repository, then brings the result into the clone. Git writes both and follows no link out of them. */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Git, tried } from './git.js';
@@ -11,7 +11,7 @@ export interface Change {
 }
 export interface Merged {
   readonly changes: readonly Change[];
-  /** What the index of the clone is told of each conflict: `MODE ID STAGE\tPATH`. */
+  /** Entries of the clone's index for the conflicts: `MODE ID STAGE\tPATH`. */
   readonly conflicts: readonly string[];
 }
 
@@ -26,13 +26,13 @@ export function merge(scratch: Git, base: Entries, theirs: Entries): Merged {
   for (const [name, id] of Object.entries({ from, template })) scratch(['branch', '-f', name, id]);
   scratch(['checkout', '-q', '-f', '-B', 'yours', yours]);
   tried(() => scratch(['merge', '-q', '--no-commit', '--no-ff', 'template'])); // fails when there are conflicts
-  scratch(['rev-parse', '-q', '--verify', 'MERGE_HEAD']); // whatever else it failed for
+  scratch(['rev-parse', '-q', '--verify', 'MERGE_HEAD']); // fails if the merge failed for another reason
 
   const unmerged = scratch(['ls-files', '-u', '-z']).split('\0').filter(Boolean);
   const stages = (path: string) =>
     unmerged.filter((line) => pathOf(line) === path).map((line) => line.split(/[ \t]/, 3)[2]);
   const paths = [...new Set(unmerged.map(pathOf))];
-  // Deleted here, changed there: a part that was taken out stays out.
+  // Deleted here, changed there: what the clone deleted stays deleted.
   const leftOut = paths.filter((path) => !stages(path).includes('2') && stages(path).includes('1'));
   for (const path of leftOut) scratch(['rm', '-q', '-f', '--', path]);
   const conflicts = unmerged.filter((line) => !leftOut.includes(pathOf(line)));
@@ -60,13 +60,13 @@ function changesOf(scratch: Git, base: Entries, conflicts: ReadonlySet<string>):
   });
 }
 
-/** Index and files of the clone; a conflict is one for git too, until `git add`. @throws when a file is in the way */
+/** Writes index and files of the clone. Git shows conflicts until `git add`. @throws when a file is in the way */
 export function apply(clone: Git, scratch: Git, { changes, conflicts }: Merged): void {
-  // Git itself overwrites what it ignores.
+  // Git would overwrite ignored files.
   const added = changes.filter(({ done }) => done === 'added').map(({ path }) => path);
   const inTheWay = added.filter((path) => lstatSync(join(clone.folder, path), { throwIfNoEntry: false }));
   if (inTheWay.length > 0)
-    throw new RefusedUpgrade(`In the way, and not in git: ${inTheWay.join(', ')}. Move it first.`);
+    throw new RefusedUpgrade(`Not in git, and in the way: ${inTheWay.join(', ')}. Move these files first.`);
   clone(['fetch', '-q', '--no-tags', '--update-shallow', '--', scratch.folder, 'result', 'template', 'from']);
   const [result = ''] = scratch(['rev-parse', 'result']).split('\n');
   clone(['read-tree', '-m', '-u', 'HEAD', result]);

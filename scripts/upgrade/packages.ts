@@ -15,7 +15,7 @@ export interface Sides {
 
 class BothChanged extends Error {}
 
-/** What can be merged is the template's whole change afterwards; git sees nothing of it to merge. */
+/** Makes the clone's file the base and the merged one the template's, so that git simply takes the merged one. */
 export function mergePackages(scratch: Git, sides: Sides, ours: Entries): void {
   for (const path of ours.keys()) {
     if (!/(?:^|\/)package(?:-lock)?\.json$/.test(path)) continue;
@@ -27,7 +27,7 @@ export function mergePackages(scratch: Git, sides: Sides, ours: Entries): void {
   }
 }
 
-/** `undefined` where git has to do it: a side has no such file, or both changed the same key. */
+/** `undefined` if git must merge: a side lacks the file, or both changed the same key. */
 function mergedAt(scratch: Git, path: string, { base, theirs }: Sides, ours: Entries): string | undefined {
   const entries = [base, ours, theirs].map((side) => side.get(path));
   if (entries.includes(undefined)) return undefined;
@@ -35,7 +35,7 @@ function mergedAt(scratch: Git, path: string, { base, theirs }: Sides, ours: Ent
   const [before = {}, mine = {}, newer = {}] = entries.map(read);
   const clash = (_ours: unknown, newest: unknown) => {
     if (path.endsWith('package.json')) throw new BothChanged();
-    return newest; // of a lock npm install makes what package.json says
+    return newest; // npm install corrects a lock to match package.json
   };
   try {
     const merged = mergeJson(withVersionOf(mine, before), mine, withVersionOf(mine, newer), clash);
@@ -46,7 +46,7 @@ function mergedAt(scratch: Git, path: string, { base, theirs }: Sides, ours: Ent
   }
 }
 
-/** A clone has a version of its own. */
+/** A clone keeps its own version. */
 function withVersionOf({ version, packages }: Manifest, other: Manifest): Manifest {
   const root = { ...other.packages?.[''], ...(version === undefined ? {} : { version }) };
   const isLock = other.packages !== undefined && packages !== undefined;

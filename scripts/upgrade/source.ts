@@ -1,14 +1,14 @@
-/** Finds in the source's history what the clone was made of, and what it shall become. */
+/** Finds the clone's origin and the target of the upgrade in the source's history. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { TEMPLATE_FILE, type Template } from '../template/ownership.js';
 import { type Git, tried } from './git.js';
 
-/** Nothing is changed. */
+/** The upgrade is refused, and nothing has changed. */
 export class RefusedUpgrade extends Error {}
 
-/** Branches, tags and the commit of the clone, all into the scratch repository. */
+/** Fetches branches, tags and the clone's commit into the scratch repository. */
 export function fetchBoth(scratch: Git, from: string, clone: string): void {
   const fetch = (source: string, refs: readonly string[]) =>
     scratch(['fetch', '-q', '--update-shallow', '--no-tags', '--', source, ...refs]);
@@ -20,12 +20,12 @@ export function fetchBoth(scratch: Git, from: string, clone: string): void {
       '+refs/tags/*:refs/tags/*',
     ]);
   } catch {
-    // Without git's own words: they repeat the URL, which may hold a password.
+    // git's own message repeats the URL, which may contain a password.
     throw new RefusedUpgrade('git cannot read the source: try git ls-remote with the same URL or folder.');
   }
 }
 
-/** The tag that was asked for, else the newest version, else the newest commit where no version has a tag. */
+/** The requested tag, or else the newest version, or the newest commit if no version is tagged. */
 export function findTarget(scratch: Git, tag: string | undefined): string {
   const commitOf = (ref: string) => tried(() => scratch(['rev-parse', '--verify', '-q', `${ref}^{commit}`]));
   if (tag !== undefined) {
@@ -38,7 +38,7 @@ export function findTarget(scratch: Git, tag: string | undefined): string {
   return commitOf(newest ?? 'refs/source/HEAD') ?? '';
 }
 
-/** The commit whose template files, by their digests, are those that the clone began with. */
+/** The commit whose template files have the digests that the clone began with. */
 export function findBase(scratch: Git, mine: Template, target: string): string {
   const shared = tried(() => scratch(['merge-base', 'refs/clone', target]));
   const named = [mine.commit, `refs/tags/v${mine.version}`, shared].filter((name) => name !== undefined);
@@ -60,6 +60,6 @@ export function templateAt(scratch: Git, commit: string): Template {
   return JSON.parse(scratch(['cat-file', 'blob', `${commit}:${TEMPLATE_FILE}`])) as Template;
 }
 
-/** Whether the clone has all of it already. */
+/** Whether the clone already contains the target. */
 export const includes = (scratch: Git, base: string, target: string): boolean =>
   tried(() => scratch(['merge-base', '--is-ancestor', target, base])) !== undefined;

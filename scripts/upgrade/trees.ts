@@ -1,4 +1,4 @@
-/** Makes a commit of the template look as if it had been cloned, named and rid of its samples like this clone. */
+/** Turns a commit of the template into what this clone would have made of it: with its name, perhaps without samples. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { isNamed, withName } from '../rename/with-name.js';
 import { isSample, ownerOf, type Template } from '../template/ownership.js';
 import type { Git } from './git.js';
 
-/** Path → `MODE TYPE ID`, as git lists it: executable bits and symbolic links stay what they are. */
+/** Path → `MODE TYPE ID`, as git lists it, which keeps executable bits and symbolic links. */
 export type Entries = Map<string, string>;
 
 /** The clone as it is committed. */
@@ -31,7 +31,7 @@ export function entriesOf(scratch: Git, treeish: string): Entries {
 
 export function readClone(scratch: Git, mine: Template, target: Template): Clone {
   const entries = entriesOf(scratch, 'refs/clone');
-  // What was the clone's own stays so when the template draws the line elsewhere.
+  // A file of the clone stays its own even if the template now claims it.
   const isOwn = (path: string) =>
     [mine, target].some((template) => ['yours', 'generated'].includes(ownerOf(path, template)));
   return { name: nameAt(scratch, 'refs/clone'), hasSamples: hasSamples(entries), entries, isOwn };
@@ -41,7 +41,7 @@ const hasSamples = (entries: Entries) => [...entries.keys()].some((path) => path
 const nameAt = (scratch: Git, commit: string) =>
   (JSON.parse(scratch(['show', `${commit}:package.json`])) as { readonly name: string }).name;
 
-/** What the template brings at a commit, in the clone's words, and all that is the clone's own beside it. */
+/** The template's files at a commit with the clone's name, plus the clone's own files. */
 export function treeFor(scratch: Git, commit: string, template: Template, clone: Clone): Entries {
   const entries = new Map(
     [...entriesOf(scratch, commit)].filter(
@@ -64,7 +64,7 @@ export function treeFor(scratch: Git, commit: string, template: Template, clone:
   return new Map([...entries, ...own]);
 }
 
-/** All files that are text, whose bytes UTF-8 gives back as they were. */
+/** All text files: those whose bytes survive decoding and encoding as UTF-8. */
 function readTexts(scratch: Git, entries: Entries): ReadonlyMap<string, string> {
   const files = [...entries].filter(([, entry]) => isFile(entry));
   const blobs = readBlobs(
@@ -92,7 +92,7 @@ function readBlobs(scratch: Git, ids: readonly string[]): readonly Buffer[] {
   });
 }
 
-/** A name that is longer or shorter breaks lines elsewhere. */
+/** Formats again: a name of other length changes line breaks. */
 function formatted(texts: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const biome = fileURLToPath(new URL('../../node_modules/@biomejs/biome/bin/biome', import.meta.url));
   const format = (path: string, text: string) =>
@@ -111,7 +111,7 @@ function formatted(texts: ReadonlyMap<string, string>): ReadonlyMap<string, stri
 
 /** @returns the id of each */
 export function writeTexts(scratch: Git, texts: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  // Not by their own paths: none of those may lead out of this folder.
+  // Under numbered names, since a path could lead out of this folder.
   const folder = join(scratch.folder, '.git', 'texts');
   mkdirSync(folder);
   try {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cleanPath, defineTool } from '../server/index.js';
 import { documentUri } from './document-path.js';
 
-/** Shows a question to the user before an effect. Only reading may come before it: the call may be run again. */
+/** Asks the user before an effect. Only reads may come before the question, because the call may run again. */
 export const deleteDocument = defineTool({
   name: 'delete_document',
   title: 'Delete a document',
@@ -15,7 +15,7 @@ export const deleteDocument = defineTool({
   async run(input, context) {
     const { documents } = context.services;
     const path = cleanPath(input.path);
-    const bytes = await documents.size(path); // no question about what does not exist
+    const bytes = await documents.size(path); // no question about a missing document
     const answer = await context.ask('confirm', {
       method: 'elicitation/create',
       params: {

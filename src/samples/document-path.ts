@@ -1,6 +1,6 @@
 /** How clients name a document: by a URI and a type. */
 
-/** The resource URI of a document, of which there is one: as clients fill in `{+path}`, but `?` and `#` end no path. */
+/** The one resource URI of a document: `{+path}` filled in, with `?` and `#` encoded. */
 export function documentUri(path: string): string {
   const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
   return `documents:///${encodeURI(segments.join('/')).replaceAll(/[?#]/g, encodeURIComponent)}`;

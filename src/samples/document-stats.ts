@@ -1,10 +1,10 @@
-/** Measures a document of any size in the memory of one chunk. */
+/** Measures a document of any size, one chunk at a time. */
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
 export interface DocumentStats {
   readonly bytes: number;
-  /** As an editor counts them: a last line needs no newline. */
+  /** As editors count them: the last line needs no newline. */
   readonly lines: number;
   /** Runs of characters between white space. */
   readonly words: number;

@@ -1,7 +1,7 @@
 import { defineResource, ToolError } from '../server/index.js';
 import { documentUri, mimeType } from './document-path.js';
 
-/** Every document as a resource of its own, by one template. */
+/** Every document is a resource, by one template. */
 export const documents = defineResource({
   name: 'documents',
   title: 'Documents',
@@ -17,7 +17,7 @@ export const documents = defineResource({
   complete: { path: (_prefix, { services }) => services.documents.list() },
 
   async read(uri, { path = '' }, { services }) {
-    // `a.md/` and `./a.md` would be the same document: what is told of one name would not be known of the other.
+    // `a.md/` and `./a.md` would name the same document, and a notification about one name would miss the others.
     if (uri !== documentUri(path)) return undefined;
     const bytes = await services.documents.read(path).catch(unlessMissing);
     if (!bytes) return undefined;
@@ -28,7 +28,7 @@ export const documents = defineResource({
   },
 });
 
-/** One answer for a missing document, a link and a path out of the folder. */
+/** Missing documents, links and paths out of the folder get the same answer. */
 function unlessMissing(error: unknown): undefined {
   if (!(error instanceof ToolError)) throw error;
   return undefined;

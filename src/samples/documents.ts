@@ -6,9 +6,9 @@ import { basename, dirname } from 'node:path/posix';
 import { cleanPath, folderUnder, openUnder, ToolError } from '../server/index.js';
 import { type DocumentStats, measure } from './document-stats.js';
 
-/** Paths in and out are relative to the root; what names no document is a {@link ToolError}. */
+/** All paths are relative to the root. One that names no document is a {@link ToolError}. */
 export interface Documents {
-  /** Every document, or those that the paths name: folders opened, each once, in the order given. */
+  /** Every document, or those that the paths name, in their order and without duplicates. A folder gives its documents. */
   list(paths?: readonly string[]): Promise<readonly string[]>;
   stats(path: string, signal: AbortSignal): Promise<DocumentStats>;
   read(path: string): Promise<Buffer>;
@@ -41,7 +41,7 @@ async function listDocuments(root: string, paths: readonly string[]): Promise<re
     if (found.size === MAX_DOCUMENTS) throw new ToolError(`More than ${MAX_DOCUMENTS} documents`);
     found.add(path);
   };
-  // Each once: a thousand times the root would be a thousand walks.
+  // Without duplicates: naming the root a thousand times would walk it a thousand times.
   for (const path of new Set(paths.map(cleanPath))) {
     const kind = await kindOf(root, path);
     if (kind?.isDirectory()) await walk(root, path, add);

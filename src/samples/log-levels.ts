@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineTool, LOG_LEVELS } from '../server/index.js';
 
-/** Shows what a client's minimum level lets through. */
+/** Shows which messages pass a client's minimum level. */
 export const logLevels = defineTool({
   name: 'log_levels',
   title: 'Log at every level',

@@ -3,7 +3,7 @@ import { defineTool } from '../server/index.js';
 
 const counts = { bytes: z.int(), lines: z.int(), words: z.int() };
 
-/** One log and one progress notification per document; the result alone says everything. */
+/** Sends one log and one progress notification per document. The result repeats everything. */
 export const processFiles = defineTool({
   name: 'process_files',
   title: 'Process documents',
@@ -25,7 +25,7 @@ export const processFiles = defineTool({
 
   async run({ paths }, context) {
     const { services, signal } = context;
-    const found = await services.documents.list(paths); // a path that names nothing fails before any work
+    const found = await services.documents.list(paths); // fails for an unknown path before any work
     const documents = [];
     const total = { documents: found.length, bytes: 0, lines: 0, words: 0 };
     for (const [index, path] of found.entries()) {

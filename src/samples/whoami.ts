@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineTool } from '../server/index.js';
 
-/** What the server knows of its caller, and nothing of the credential. */
+/** Shows what the server knows about its caller, without the credential. */
 export const whoami = defineTool({
   name: 'whoami',
   title: 'Who am I?',
