@@ -3,5 +3,6 @@ export * from './mcp/definitions/tool.js';
 export type { ServerDefinition } from './mcp/server-definition.js';
 export { cleanPath, folderUnder, openUnder } from './helpers/open-under.js';
 export * from './helpers/run-command.js';
+export * from './helpers/safe-fetch.js';
 export { startServer } from './process.js';
 export { startStdio } from './process-stdio.js';
