@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { cleanPath, defineTool } from '../server/index.js';
 import { documentUri } from './document-path.js';
 
+const KEPT = 'shelving-guide.txt';
+
 /** Asks the user before an effect. Only reads may come before the question, because the call may run again. */
 export const deleteDocument = defineTool({
   name: 'delete_document',
@@ -11,6 +13,10 @@ export const deleteDocument = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
   input: z.object({ path: z.string().describe('The document, relative to the document folder') }),
   output: z.object({ path: z.string(), deleted: z.boolean() }),
+
+  // A scope says what a caller may do; this says to which document.
+  authorize: ({ path }) =>
+    cleanPath(path) !== KEPT || 'The shelving guide is not deleted here: ask a librarian.',
 
   async run(input, context) {
     const { documents } = context.services;

@@ -170,6 +170,21 @@ describe.each([
     expect(client.logs).toHaveLength(severe.length + 8);
   });
 
+  test('is refused by the argument before it is asked anything, and the audit on stderr says so', async () => {
+    const result = await client.call('delete_document', { path: './shelving-guide.txt' });
+
+    expect(result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('librarian') }],
+    });
+    expect(client.questions).toEqual([]);
+    expect(await readdir(root)).toContain('shelving-guide.txt');
+    const records = () =>
+      recordsOf(client.stderr()).filter((it) => it['gen_ai.tool.name'] === 'delete_document');
+    await until(() => records().length > 0);
+    expect(records()).toMatchObject([{ stage: 'completed', decision: 'deny', reason: 'not_permitted' }]);
+  });
+
   test('asks before it deletes; the audit on stderr has who, what and no argument', async () => {
     const path = (await readdir(root)).find((name) => name.endsWith('.md')) ?? '';
     const result = await client.call('delete_document', { path });

@@ -10,7 +10,8 @@ const WRITE_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 /** The rate limits, as refusals name them in their detail. */
 const LIMITS: ReadonlySet<string> = new Set(['address', 'caller', 'auth_failures']);
 
-const CODES: ReadonlySet<string> = new Set(REFUSAL_CODES);
+/** Besides the refusals, what the `authorize` of a tool refuses. */
+const CODES: ReadonlySet<string> = new Set([...REFUSAL_CODES, 'not_permitted']);
 const METHODS: ReadonlySet<string> = new Set(
   (
     'initialize ping server/discover tools/list tools/call resources/list resources/templates/list resources/read ' +

@@ -34,7 +34,7 @@ export function callBy(scopes: readonly string[] = [], change: Partial<Call> = {
   return {
     caller: { issuer: 'api-key', subject: 'k', method: 'api-key', scopes },
     requestId: 'request-1',
-    audit: { received: async () => {} },
+    audit: { received: async () => {}, note: () => {} },
     cancellation: new Cancellation(),
     log: () => {},
     progress: () => {},

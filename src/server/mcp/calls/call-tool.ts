@@ -1,9 +1,9 @@
 /** The one function that calls one tool, for both eras and for stdio. */
-import { type Call, internalError, RpcError } from './call.js';
+import { type Call, INVALID_PARAMS, internalError, RpcError } from './call.js';
 import type { CompiledTool } from '../definitions/catalog.js';
 import { requireResult } from './require-result.js';
 import { type RunOptions, runDefinition } from './run-definition.js';
-import type { Meta, ToolResult } from '../definitions/tool.js';
+import { type Meta, ToolError, type ToolResult } from '../definitions/tool.js';
 
 /** MCP `CallToolResult`. */
 type CallToolResult = {
@@ -14,7 +14,7 @@ type CallToolResult = {
 };
 
 /**
- * Checks the arguments, waits for the audit, runs the tool, checks its result and its size. Errors that the model can correct
+ * Checks the arguments, asks the tool's `authorize`, waits for the audit, runs the tool, checks its result and its size. Errors that the model can correct
  * (bad arguments, a `ToolError`, a time-out) become a result with `isError` (MCP 2025-11-25, tools, error handling).
  */
 export async function callTool(
@@ -27,9 +27,12 @@ export async function callTool(
   const checked = input.check(args ?? {});
   if (!checked.ok) return toolFailure(`Invalid arguments: ${checked.problems}`);
 
+  const value = checked.value as Record<string, unknown>;
+  const refusal = await refusalOf(tool, value, call, options);
+  if (refusal !== undefined) return toolFailure(refusal);
+
   await call.audit.received();
   try {
-    const value = checked.value as Record<string, unknown>;
     return await runDefinition(call, options, async (context) => {
       const result = shape(tool, await definition.run(value, context), call, options);
       return requireResult('CallToolResult', result, call, options);
@@ -37,6 +40,28 @@ export async function callTool(
   } catch (error) {
     if (error instanceof RpcError) return toolFailure(error.message);
     throw error;
+  }
+}
+
+/** The words that refuse the call to this caller; `undefined` where it is permitted. Whatever fails here refuses. */
+async function refusalOf(
+  { definition: { authorize } }: CompiledTool,
+  value: Record<string, unknown>,
+  call: Call,
+  options: RunOptions,
+): Promise<string | undefined> {
+  if (!authorize) return undefined;
+  const generic = `Not permitted (request ${call.requestId})`;
+  try {
+    await runDefinition(call, options, async (context) => {
+      const permission: unknown = await authorize(value, context);
+      if (permission !== true) throw new ToolError(typeof permission === 'string' ? permission : generic);
+    });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    if (!call.cancellation.isCancelled) call.audit.note({ decision: 'deny', reason: 'not_permitted' });
+    return error.code === INVALID_PARAMS ? error.message : generic;
   }
 }
 

@@ -12,7 +12,7 @@ export type Result = Record<string, unknown>;
 export interface Call {
   readonly caller: Caller;
   readonly requestId: string;
-  readonly audit: Pick<AuditTrail, 'received'>;
+  readonly audit: Pick<AuditTrail, 'received' | 'note'>;
   /** Fires when the client cancels the request or, in the 2026 era, disconnects. */
   readonly cancellation: Cancellation;
   /** Counts the result until it is the answer; absent over stdio, where a process has a single client. */

@@ -120,8 +120,17 @@ export interface ToolDefinition<I extends Input = Input, O extends Input = Input
   readonly cost?: number;
   /** Arguments whose values may stand in the audit. Default none. */
   readonly auditArguments?: readonly string[];
+  /**
+   * Decides by the arguments, before `run` and with the same input. Only `true` permits the call. Text, or a `ToolError`,
+   * refuses it with these words; anything else, such as another error, with generic ones.
+   */
+  readonly authorize?: (input: InputOf<I>, context: AuthorizeContext) => Promise<Permission> | Permission;
   readonly run: (input: InputOf<I>, context: ToolContext) => Promise<ToolResult<O>> | ToolResult<O>;
 }
+
+/** Nothing by which an effect, or a message to the client, could come before the decision. */
+export type AuthorizeContext = Pick<ToolContext, 'caller' | 'settings' | 'services' | 'requestId' | 'signal'>;
+export type Permission = true | string;
 
 export interface ResourceDefinition extends Definition {
   /** A URI, or an RFC 6570 template with `{name}` or `{+path}` parts only. */

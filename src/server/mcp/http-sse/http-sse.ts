@@ -133,6 +133,7 @@ function createSseOutput(req: Request, res: Response, writer: ResponseWriter): O
       return isOver || writer.closed;
     },
     audit: {
+      note: (facts) => req.audit.note(facts),
       received: async () => {
         await req.audit.received();
         accept();

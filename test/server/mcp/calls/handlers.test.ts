@@ -112,7 +112,9 @@ describe('a tool', () => {
     [
       'the call cannot be audited',
       {},
-      callBy(['use'], { audit: { received: () => Promise.reject(new RefusedRequest('audit_unavailable')) } }),
+      callBy(['use'], {
+        audit: { note: () => {}, received: () => Promise.reject(new RefusedRequest('audit_unavailable')) },
+      }),
     ],
   ])('does not run when %s', async (_, change, call) => {
     let ran = false;
@@ -261,7 +263,9 @@ test('nothing follows the answer, and a log without data is none', async () => {
 });
 
 test('the lists and completion do not wait for their audit record', async () => {
-  const unaudited = callBy(['use'], { audit: { received: () => Promise.reject(new Error('asked')) } });
+  const unaudited = callBy(['use'], {
+    audit: { note: () => {}, received: () => Promise.reject(new Error('asked')) },
+  });
   const { handlers } = startHandlers({
     tools: [toolThat(() => 'done')],
     prompts: [

@@ -37,6 +37,14 @@ export const seen = new EventEmitter();
 
 const tools = [
   defineTool({
+    name: 'forbidden',
+    description: 'Is permitted to nobody',
+    scopes: [],
+    input: z.object({}),
+    authorize: () => 'Not to you',
+    run: () => 'done',
+  }),
+  defineTool({
     name: 'report',
     description: 'Logs at three levels, reports progress that does not always grow',
     scopes: [],

@@ -79,6 +79,17 @@ describe('the SDK client of HTTP+SSE', () => {
     await client.close();
   });
 
+  test('reads the words of a tool that refuses by its arguments, and the audit has the refusal', async () => {
+    const client = await connect();
+    const { content, isError } = await client.callTool({ name: 'forbidden', arguments: {} });
+
+    expect([isError, content]).toEqual([true, [{ type: 'text', text: 'Not to you' }]]);
+    expect(server.audits).toContainEqual(
+      expect.objectContaining({ decision: 'deny', reason: 'not_permitted' }),
+    );
+    await client.close();
+  });
+
   test('that had no turn yet gets all that a tool sent, and its answer', async () => {
     const client = await connect();
     let logs = 0;
