@@ -96,7 +96,7 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '925 because what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
+  '.': '950 because the door has helpers, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '300',
   'commands/doctor': '650',
   config: '875 because bound tokens need proofs',
