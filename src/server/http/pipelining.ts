@@ -78,9 +78,9 @@ class Connection {
     this.#parse = parse;
     socket.off('data', parse).on('data', (bytes: Buffer) => this.#take(bytes));
     socket.once('end', () => {
-      for (const afterMs of PROBES_MS) {
-        setTimeout(() => this.#unanswered.forEach(probeClient), afterMs).unref();
-      }
+      const probe = () => this.#unanswered.forEach(probeClient);
+      const probes = PROBES_MS.map((afterMs) => setTimeout(probe, afterMs).unref());
+      socket.once('close', () => probes.forEach(clearTimeout)); // they would keep a closed connection in memory
     });
   }
 

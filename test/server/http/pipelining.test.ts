@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { pacePipelining } from '../../../src/server/http/pipelining.js';
 import { closed } from '../../helpers/raw-http.js';
 
@@ -16,6 +16,7 @@ const servers: http.Server[] = [];
 const clients: Socket[] = [];
 
 afterEach(() => {
+  jest.useRealTimers();
   for (const client of clients.splice(0)) client.destroy();
   for (const server of servers.splice(0)) server.close();
 });
@@ -172,6 +173,25 @@ describe('a client that closes its sending half behind its requests', () => {
 
     expect(await answers(client, 20)).toEqual(many(20));
     await closed(client);
+  });
+
+  test('is kept in memory by no timer once its connection is closed', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+    const port = await serve(echo);
+    const opened = once(servers[0] as http.Server, 'connection') as Promise<[Socket]>;
+    const client = open(port);
+    const [socket] = await opened;
+    const [ended, over] = [once(socket, 'end'), once(socket, 'close')];
+    client.end();
+    await ended;
+    const waiting = jest.getTimerCount();
+
+    client.destroy();
+    socket.destroy();
+    await over;
+
+    expect(waiting).toBeGreaterThan(0);
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   test.each(['nothing sent yet', 'an event stream open'])(
