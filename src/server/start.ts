@@ -116,6 +116,8 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
 function sharedStores(config: Config, url: string, logger: Logger): NonNullable<StoresOptions['redis']> {
   return {
     url,
+    mode: config.REDIS_MODE,
+    sentinelName: config.REDIS_SENTINEL_NAME,
     ...(config.REDIS_CA_FILE !== undefined && { caFile: config.REDIS_CA_FILE }),
     replicas: config.REPLICAS,
     onFailure: config.STORE_FAILURE,

@@ -26,11 +26,20 @@ export async function startRedis(port?: number, ...extra: string[]): Promise<Red
     'no',
     ...extra,
   ];
+  return run(ownPort, args);
+}
+
+/** One that watches others, as its file says, which it rewrites. */
+export function startSentinel(port: number, file: string): Promise<RedisServer> {
+  return run(port, [file, '--sentinel', '--port', String(port), '--bind', '127.0.0.1']);
+}
+
+async function run(port: number, args: readonly string[]): Promise<RedisServer> {
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/tmp' });
   await ready(child);
   return {
-    url: `redis://127.0.0.1:${ownPort}`,
-    port: ownPort,
+    url: `redis://127.0.0.1:${port}`,
+    port: port,
     process: child,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -44,6 +53,6 @@ export async function startRedis(port?: number, ...extra: string[]): Promise<Red
 async function ready(child: ChildProcess): Promise<void> {
   if (!child.stdout) throw new TypeError('stdout must be a pipe');
   const lines = createInterface({ input: child.stdout });
-  for await (const line of lines) if (line.includes('Ready to accept connections')) return;
+  for await (const line of lines) if (/Ready to accept connections|Sentinel ID is/.test(line)) return;
   throw new Error('redis-server did not start');
 }

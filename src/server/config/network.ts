@@ -43,9 +43,15 @@ export const publicUrl = parsed(
   'must be an http(s) URL with a plain path, without user, query, fragment or trailing slash',
 );
 
+/** Kept as text; all of one scheme, since one set of options is good for all. */
+function parseRedisUrls(text: string): string | undefined {
+  const schemes = text.split(',').map((url) => parseUrl(url)?.protocol ?? '');
+  return /^rediss?:$/.test(schemes[0] ?? '') && new Set(schemes).size === 1 ? text : undefined;
+}
+
 export const redisUrl = parsed(
-  (text) => (/^rediss?:$/.test(parseUrl(text)?.protocol ?? '') ? text : undefined),
-  'must be a redis:// or rediss:// URL',
+  parseRedisUrls,
+  'must be a redis:// or rediss:// URL, or a comma list of URLs of one scheme',
 );
 
 /** Over plain http an attacker on the network could replace the keys, so only loopback may use it. */

@@ -145,6 +145,21 @@ export const RULES: readonly Rule[] = [
     ),
   ),
   rule(
+    ['REDIS_URL', 'REDIS_MODE'],
+    'must be one URL when REDIS_MODE is single: set REDIS_MODE to cluster or sentinel for a list',
+    (config) => config.REDIS_MODE === 'single' && config.REDIS_URL?.includes(',') === true,
+  ),
+  rule(
+    ['REDIS_MODE', 'REDIS_URL'],
+    'has no effect without REDIS_URL: set it, or unset REDIS_MODE',
+    (config) => config.REDIS_MODE !== 'single' && config.REDIS_URL === undefined,
+  ),
+  rule(
+    ['REDIS_SENTINEL_NAME', 'REDIS_MODE'],
+    'must be set when REDIS_MODE is sentinel, and only then',
+    (config) => (config.REDIS_MODE === 'sentinel') !== (config.REDIS_SENTINEL_NAME !== undefined),
+  ),
+  rule(
     ['LEGACY_SSE', 'REPLICAS'],
     'must be off when REPLICAS > 1: an HTTP+SSE session lives in one process',
     (config) => config.LEGACY_SSE && config.REPLICAS > 1,

@@ -151,9 +151,20 @@ const limits = {
 };
 
 const state = {
-  REDIS_URL: network.redisUrl
-    .optional()
-    .meta({ description: 'Shared stores: redis:// or rediss:// URL', secret: true }),
+  REDIS_URL: network.redisUrl.optional().meta({
+    description:
+      'Shared stores: redis:// or rediss:// URL; a comma list of nodes or sentinels where REDIS_MODE says so',
+    secret: true,
+  }),
+  REDIS_MODE: variable(
+    'What REDIS_URL names: one server, nodes of a Cluster, or sentinels',
+    oneOf('single', 'cluster', 'sentinel'),
+    'single',
+  ),
+  REDIS_SENTINEL_NAME: optional(
+    'What the sentinels call the primary',
+    value.parsed((text) => /^[\w.-]{1,100}$/.exec(text)?.[0], 'must be the name in `sentinel monitor`'),
+  ),
   REDIS_CA_FILE: optional('PEM certificates that a rediss:// server is checked against', readableFile),
   REPLICAS: variable('Number of processes that share the stores', integer(1), '1'),
   STORE_FAILURE: variable(

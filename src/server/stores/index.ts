@@ -19,6 +19,8 @@ export interface StoresOptions {
   /** Where replicas share everything; without it the stores are in this process. */
   readonly redis?: {
     readonly url: string;
+    readonly mode?: 'single' | 'cluster' | 'sentinel';
+    readonly sentinelName?: string | undefined;
     /** PEM of the authority that signed the server's certificate. */
     readonly caFile?: string;
     readonly replicas: number;

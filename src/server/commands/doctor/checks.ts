@@ -28,7 +28,7 @@ const TRIALS: readonly Trial[] = [
     checkIssuers,
     ['AUTH', 'JWT_ISSUERS', 'JWT_JWKS_URL', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S'],
   ],
-  ['Redis', checkRedis, ['REDIS_URL', 'REDIS_CA_FILE', 'REPLICAS']],
+  ['Redis', checkRedis, ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_CA_FILE', 'REPLICAS']],
   ['template', () => checkTemplate(), []],
 ];
 

@@ -22,6 +22,7 @@ function line<K extends Name>(
   return { label, uses, text };
 }
 
+const REDIS_KIND = { single: '', cluster: ' Cluster', sentinel: ' behind Sentinel' };
 const orNone = (items: readonly string[], none: string) => (items.length > 0 ? items.join(', ') : none);
 const onlyHere = (host: string) => (isLoopback(host) ? 'this machine only' : 'reachable from other machines');
 const seconds = (ms: number) => `${ms / 1000} s`;
@@ -133,10 +134,10 @@ export const POSTURE: readonly Line[] = [
       'none',
     ),
   ),
-  line('state', ['REPLICAS', 'REDIS_URL', 'STORE_FAILURE'], (c) =>
+  line('state', ['REPLICAS', 'REDIS_URL', 'REDIS_MODE', 'STORE_FAILURE'], (c) =>
     c.REDIS_URL === undefined
       ? 'in memory, one process'
-      : `in Redis, ${c.REPLICAS} processes; while it is away: ${c.STORE_FAILURE}`,
+      : `in Redis${REDIS_KIND[c.REDIS_MODE]}, ${c.REPLICAS} processes; while it is away: ${c.STORE_FAILURE}`,
   ),
   line(
     'keys',

@@ -13,14 +13,22 @@ const { ok, problem } = findingsOf('Redis');
 const CONNECT_MS = 4000;
 const RETAIN_MS = 10_000;
 
-export const checkRedis: Check = async ({ REDIS_URL, REDIS_CA_FILE, REPLICAS }) => {
+export const checkRedis: Check = async ({
+  REDIS_URL,
+  REDIS_MODE,
+  REDIS_SENTINEL_NAME,
+  REDIS_CA_FILE,
+  REPLICAS,
+}) => {
   if (REDIS_URL === undefined) return [];
   const given = {
     url: REDIS_URL,
+    mode: REDIS_MODE,
+    sentinelName: REDIS_SENTINEL_NAME,
     ...(REDIS_CA_FILE !== undefined && { ca: readFileSync(REDIS_CA_FILE, 'utf8') }),
   };
   try {
-    await connectOnce(given);
+    if (REDIS_MODE === 'single') await connectOnce(given);
   } catch (error) {
     return refusedFinding('connection', error);
   }

@@ -1,7 +1,9 @@
 import { StoreUnavailable } from '../types.js';
-import { type Client, openClient } from './client.js';
+import { randomBytes } from 'node:crypto';
+import { type Client, openRedis, type RedisAddress } from './client.js';
 import { BACK_WITHIN_MS, DeadlineExceeded, withinDeadline } from './command-deadline.js';
 import { fixFor, UNREACHABLE_FIX } from './refusals.js';
+import { RovingSubscriber } from './roving-subscriber.js';
 
 /** Every key and channel begins with it; an ACL user needs no other (`~mcp:*`, `&mcp:*`). */
 export const PREFIX = 'mcp:';
@@ -10,11 +12,7 @@ const PROBE_INTERVAL_MS = 500;
 /** A subscriber that was cut off soon reconnects and catches up: Redis counts as away when it stays lost. */
 const MAX_SUBSCRIBER_LOST_MS = 1000;
 
-export interface ConnectionOptions {
-  /** `redis://` or `rediss://`, with user and password. */
-  readonly url: string;
-  /** PEM of the authority that signed the server's certificate. */
-  readonly ca?: string;
+export interface ConnectionOptions extends RedisAddress {
   /** Called once when Redis goes away and once when it is back. */
   readonly onChange?: (available: boolean, error?: unknown) => void;
   /** Called once for each reason why Redis refuses the server or cannot be reached at the start; again after an outage. */
@@ -40,9 +38,9 @@ export interface Connection {
 }
 
 /** Returns at once: a server that starts before its Redis is unready until Redis answers. */
-export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOptions): Connection {
-  const client = openClient(url, ca);
-  const subscriber = openClient(url, ca);
+export function connect({ onChange, onRefused, onAnswer, ...address }: ConnectionOptions): Connection {
+  const redis = openRedis(address);
+  const { client } = redis;
   let available = false;
   let hasServed = false;
   let backAt = Number.NEGATIVE_INFINITY;
@@ -69,18 +67,32 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
     reported.add(fix);
     onRefused?.(error, fix);
   };
+  const reportError = (error: unknown) =>
+    reportRefusal(error, fixFor(error) ?? (hasServed ? undefined : UNREACHABLE_FIX));
   client.on('error', (error: unknown) => {
     lastError = error;
-    reportRefusal(error, fixFor(error) ?? (hasServed ? undefined : UNREACHABLE_FIX));
+    reportError(error);
     setAvailable(false, error);
+  });
+  const subscriber = new RovingSubscriber({
+    next: redis.messageServer,
+    publish: (channel, message) => client.publish(channel, message),
+    ownChannel: `${PREFIX}pulse:${randomBytes(9).toString('base64url')}`,
+    onError: reportError,
+    onReady: () => {
+      wasAway = true;
+      void probe();
+    },
   });
   const checkSubscriber = async () => {
     try {
-      await subscriber.ping();
+      await subscriber.check();
       subscriberLostAt = undefined;
     } catch (error) {
       subscriberLostAt ??= performance.now();
-      if (performance.now() - subscriberLostAt > MAX_SUBSCRIBER_LOST_MS) throw error;
+      if (performance.now() - subscriberLostAt <= MAX_SUBSCRIBER_LOST_MS) return;
+      subscriber.rove();
+      throw error;
     }
   };
   // While Redis is away the probe alone sends commands.
@@ -89,8 +101,12 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
     isProbing = true;
     try {
       // A write: a Redis that is full or read-only answers a ping.
-      const write = client.set(`${PREFIX}probe`, '', { PX: PROBE_INTERVAL_MS });
-      const answered = Promise.all([write, checkSubscriber()]).finally(() => (isProbing = false));
+      const write = async () => {
+        const keys = await redis.probeKeys(`${PREFIX}probe`);
+        if (keys.length === 0) throw new Error('no server is known');
+        await Promise.all(keys.map((key) => client.set(key, '', { PX: PROBE_INTERVAL_MS })));
+      };
+      const answered = Promise.all([write(), checkSubscriber()]).finally(() => (isProbing = false));
       const startedAt = performance.now();
       await withinDeadline(answered);
       const isQuick = performance.now() - startedAt < BACK_WITHIN_MS;
@@ -106,10 +122,6 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
   };
   const timer = setInterval(() => void probe(), PROBE_INTERVAL_MS).unref();
   client.on('ready', () => void probe());
-  subscriber.on('ready', () => {
-    wasAway = true;
-    void probe();
-  });
 
   return {
     client,
@@ -131,14 +143,8 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
     },
 
     subscribe(channel, listener) {
-      const start = () =>
-        void subscriber.subscribe(channel, listener).catch((error: unknown) => reportRefusal(error)); // tried again when connected
-      if (subscriber.isReady) start();
-      else subscriber.once('ready', start);
-      return () => {
-        subscriber.off('ready', start);
-        subscriber.unsubscribe(channel, listener).catch(() => {}); // not connected: nothing to end
-      };
+      subscriber.subscribe(channel, listener).catch(reportRefusal); // tried again when it connects anew
+      return () => void subscriber.unsubscribe(channel, listener).catch(() => {}); // not connected: nothing to end
     },
 
     onBack(listener) {
@@ -152,9 +158,10 @@ export function connect({ url, ca, onChange, onRefused, onAnswer }: ConnectionOp
     async close() {
       clearInterval(timer);
       // Lets the last commands (the end of a stream, a message to other replicas) leave, within a deadline.
-      const sent = [client, subscriber].filter((one) => one.isReady).map((one) => one.close());
+      const sent = [subscriber.close(), client.isReady && client.close()];
       await withinDeadline(Promise.allSettled(sent)).catch(() => {});
-      for (const one of [client, subscriber]) one.destroy();
+      subscriber.destroy();
+      redis.destroy();
     },
   };
 }

@@ -2,10 +2,7 @@
 const FIXES: readonly (readonly [RegExp, string])[] = [
   [/WRONGPASS|NOAUTH/, 'correct the user and the password in REDIS_URL'],
   [/NOPERM/, 'give its user the rights that src/server/stores/README.md lists'],
-  [
-    /MOVED|CLUSTERDOWN|CROSSSLOT/,
-    'it is a Redis Cluster; the server speaks to a single Redis or Valkey: name one in REDIS_URL',
-  ],
+  [/MOVED|CROSSSLOT/, 'it is a Redis Cluster: set REDIS_MODE=cluster'],
   [
     /certificate|self.signed|CERT_/i,
     'name the authority of its certificate in REDIS_CA_FILE, and in REDIS_URL a host that the certificate names',
