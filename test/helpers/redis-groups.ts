@@ -19,7 +19,7 @@ export interface RedisGroup {
 /** After so long without an answer a primary is replaced. */
 const FAILOVER_MS = 1000;
 
-export function cli(port: number, ...args: string[]): string {
+function cli(port: number, ...args: string[]): string {
   const { stdout, status, stderr } = spawnSync('redis-cli', ['-p', String(port), ...args], {
     encoding: 'utf8',
   });

@@ -158,7 +158,7 @@ export function connect({ onChange, onRefused, onAnswer, ...address }: Connectio
     async close() {
       clearInterval(timer);
       // Lets the last commands (the end of a stream, a message to other replicas) leave, within a deadline.
-      const sent = [subscriber.close(), client.isReady && client.close()];
+      const sent = [subscriber.close(), ...(client.isReady ? [client.close()] : [])];
       await withinDeadline(Promise.allSettled(sent)).catch(() => {});
       subscriber.destroy();
       redis.destroy();
