@@ -15,10 +15,12 @@ import { defineTool } from '../server/index.js';
 export const ${constant} = defineTool({
   name: '${name}',
   title: '${title}',
+  // A model chooses by this text: what the tool does, and when to use it.
   description: 'Counts the characters of a text.',
   scopes: ${scopes},
   annotations: { readOnlyHint: true, openWorldHint: false },
-  input: z.object({ text: z.string().max(10_000).describe('What is counted') }),
+  // An argument that is not named here is refused. Each has a bound and a description.
+  input: z.object({ text: z.string().max(10_000).describe('The text to count') }),
   output: z.object({ characters: z.int() }),
 
   run: ({ text }, context) => {
@@ -31,8 +33,25 @@ export const ${constant} = defineTool({
   const expected = '{ structuredContent: { characters: 4 } }';
   return {
     source,
-    ...testFiles({ kind: 'tools', constant, file, name, call, expected }),
+    ...testFiles({ kind: 'tools', constant, file, name, call, expected, more: strictTest(name, constant) }),
   };
+}
+
+function strictTest(name: string, constant: string): string {
+  return `
+test('${name} names the argument that it does not know, and does not run', async () => {
+  const server = await serve(definitions, ${constant}.scopes);
+  try {
+    const call = { ...CALL, params: { ...CALL.params, arguments: { text: 'four', txet: 'five' } } };
+    const { answer } = await callIn2026(server, call);
+    expect(answer?.result).toMatchObject({ isError: true });
+    expect(answer?.result).not.toHaveProperty('structuredContent');
+    expect(JSON.stringify(answer?.result)).toContain('unknown properties: txet');
+  } finally {
+    await server.close();
+  }
+});
+`;
 }
 
 export function resourceFiles({ constant, name, title, file }: Names, scopes: string): Texts {
@@ -82,9 +101,19 @@ interface TestOptions {
   readonly call: string;
   /** Pattern of the result. */
   readonly expected: string;
+  /** Tests of this kind alone. */
+  readonly more?: string;
 }
 
-function testFiles({ kind, constant, file, name, call, expected }: TestOptions): Omit<Texts, 'source'> {
+function testFiles({
+  kind,
+  constant,
+  file,
+  name,
+  call,
+  expected,
+  more = '',
+}: TestOptions): Omit<Texts, 'source'> {
   const lists = ['tools', 'resources', 'prompts']
     .map((list) => `${list}: [${list === kind ? constant : ''}]`)
     .join(', ');
@@ -108,7 +137,7 @@ test.each([
     await server.close();
   }
 });
-`;
+${more}`;
   const refusal = `test('${name} is refused without its scopes, and the audit says so', async () => {
   const server = await serve(definitions, []);
   const { status } = await callIn2026(server, CALL);

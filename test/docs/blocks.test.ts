@@ -8,6 +8,7 @@ import { shownFor, TESTS } from './shell-blocks.js';
 /** Which test takes the blocks of a language, on which pages. A new row comes with its test. */
 const TAKEN_BY: readonly (readonly [language: string, page: RegExp, test: string])[] = [
   ['ts', /^docs\/add-a-tool\.md$/, 'docs/add-a-tool'],
+  ['ts', /^docs\/larger-tool\.md$/, 'docs/larger-tool'],
   ['ts', /./, 'docs/code'],
   ['sh', /./, 'docs/commands'], // and the others of shell-blocks.ts
   ['dotenv', /./, 'docs/variables'],

@@ -11,6 +11,7 @@ export interface Shown {
 const BLOCKS: readonly (readonly [test: string, matches: RegExp])[] = [
   ['scripts/connect', /^docs\/clients\.md\n/], // generated: each is read as its client does, and curl is run
   ['docs/add-a-tool', /^docs\/add-a-tool\.md\n/],
+  ['docs/larger-tool', /^docs\/larger-tool\.md\n/],
   ['docs/first-hour', /^docs\/first-hour\.md\njq /],
   ['docs/single-host', /^docs\/operations\/single-host\.md\n/],
   ['docs/secrets', /\bopenssl /],

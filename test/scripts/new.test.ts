@@ -51,7 +51,7 @@ test('nothing is written over, and a list that is none stops it before anything 
 test.each([
   [['--help'], 0, 'npm run new'],
   [['gadget', 'a'], 64, 'name a kind'],
-  [['tool', '../evil'], 64, 'a name is of'],
+  [['tool', '../evil'], 64, 'a name has only'],
   [['tool', 'a', '--scopes', "x'y"], 64, 'a scope is'],
   [['tool', 'a', '--nonsense'], 64, 'nonsense'],
   [['tool', 'delete'], 1, 'cannot name a variable'],
