@@ -64,7 +64,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'mcp, mcp/era-2026, layers, refusal, @modelcontextprotocol/server, identity/caller, ' +
     'type observe, type stores',
   stores: 'refusal, stores/redis, type observe',
-  'stores/redis': '1500 because it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
+  'stores/redis': 'stores, rate-limiter-flexible, redis, type observe',
   // Refusal codes are the closed set of one label, and a broken audit is itself refused. Spans begin in layers, and
   // say which server they are of.
   observe:
