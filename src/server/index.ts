@@ -1,6 +1,8 @@
 /** THE DOOR: all that the clone's own files may import of the server. */
 export * from './mcp/definitions/tool.js';
 export type { ServerDefinition } from './mcp/server-definition.js';
+export { clientCredentials } from './helpers/client-credentials.js';
+export { exchangeToken } from './helpers/exchange-token.js';
 export { cleanPath, folderUnder, openUnder } from './helpers/open-under.js';
 export * from './helpers/run-command.js';
 export * from './helpers/safe-fetch.js';

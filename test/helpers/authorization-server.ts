@@ -1,10 +1,10 @@
 /** A real authorization server (oidc-provider), whose user agrees to everything, or is asked. */
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair } from 'jose';
-import { Provider } from 'oidc-provider';
+import { exportJWK, generateKeyPair, jwtVerify } from 'jose';
+import { type GrantContext, Provider } from 'oidc-provider';
 
 export interface AuthorizationServerOptions {
   /** URI of the server that the tokens are for, unless the request names another. */
@@ -18,6 +18,8 @@ export interface AuthorizationServerOptions {
   readonly tokenLifetimeS?: number;
   /** Default 0, any that is free. */
   readonly port?: number;
+  /** Public key of {@link SERVICE_CLIENT}: what it signs of a user is exchanged for a token (RFC 8693). */
+  readonly statementKey?: KeyObject;
   /** Shows its user a page to sign in, and one to consent. */
   readonly interactive?: boolean;
 }
@@ -34,6 +36,7 @@ export interface AuthorizationServer {
 }
 
 export const SERVICE_CLIENT = 'test-service';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 /** Subject of the tokens that come by `authorize()`. */
 export const USER = 'test-user';
 
@@ -46,6 +49,16 @@ export async function startAuthorizationServer(
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const secret = randomBytes(32).toString('hex');
   const provider = new Provider(issuer, await configuration(options, secret));
+  const { statementKey } = options;
+  if (statementKey) {
+    const exchange = (ctx: GrantContext) => exchangeStatement(provider, ctx, statementKey, options);
+    provider.registerGrantType(EXCHANGE, exchange, [
+      'subject_token',
+      'subject_token_type',
+      'scope',
+      'resource',
+    ]);
+  }
   const handle = provider.callback();
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const answered =
@@ -74,7 +87,7 @@ async function configuration(options: AuthorizationServerOptions, secret: string
   const service = {
     client_id: SERVICE_CLIENT,
     client_secret: secret,
-    grant_types: ['client_credentials'],
+    grant_types: ['client_credentials', ...(options.statementKey ? [EXCHANGE] : [])],
     redirect_uris: [],
     response_types: [],
   };
@@ -118,6 +131,40 @@ async function configuration(options: AuthorizationServerOptions, secret: string
         }),
       },
     },
+  };
+}
+
+/** oidc-provider leaves this grant to whoever runs it. */
+async function exchangeStatement(
+  provider: Provider,
+  ctx: GrantContext,
+  key: KeyObject,
+  { tokenLifetimeS = 600, scopes, algorithm = 'ES256' }: AuthorizationServerOptions,
+): Promise<void> {
+  const { client, params } = ctx.oidc;
+  const { subject_token: statement = '', resource = '', scope = '' } = params;
+  const { payload } = await jwtVerify(statement, key, {
+    issuer: client.clientId,
+    audience: `${provider.issuer}/token`,
+    requiredClaims: ['sub', 'exp', 'jti'],
+  });
+  const token = new provider.AccessToken({
+    accountId: payload.sub ?? '',
+    client,
+    scope,
+    expiresIn: tokenLifetimeS,
+  });
+  token.resourceServer = new provider.ResourceServer(resource, {
+    scope: scopes.join(' '),
+    audience: resource,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: algorithm } },
+  });
+  ctx.body = {
+    access_token: await token.save(),
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    token_type: 'Bearer',
+    expires_in: tokenLifetimeS,
   };
 }
 

@@ -14,8 +14,34 @@ declare module 'oidc-provider' {
     readonly session?: { readonly accountId: string };
   }
 
+  interface AccessToken {
+    resourceServer: object;
+    save(): Promise<string>;
+  }
+
+  export interface GrantContext {
+    readonly oidc: {
+      readonly client: { readonly clientId: string };
+      readonly params: Readonly<Record<string, string | undefined>>;
+    };
+    body: object;
+  }
+
   export class Provider {
     constructor(issuer: string, configuration: object);
+    readonly issuer: string;
+    readonly AccessToken: new (
+      of: object,
+    ) => AccessToken;
+    readonly ResourceServer: new (
+      identifier: string,
+      data: object,
+    ) => object;
+    registerGrantType(
+      name: string,
+      handler: (ctx: GrantContext) => Promise<void>,
+      parameters: readonly string[],
+    ): void;
     readonly Grant: new (of: {
       accountId: string;
       clientId: string;
