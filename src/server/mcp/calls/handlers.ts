@@ -4,7 +4,7 @@ import { callTool } from './call-tool.js';
 import { complete, createLists, type ListOptions } from '../definitions/lists.js';
 import { requireResult } from './require-result.js';
 import { runDefinition } from './run-definition.js';
-import { unknownNames } from '../definitions/schema.js';
+import { unknownNames } from '../definitions/closed.js';
 import { type Guarded, mayCall } from '../definitions/scopes.js';
 import type { PromptDefinition } from '../definitions/tool.js';
 

@@ -41,7 +41,8 @@ function changesOf(def: Schema['_zod']['def'], copyOf: CopyOf): object {
     else if (Array.isArray(value) && value.every(isSchema)) parts[name] = value.map(copyOf);
   }
   if (type !== 'object' || !shape) return parts;
-  return { catchall: z.never(), ...parts, shape: copyOfShape(shape, copyOf) };
+  const error: z.core.$ZodErrorMap = (issue) => wordsFor(issue) ?? def.error?.(issue as never);
+  return { catchall: z.never(), ...parts, error, shape: copyOfShape(shape, copyOf) };
 }
 
 const isSchema = (value: unknown): value is Schema => value instanceof z.core.$ZodType;
@@ -55,4 +56,22 @@ function copyOfShape(shape: Shape, copyOf: CopyOf): object {
     Object.defineProperty(copied, name, { enumerable: true, get });
   }
   return copied;
+}
+
+/** zod's message would quote the client's unknown keys in full, and not name the known ones. */
+function wordsFor({ code, keys, inst }: Parameters<z.core.$ZodErrorMap>[0]): string | undefined {
+  if (code !== 'unrecognized_keys') return undefined;
+  return unknownNames(keys, Object.keys((inst as z.ZodObject)._zod.def.shape));
+}
+
+const MAX_NAMED = 3;
+/** A name that a definition could have. A client chooses its keys freely: any text, of any length. */
+export const PLAIN_NAME = /^[\w$][\w$.-]{0,63}$/;
+
+/** Tells a model which names are wrong, and which names it can use instead. */
+export function unknownNames(unknown: readonly string[], known: readonly string[]): string {
+  const plain = unknown.filter((name) => PLAIN_NAME.test(name)).slice(0, MAX_NAMED);
+  const others = unknown.length - plain.length;
+  const named = [...plain, ...(others > 0 ? [`${others} more`] : [])].join(', ');
+  return `has unknown properties: ${named}; known are: ${known.join(', ') || 'none'}`;
 }

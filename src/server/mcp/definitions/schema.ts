@@ -1,7 +1,7 @@
 /** Turns the schema of a definition into what clients see (JSON Schema 2020-12) and what checks a value. Start-up only. */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { z } from 'zod';
-import { closed } from './closed.js';
+import { closed, PLAIN_NAME, unknownNames } from './closed.js';
 import type { Input, JsonSchema } from './tool.js';
 
 /** Checks a value. `problems` reach the client: places and rules, never values, and a bounded number. */
@@ -33,7 +33,7 @@ function compileZod(schema: z.ZodType, io: 'input' | 'output'): CompiledSchema {
   const json = z.toJSONSchema(schema, { target: 'draft-2020-12', io }) as JsonSchema;
   if (json.type !== 'object') throw new TypeError('the root of a schema must be z.object(…)');
   const check: Check = (value) => {
-    const parsed = schema.safeParse(value, { error: nameUnknown });
+    const parsed = schema.safeParse(value);
     if (parsed.success) return { ok: true, value: parsed.data };
     return { ok: false, problems: parsed.error.issues.slice(0, MAX_PROBLEMS).map(describeIssue).join('; ') };
   };
@@ -42,12 +42,6 @@ function compileZod(schema: z.ZodType, io: 'input' | 'output'): CompiledSchema {
 
 /** zod reports one for every wrong item of a list: a small request could cause a large answer. */
 const MAX_PROBLEMS = 5;
-
-/** zod's message would quote the client's unknown keys in full, and not name the known ones. */
-const nameUnknown: z.core.$ZodErrorMap = ({ code, keys, inst }) => {
-  if (code !== 'unrecognized_keys') return undefined;
-  return unknownNames(keys, Object.keys((inst as z.ZodObject)._zod.def.shape));
-};
 
 /** In a union, the option that fits except for unknown properties explains most. */
 function describeIssue(issue: z.core.$ZodIssue): string {
@@ -70,18 +64,6 @@ function describeError({
     path,
     unknownNames([unevaluatedProperty], Object.keys(Object(parentSchema?.['properties']))),
   );
-}
-
-const MAX_NAMED = 3;
-/** A name that a definition could have. A client chooses its keys freely: any text, of any length. */
-const PLAIN_NAME = /^[\w$][\w$.-]{0,63}$/;
-
-/** Tells a model which names are wrong, and which names it can use instead. */
-export function unknownNames(unknown: readonly string[], known: readonly string[]): string {
-  const plain = unknown.filter((name) => PLAIN_NAME.test(name)).slice(0, MAX_NAMED);
-  const others = unknown.length - plain.length;
-  const named = [...plain, ...(others > 0 ? [`${others} more`] : [])].join(', ');
-  return `has unknown properties: ${named}; known are: ${known.join(', ') || 'none'}`;
 }
 
 function problem(path: readonly string[], rule: string): string {
