@@ -87,6 +87,11 @@ interface Result {
   readonly version: string;
   /** Whether the client lets its user see notifications. */
   readonly shows: boolean;
+  /** What it was asked to do besides. */
+  readonly does: string;
+  /** Whether all of that but `step-up` came out as it should. */
+  readonly features: boolean;
+  readonly 'step-up'?: boolean;
   readonly key: boolean;
   readonly token: boolean;
   readonly oauth: boolean;
@@ -97,13 +102,16 @@ function interop(): string {
   const file = new URL('../../test/interop/results.json', import.meta.url);
   if (!existsSync(file)) return '';
   const results = JSON.parse(readFileSync(file, 'utf8')) as readonly Result[];
-  const rows = results.map(({ title, version, shows, ...passed }) => {
-    const failed = (['key', 'token', 'oauth'] as const).filter((way) => !passed[way]);
+  const rows = results.map(({ title, version, shows, does, ...passed }) => {
+    const failed = (['key', 'token', 'oauth', 'features', 'step-up'] as const).filter(
+      (way) => passed[way] === false,
+    );
     const notes = [
-      ...failed.map((way) => `**fails** by ${way}`),
+      does,
+      ...failed.map((way) => `**fails** (${way})`),
       ...(shows ? [] : ['shows no notifications']),
     ];
-    return `- ${title} ${version}${notes.length > 0 ? `: ${notes.join(', ')}` : ''}`;
+    return `- ${title} ${version}: ${notes.join('; ')}`;
   });
   return [INTEROP_HEAD, ...rows].join('\n');
 }
@@ -131,7 +139,8 @@ you registered), and issue tokens with this server as their audience: [identity-
 const INTEROP_HEAD = `## Tried
 
 \`npm run interop -- --write\` runs these against a server as in production. Each lists the tools, calls \`process_files\` and shows
-its notifications, with an API key, with a token and by the whole OAuth flow:
+its notifications, with an API key, with a token and by the whole OAuth flow; does nothing with a wrong key; and does what its
+line names (\`elicitation\`: its user answers a question; \`step-up\`: it fetches the scope that one tool needs more):
 `;
 
 const TAIL = `## In this repository

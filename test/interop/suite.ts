@@ -10,13 +10,16 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { nodeForSuite } from '../conformance/suite.js';
 import type { AuthorizationServer } from '../helpers/authorization-server.js';
-import type { InteropServer } from './server.js';
+import { type InteropServer, KNOWN_CLIENT } from './server.js';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const RUN_LIMIT_MS = 60_000;
 
 export const WAYS = ['key', 'token', 'oauth'] as const;
 export type Way = (typeof WAYS)[number];
+
+/** What a client does besides, tried with a key; `step-up` by OAuth. */
+export type Feature = 'resources' | 'prompts' | 'completion' | 'elicitation' | 'cancellation' | 'step-up';
 
 export interface InteropClient {
   /** Of its script in `clients/`. */
@@ -26,22 +29,89 @@ export interface InteropClient {
   readonly from: string;
   /** Whether it lets its user see notifications. */
   readonly shows: boolean;
+  readonly features: readonly Feature[];
 }
 
+const OFFERS: readonly Feature[] = ['resources', 'prompts', 'completion'];
+const ALL: readonly Feature[] = [...OFFERS, 'elicitation', 'cancellation', 'step-up'];
+
 export const CLIENTS: readonly InteropClient[] = [
-  { id: 'sdk-1', title: 'official SDK 1.x', from: '@modelcontextprotocol/sdk', shows: true },
-  { id: 'sdk-2', title: 'official SDK 2.x', from: '@modelcontextprotocol/client', shows: true },
-  { id: 'inspector', title: 'MCP Inspector', from: '@modelcontextprotocol/inspector', shows: false },
-  { id: 'mcp-remote', title: 'mcp-remote', from: 'mcp-remote', shows: true },
-  { id: 'ai-sdk', title: 'Vercel AI SDK', from: '@ai-sdk/mcp', shows: false },
-  { id: 'openai-agents', title: 'OpenAI Agents SDK', from: '@openai/agents', shows: false },
+  {
+    id: 'sdk-1',
+    title: 'official SDK 1.x',
+    from: '@modelcontextprotocol/sdk',
+    shows: true,
+    features: ALL,
+  },
+  {
+    id: 'sdk-2',
+    title: 'official SDK 2.x',
+    from: '@modelcontextprotocol/client',
+    shows: true,
+    features: ALL,
+  },
+  {
+    id: 'inspector',
+    title: 'MCP Inspector',
+    from: '@modelcontextprotocol/inspector',
+    shows: false,
+    features: ['resources', 'prompts'],
+  },
+  {
+    id: 'mcp-remote',
+    title: 'mcp-remote',
+    from: 'mcp-remote',
+    shows: true,
+    features: [...OFFERS, 'elicitation'],
+  },
+  {
+    id: 'ai-sdk',
+    title: 'Vercel AI SDK',
+    from: '@ai-sdk/mcp',
+    shows: false,
+    features: [...OFFERS, 'elicitation'],
+  },
+  {
+    id: 'openai-agents',
+    title: 'OpenAI Agents SDK',
+    from: '@openai/agents',
+    shows: false,
+    features: ['resources'],
+  },
+  { id: 'langchain', title: 'LangChain', from: '@langchain/mcp-adapters', shows: true, features: OFFERS },
+  {
+    id: 'mastra',
+    title: 'Mastra',
+    from: '@mastra/mcp',
+    shows: false,
+    features: ['resources', 'prompts', 'elicitation'],
+  },
 ];
+
+export interface Visit {
+  /** What the client presents; without any it begins the OAuth flow. */
+  readonly key?: string;
+  readonly token?: string;
+  /** With which it signs in; without one it registers itself. */
+  readonly clientId?: string;
+  readonly features?: readonly Feature[];
+  /** That it may delete. */
+  readonly document?: string;
+}
+
+/** What a client presents, by the way it comes. */
+export const visitBy = (way: Way, server: InteropServer): Visit =>
+  way === 'oauth' ? {} : { [way]: server[way] };
+
+export const STEP_UP: Visit = { clientId: KNOWN_CLIENT.client_id, features: ['step-up'] };
 
 export interface Seen {
   readonly tools: readonly string[];
   readonly total?: { readonly documents: number };
   readonly progress: number;
   readonly logs: number;
+  /** The features that came out as they should. */
+  readonly done: readonly Feature[];
 }
 
 interface Manifest {
@@ -65,7 +135,7 @@ export function installClients(): void {
 }
 
 /** Runs a client with a home of its own. Its user is whoever follows the URL that it prints. */
-export async function runClient({ id }: InteropClient, way: Way, server: InteropServer): Promise<Seen> {
+export async function runClient({ id }: InteropClient, visit: Visit, server: InteropServer): Promise<Seen> {
   const { url, certFile, authorizationServer } = server;
   const home = await mkdtemp(join(tmpdir(), 'mcp-interop-home-'));
   const child = spawn(nodeForSuite(), [join(FOLDER, 'clients', `${id}.mjs`)], {
@@ -77,7 +147,7 @@ export async function runClient({ id }: InteropClient, way: Way, server: Interop
       NODE_EXTRA_CA_CERTS: certFile,
       BROWSER: 'true', // the program of that name: nothing opens
       MCP_AUTO_OPEN_ENABLED: 'true',
-      INTEROP: JSON.stringify({ url, ...(way !== 'oauth' && { [way]: server[way] }) }),
+      INTEROP: JSON.stringify({ url, ...visit }),
     },
   });
   const said: string[] = [];

@@ -1,9 +1,12 @@
-/** The call of a 1.x client, with the notifications that came before its result. */
+/** What a 1.x client does, with the notifications that came before the result of its call. */
 import {
+  ElicitRequestSchema,
   LoggingMessageNotificationSchema,
   ProgressNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { ARGUMENTS, TOOL } from './shared.mjs';
+import { answer, ARGUMENTS, TOOL, tryFeatures } from './shared.mjs';
+
+export const CAPABILITIES = { capabilities: { elicitation: {} } };
 
 export async function callCounted(client) {
   let [progress, logs] = [0, 0];
@@ -14,4 +17,20 @@ export async function callCounted(client) {
   const asksForProgress = { onprogress: () => {} };
   const result = await client.callTool({ name: TOOL, arguments: ARGUMENTS }, undefined, asksForProgress);
   return { tools: tools.map(({ name }) => name), result, progress, logs };
+}
+
+export function featuresOf(client, signInAgain) {
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => answer(params));
+  let heard;
+  client.setNotificationHandler(ProgressNotificationSchema, () => heard?.());
+  return tryFeatures({
+    read: (uri) => client.readResource({ uri }),
+    prompt: (named) => client.getPrompt(named),
+    complete: (wanted) => client.complete(wanted),
+    call(name, args, { signal, onProgress } = {}) {
+      heard = onProgress;
+      return client.callTool({ name, arguments: args }, undefined, { signal, onprogress: () => {} });
+    },
+    signInAgain,
+  });
 }

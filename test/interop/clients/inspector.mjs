@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { json } from 'node:stream/consumers';
-import { ARGUMENTS, headers, report, TOOL, url } from './shared.mjs';
+import { ARGUMENTS, headers, report, TOOL, tryFeatures, url } from './shared.mjs';
 
 const launcher = fileURLToPath(
   new URL('../node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js', import.meta.url),
@@ -19,4 +19,12 @@ async function inspect(...args) {
 
 const { tools } = await inspect('--method', 'tools/list');
 const call = ['--method', 'tools/call', '--tool-name', TOOL, '--tool-args-json', JSON.stringify(ARGUMENTS)];
-report({ tools: tools.map(({ name }) => name), result: await inspect(...call) });
+const result = await inspect(...call);
+const done = await tryFeatures({
+  read: (uri) => inspect('--method', 'resources/read', '--uri', uri),
+  prompt({ name, arguments: args }) {
+    const pairs = Object.entries(args).map((pair) => pair.join('='));
+    return inspect('--method', 'prompts/get', '--prompt-name', name, '--prompt-args', ...pairs);
+  },
+});
+report({ tools: tools.map(({ name }) => name), result, done });

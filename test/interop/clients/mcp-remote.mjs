@@ -2,12 +2,12 @@
 import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { callCounted } from './call-counted.mjs';
+import { callCounted, CAPABILITIES, featuresOf } from './call-counted.mjs';
 import { headers, report, url } from './shared.mjs';
 
 const bridge = fileURLToPath(new URL('../node_modules/mcp-remote/dist/proxy.js', import.meta.url));
 const extra = Object.entries(headers ?? {}).flatMap(([name, value]) => ['--header', `${name}: ${value}`]);
-const client = new Client({ name: 'interop-mcp-remote', version: '1.0.0' });
+const client = new Client({ name: 'interop-mcp-remote', version: '1.0.0' }, CAPABILITIES);
 const transport = new StdioClientTransport({
   command: process.execPath,
   args: [bridge, url, '--host', '127.0.0.1', ...extra],
@@ -15,5 +15,6 @@ const transport = new StdioClientTransport({
   stderr: 'inherit',
 });
 await client.connect(transport);
-report(await callCounted(client));
+const seen = await callCounted(client);
+report({ ...seen, done: await featuresOf(client) });
 await client.close();

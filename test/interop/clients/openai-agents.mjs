@@ -1,9 +1,9 @@
 /** OpenAI Agents SDK: what an agent is given, without a model. It shows no notifications. */
 import { MCPServerStreamableHttp } from '@openai/agents';
 import { auth } from '@modelcontextprotocol/client';
-import { ARGUMENTS, connected, headers, report, TOOL, url } from './shared.mjs';
+import { ARGUMENTS, connected, headers, report, TOOL, tryFeatures, url } from './shared.mjs';
 
-const server = await connected(
+const { client: server } = await connected(
   async (authProvider) => {
     const made = new MCPServerStreamableHttp({
       url,
@@ -23,5 +23,6 @@ const server = await connected(
 );
 const tools = await server.listTools();
 const content = await server.callTool(TOOL, ARGUMENTS);
-report({ tools: tools.map(({ name }) => name), result: { content } });
+const done = await tryFeatures({ read: (uri) => server.readResource(uri) });
+report({ tools: tools.map(({ name }) => name), result: { content }, done });
 await server.close();
