@@ -12,8 +12,8 @@ const REMOVED = TEMPLATE.samples.map((path) => path.replace(/\/$/, ''));
 const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[] = [
   ['src/tools/index.ts', /^(?:import .*'\.\.\/samples\/.*\n)+/m, ''],
   ['src/tools/index.ts', /^(?: {2}(?:processFiles|deleteDocument|whoami|logLevels),\n)+/m, ''],
-  ['src/resources/index.ts', /^import .*'\.\.\/samples\/.*\n/m, ''],
-  ['src/resources/index.ts', /^ {2}documents,\n/m, ''],
+  ['src/resources/index.ts', /^(?:import .*'\.\.\/samples\/.*\n)+/m, ''],
+  ['src/resources/index.ts', /^ {2}documents,\n {2}processFilesApp,\n/m, ''],
   ['src/prompts/index.ts', /^import .*'\.\.\/samples\/.*\n/m, ''],
   ['src/prompts/index.ts', /^ {2}summarizeDocument,\n/m, ''],
   ['src/settings.ts', /z\.object\(\{\n {2}FILES_ROOT: z\n(?: {4}.*\n)+/, 'z.object({\n'],

@@ -11,6 +11,7 @@ export const processFiles = defineTool({
     'Measures documents: bytes, lines, words and SHA-256 of each. Reports every document while it works.',
   scopes: ['documents:read'],
   annotations: { readOnlyHint: true, openWorldHint: false },
+  _meta: { ui: { resourceUri: 'ui://samples/process-files.html' } },
   input: z.object({
     paths: z
       .array(z.string())

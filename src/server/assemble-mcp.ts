@@ -39,8 +39,9 @@ export function createMcpParts({
   const { changes, usedOnce } = stores;
   const unknown = unknownTools(definitions.tools, config);
   if (unknown.length > 0) throw new ConfigError(unknown);
-  const tools = servedTools(definitions.tools, config);
-  const catalog = compileCatalog({ ...definitions, tools }, config.REQUIRED_SCOPES);
+  const prepared = extensions.reduce((before, { prepare }) => prepare?.(before) ?? before, definitions);
+  const tools = servedTools(prepared.tools, config);
+  const catalog = compileCatalog({ ...prepared, tools }, config.REQUIRED_SCOPES);
   return {
     catalog,
     extensions,

@@ -1,5 +1,7 @@
 /** THE DOOR: all that the clone's own files may import of the server. */
 export * from './mcp/definitions/tool.js';
+export { apps } from './mcp/extensions/apps/apps.js';
+export { defineApp } from './mcp/extensions/apps/define-app.js';
 export type { ServerDefinition } from './mcp/server-definition.js';
 export { clientCredentials } from './helpers/client-credentials.js';
 export { exchangeToken } from './helpers/exchange-token.js';

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -52,6 +53,7 @@ function build(folder: string): void {
   ];
   const { stdout } = spawnSync(process.execPath, [TSC, ...args], { cwd: ROOT, encoding: 'utf8' });
   if (!existsSync(join(dist, 'main.js'))) throw new Error(`nothing was built: ${stdout}`);
+  cpSync(join(ROOT, 'src'), dist, { recursive: true, filter: (path) => !/\.(?:ts|md)$/.test(path) });
   copyFileSync(join(ROOT, 'package.json'), join(own, 'package.json'));
   symlinkSync(join(ROOT, 'examples'), join(own, 'examples'), 'junction');
   try {

@@ -1,6 +1,7 @@
 /** What an extension of MCP adds to the server. Nothing of it is reached unless `main.ts` lists it. */
 import type { Params } from '../calls/call.js';
 import type { Capabilities } from '../definitions/server-info.js';
+import type { Definitions } from '../definitions/tool.js';
 import type { Envelope } from '../envelope/message.js';
 
 export interface Extension {
@@ -8,6 +9,8 @@ export interface Extension {
   readonly id: string;
   /** What the server declares of it, in each era that has it. */
   readonly declares: Readonly<Partial<Record<Envelope['era'], Params>>>;
+  /** Checks and completes the definitions at start. @throws {TypeError} naming the one at fault */
+  readonly prepare?: (definitions: Definitions) => Definitions;
 }
 
 /** The capabilities of one era: those of the server, and its extensions (MCP, `ServerCapabilities.extensions`). */
