@@ -10,7 +10,7 @@ export function createAnswerer(display: Display, yes: boolean) {
   return async ({ params }: ElicitRequest): Promise<ElicitResult> => {
     display.leaveBar();
     display.line(`The server asks: ${params.message}`, 'warning');
-    if (!('requestedSchema' in params)) return { action: 'decline' }; // it wants a browser
+    if (!('requestedSchema' in params)) return askToOpen(params.url, display);
     const fields = Object.entries(params.requestedSchema.properties) as [string, Field][];
     if (yes) return acceptAll(fields, display);
     if (!process.stdin.isTTY) {
@@ -19,6 +19,26 @@ export function createAnswerer(display: Display, yes: boolean) {
     }
     return prompt(fields);
   };
+}
+
+/**
+ * Shows where a server wants to send its user. The user opens it in a browser of their own, which this client cannot see
+ * into. `--yes` is no consent to a URL: a script that gives it may have no user (MCP, safe URL handling).
+ */
+async function askToOpen(url: string, display: Display): Promise<ElicitResult> {
+  display.line(`It asks you to open a page of ${printable(new URL(url).host)}:`, 'warning');
+  display.line(printable(url));
+  if (!process.stdin.isTTY) {
+    display.line('Declined: there is no terminal to ask on.', 'warning');
+    return { action: 'decline' };
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const isSure = readValue(await terminal.question('Will you open it in your browser? [y/N] '), 'boolean');
+    return { action: isSure === true ? 'accept' : 'decline' };
+  } finally {
+    terminal.close();
+  }
 }
 
 function acceptAll(fields: readonly [string, Field][], display: Display): ElicitResult {

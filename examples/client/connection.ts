@@ -36,7 +36,10 @@ export function prepareConnection(args: Arguments, display: Display): Connection
   transport.onmessage = createMessageHandler(display);
   const client = new Client(
     { name: 'example-client', version: '1.0.0' },
-    { capabilities: { elicitation: { form: {} } }, versionNegotiation: { mode: negotiationOf(args.era) } },
+    {
+      capabilities: { elicitation: { form: {}, url: {} } },
+      versionNegotiation: { mode: negotiationOf(args.era) },
+    },
   );
   client.setRequestHandler('elicitation/create', createAnswerer(display, args.yes));
 

@@ -3,6 +3,7 @@ import { type Config, ConfigError } from './config/index.js';
 import { compileCatalog } from './mcp/definitions/catalog.js';
 import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
 import { createHandlers } from './mcp/calls/handlers.js';
+import { urlRules } from './mcp/calls/safe-url.js';
 import { introduction } from './mcp/definitions/server-info.js';
 import type { About, Definitions, Services } from './mcp/definitions/tool.js';
 import type { Extension } from './mcp/extensions/extension.js';
@@ -56,6 +57,7 @@ export function createMcpParts({
       publish: coalesceChanges(changes.publish),
       timeoutMs: config.TOOL_TIMEOUT_MS,
       maxResultBytes: config.MAX_RESULT_BYTES,
+      urls: urlRules(definitions.urlHosts, config.PUBLIC_URL, config.NODE_ENV === 'production'),
     }),
     askTimeoutMs: ASK_TIMEOUT_MS,
     requestState: { keys: STATE_KEYS, ttlS: Math.ceil(ASK_TIMEOUT_MS / 1000), usedOnce },

@@ -22,6 +22,8 @@ export interface SameCall {
   readonly params?: Json;
   /** Answers of the client to what it is asked, in order; without any it declares that it cannot be asked. */
   readonly answers?: readonly Json[];
+  /** What a client that has answers declares of elicitation; `{}` unless said. */
+  readonly elicitation?: Json;
   readonly logLevel?: string;
   readonly progressToken?: string;
   /** The client cancels the call at its first notification. */
@@ -81,16 +83,16 @@ const withToken = ({ params = {}, progressToken }: SameCall, meta: Json = {}) =>
  * A session of its own for the call.
  * @public for the tests that `npm run new` writes
  */
-export async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen> {
-  const { method, answers, logLevel } = call;
-  const capabilities = answers ? { elicitation: {}, sampling: {} } : {};
+export async function callIn2025(server: Endpoint, call: SameCall, protocolVersion = V2025): Promise<Seen> {
+  const { method, answers, logLevel, elicitation = {} } = call;
+  const capabilities = answers ? { elicitation, sampling: {} } : {};
   const clientInfo = { name: 'raw', version: '1' };
-  const params = { protocolVersion: V2025, capabilities, clientInfo };
+  const params = { protocolVersion, capabilities, clientInfo };
   const opened = await post(server, { id: 'open', method: 'initialize', params }, {});
   await opened.text();
   const headers = {
     'Mcp-Session-Id': opened.headers.get('mcp-session-id') ?? '',
-    'MCP-Protocol-Version': V2025,
+    'MCP-Protocol-Version': protocolVersion,
   };
   const send = async (body: object) => void (await (await post(server, body, headers)).text());
   await send({ method: 'notifications/initialized' });
@@ -109,7 +111,7 @@ export async function callIn2025(server: Endpoint, call: SameCall): Promise<Seen
 }
 
 export async function callIn2026(server: Endpoint, call: SameCall): Promise<Seen> {
-  const { method, params = {}, answers, logLevel } = call;
+  const { method, params = {}, answers, logLevel, elicitation = {} } = call;
   const name = params['name'] ?? params['uri'];
   const headers = {
     'MCP-Protocol-Version': V2026,
@@ -119,7 +121,7 @@ export async function callIn2026(server: Endpoint, call: SameCall): Promise<Seen
   const meta = {
     [`${META}/protocolVersion`]: V2026,
     [`${META}/clientInfo`]: { name: 'raw', version: '1' },
-    [`${META}/clientCapabilities`]: answers ? { elicitation: {}, sampling: {} } : {},
+    [`${META}/clientCapabilities`]: answers ? { elicitation, sampling: {} } : {},
     ...(logLevel && { [`${META}/logLevel`]: logLevel }),
   };
   const hangUp = new AbortController();

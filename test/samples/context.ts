@@ -31,6 +31,7 @@ export async function recordedContext(
     log: (level, data) => void events.push({ log: level, data }),
     progress: (done, total, message) => void events.push({ done, total, message }),
     canAsk: () => true,
+    completed: () => {},
     ask: async (key, request) => {
       events.push({ ask: key, request });
       if (!(key in answers)) throw new Unanswered();

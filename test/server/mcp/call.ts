@@ -23,6 +23,7 @@ export function startHandlers(definitions: Partial<Definitions>, { requiredScope
     services: noServices,
     publish: ignore,
     timeoutMs: 5_000,
+    urls: { hosts: new Set(['grants.example']), takesHttp: true },
     maxResultBytes: 1_000,
     ...change,
   });

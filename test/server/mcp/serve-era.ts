@@ -28,6 +28,7 @@ export function eraParts(definitions: Partial<Definitions>, { publish }: Pick<Bu
     services: noServices,
     publish,
     timeoutMs: 5_000,
+    urls: { hosts: new Set(['grants.example']), takesHttp: true },
     maxResultBytes: 1_000_000,
   });
   const unsent = new UnsentAnswers({ perProcess: 100_000_000, perCaller: 100_000_000 });

@@ -21,9 +21,11 @@ export interface Call {
   log(level: LogLevel, data: unknown): Sent;
   /** Sends a progress notification, if the request carried a progress token. */
   progress(done: number, total?: number, message?: string): Sent;
-  canAsk(method: AskRequest['method']): boolean;
+  canAsk(method: AskRequest['method'], mode?: 'form' | 'url'): boolean;
   /** @throws {MissingCapability} @throws {InputRequired} in the 2026 era, when the answer comes with a later request */
   ask(key: string, request: AskRequest): Promise<unknown>;
+  /** Tells that what an `ask` by URL started is done; absent where the revision has no notification for it. */
+  completed?(key: string): Sent;
 }
 
 /** Tells once that the call is cancelled. Cheaper than an `AbortSignal`, which costs as much as a layer to create. */

@@ -11,23 +11,40 @@ const CAPABILITY = {
   'roots/list': 'roots',
 } as const;
 
+type ByUrl = Extract<AskRequest, { readonly params: { readonly mode: 'url' } }>;
+
+export function isByUrl(request: AskRequest): request is ByUrl {
+  return request.method === 'elicitation/create' && request.params.mode === 'url';
+}
+
 /** Whether a client declared support for such a question. */
-export function declares(capabilities: Params, method: AskMethod): boolean {
+export function declares(capabilities: Params, method: AskMethod, mode: 'form' | 'url' = 'form'): boolean {
   const declared = capabilities[CAPABILITY[method]];
   if (typeof declared !== 'object' || declared === null) return false;
   // `elicitation: {}` means forms; a client that names modes must name this one (elicitation, capabilities).
-  return method !== 'elicitation/create' || 'form' in declared || !('url' in declared);
+  if (method !== 'elicitation/create' || mode in declared) return true;
+  return mode === 'form' && !('url' in declared);
 }
 
-/** The capabilities of a client that concern our questions, without its other ones. */
-export function declared(capabilities: Params): Params {
+/** The first revision in which a user can be sent to a URL. */
+const URL_SINCE = '2025-11-25';
+
+/** The capabilities of a client that concern our questions and exist in its revision, without its other ones. */
+export function declared(capabilities: Params, protocolVersion: string): Params {
   const methods = (Object.keys(CAPABILITY) as AskMethod[]).filter((method) => declares(capabilities, method));
-  return Object.fromEntries(methods.map((method) => [CAPABILITY[method], {}]));
+  const kept: Params = Object.fromEntries(methods.map((method) => [CAPABILITY[method], {}]));
+  if (protocolVersion < URL_SINCE || !declares(capabilities, 'elicitation/create', 'url')) return kept;
+  return {
+    ...kept,
+    elicitation: { ...(declares(capabilities, 'elicitation/create') && { form: {} }), url: {} },
+  };
 }
 
 /** Otherwise the call would wait for an answer that never comes. @throws {MissingCapability} */
-export function requireDeclared(capabilities: Params, method: AskMethod): void {
-  if (!declares(capabilities, method)) throw new MissingCapability(CAPABILITY[method]);
+export function requireDeclared(capabilities: Params, request: AskRequest): void {
+  const mode = isByUrl(request) ? 'url' : undefined;
+  if (!declares(capabilities, request.method, mode))
+    throw new MissingCapability(CAPABILITY[request.method], mode);
 }
 
 type HasShape = (method: AskMethod, value: unknown) => boolean;
@@ -49,6 +66,6 @@ export function isAnswer(
       content.every((block) => hasShape(request.method, { ...(answer as object), content: block }))
     );
   if (!hasShape(request.method, answer)) return false;
-  if (request.method !== 'elicitation/create' || action !== 'accept') return true;
+  if (request.method !== 'elicitation/create' || isByUrl(request) || action !== 'accept') return true;
   return isValid(request.params.requestedSchema as JsonSchema, content ?? {});
 }

@@ -10,7 +10,9 @@ import {
   INVALID_PARAMS,
   RpcError,
 } from './call.js';
+import { isByUrl } from './client-questions.js';
 import { tooLarge } from './require-result.js';
+import { requireSafeUrl, type UrlRules } from './safe-url.js';
 import { followed } from './stray-errors.js';
 import { RefusedRequest } from '../../refusal.js';
 import {
@@ -30,6 +32,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Largest result in bytes of JSON; a larger one is replaced by an error. */
   readonly maxResultBytes: number;
+  /** Where an `ask` may send a user. */
+  readonly urls: UrlRules;
 }
 
 /**
@@ -76,9 +80,15 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
     progress: (done, total, message) => {
       if (!end.isOver) return call.progress(done, total, message);
     },
-    canAsk: (method) => call.canAsk(method),
+    canAsk: (method, mode) => call.canAsk(method, mode),
+    completed: (key) => {
+      if (!end.isOver) return call.completed?.(key);
+    },
     ask: (key, request) => {
-      const answer = clock.pausedWhile(() => call.ask(key, request));
+      const answer = clock.pausedWhile(async () => {
+        if (isByUrl(request)) requireSafeUrl(request.params.url, call.caller, options.urls);
+        return call.ask(key, request);
+      });
       answer.catch(() => {}); // a handler that ends before it awaits every ask must not end the process too
       return answer as never; // the type of an answer follows its request; the eras have checked its shape
     },

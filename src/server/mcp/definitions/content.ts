@@ -58,6 +58,10 @@ export type AskRequest =
       };
     }
   | {
+      readonly method: 'elicitation/create';
+      readonly params: { readonly mode: 'url'; readonly message: string; readonly url: string };
+    }
+  | {
       readonly method: 'sampling/createMessage';
       readonly params: {
         readonly messages: readonly { readonly role: 'user' | 'assistant'; readonly content: Content }[];
@@ -68,14 +72,17 @@ export type AskRequest =
     }
   | { readonly method: 'roots/list'; readonly params?: JsonObject };
 
-export type AskAnswer<R extends AskRequest> = R extends { method: 'elicitation/create' }
-  ? { readonly action: 'accept' | 'decline' | 'cancel'; readonly content?: JsonObject }
-  : R extends { method: 'sampling/createMessage' }
-    ? {
-        readonly role: string;
-        /** A list since revision 2025-11-25. */
-        readonly content: Content | readonly Content[];
-        readonly model: string;
-        readonly stopReason?: string;
-      }
-    : { readonly roots: readonly { readonly uri: string; readonly name?: string }[] };
+/** To an `ask` by URL, `accept` says that the user agreed to open it, not that anything was done there. */
+export type AskAnswer<R extends AskRequest> = R extends { params: { mode: 'url' } }
+  ? { readonly action: 'accept' | 'decline' | 'cancel' }
+  : R extends { method: 'elicitation/create' }
+    ? { readonly action: 'accept' | 'decline' | 'cancel'; readonly content?: JsonObject }
+    : R extends { method: 'sampling/createMessage' }
+      ? {
+          readonly role: string;
+          /** A list since revision 2025-11-25. */
+          readonly content: Content | readonly Content[];
+          readonly model: string;
+          readonly stopReason?: string;
+        }
+      : { readonly roots: readonly { readonly uri: string; readonly name?: string }[] };

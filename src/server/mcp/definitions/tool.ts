@@ -53,8 +53,8 @@ export interface ToolContext {
   log(level: LogLevel, data: unknown): Sent;
   /** Sends `notifications/progress`, if the client asked for progress. `done` must grow with each call. */
   progress(done: number, total?: number, message?: string): Sent;
-  /** Whether the client declared that it can answer this kind of request. */
-  canAsk(method: AskRequest['method']): boolean;
+  /** Whether the client declared that it can answer this kind of request; of elicitation, in this mode (default `form`). */
+  canAsk(method: AskRequest['method'], mode?: 'form' | 'url'): boolean;
   /**
    * Asks the client's user (elicitation), model (sampling) or workspace (roots), and waits; the tool's clock stops.
    *
@@ -62,8 +62,14 @@ export interface ToolContext {
    * `ask`**, and `key` must name the same question on every run. Asks made together (`Promise.all`) go out together.
    *
    * @throws {MissingCapability} when the client did not declare that it can answer
+   * @throws {TypeError} for a URL that breaks a rule of docs/grants.md: nothing is sent
    */
   ask<R extends AskRequest>(key: string, request: R): Promise<AskAnswer<R>>;
+  /**
+   * Tells the client that the user has done what the URL of this `ask` was for. Only revision 2025-11-25 over HTTP has a
+   * notification for it; elsewhere nothing is sent.
+   */
+  completed(key: string): Sent;
   /** Tells subscribed clients that a list or a resource changed. */
   changed(change: Change): void;
 }
@@ -76,8 +82,16 @@ export class ToolError extends Error {
 /** The client cannot answer an `ask` (-32021 in the 2026 era). */
 export class MissingCapability extends Error {
   override readonly name = 'MissingCapability';
-  constructor(readonly capability: 'elicitation' | 'sampling' | 'roots') {
-    super(`The client does not support ${capability}`);
+  constructor(
+    readonly capability: 'elicitation' | 'sampling' | 'roots',
+    readonly mode?: 'url',
+  ) {
+    super(`The client does not support ${capability}${mode ? ' by URL' : ''}`);
+  }
+
+  /** As a client declares it. */
+  get required(): Readonly<Record<string, object>> {
+    return { [this.capability]: this.mode ? { [this.mode]: {} } : {} };
   }
 }
 
@@ -190,6 +204,8 @@ export interface Definitions {
   readonly tools: readonly ToolDefinition[];
   readonly resources: readonly ResourceDefinition[];
   readonly prompts: readonly PromptDefinition[];
+  /** `host[:port]` to which an `ask` by URL may send a user, besides that of `PUBLIC_URL`. */
+  readonly urlHosts?: readonly string[];
 }
 
 /** How a server introduces itself (MCP `Implementation`, and the instructions for the model). */

@@ -1,8 +1,8 @@
 /** What a call can send to its client: logs, progress and questions, as revisions up to 2025-11-25 have them. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Request } from 'express';
-import { declares, isAnswer, requireDeclared } from '../calls/client-questions.js';
-import type { Call, Cancellation } from '../calls/call.js';
+import { declares, isAnswer, isByUrl, requireDeclared } from '../calls/client-questions.js';
+import type { Call, Cancellation, Params } from '../calls/call.js';
 import { logTo, type Notify, progressTo } from '../calls/notifications.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
 import { type AskRequest, ToolError } from '../definitions/tool.js';
@@ -27,6 +27,8 @@ export function createClientCall(
   const { session, live, output, cancellation, made } = within;
   const { clientCapabilities } = session;
   const notify: Notify = (method, params) => output.send({ jsonrpc: '2.0', method, params });
+  /** The elicitation of each `ask` by URL, by its key. */
+  const sentTo = new Map<string, string>();
   const asks = createAsks(within, scopes, askTimeoutMs);
   const call: Call = {
     caller: req.caller,
@@ -36,10 +38,18 @@ export function createClientCall(
     made,
     log: logTo(notify, () => live.minLevel ?? 'debug'),
     progress: progressTo(notify, req.envelope.message?.params?.['_meta']),
-    canAsk: (method) => declares(clientCapabilities, method),
-    ask: async (_key, request) => {
-      requireDeclared(clientCapabilities, request.method);
-      return asks.ask(request);
+    canAsk: (method, mode) => declares(clientCapabilities, method, mode),
+    ask: async (key, request) => {
+      requireDeclared(clientCapabilities, request);
+      if (!isByUrl(request)) return asks.ask(request);
+      const elicitationId = randomUUID();
+      sentTo.set(key, elicitationId);
+      return asks.ask(request, { elicitationId });
+    },
+    completed: (key) => {
+      const elicitationId = sentTo.get(key);
+      sentTo.delete(key); // told once
+      if (elicitationId) return notify('notifications/elicitation/complete', { elicitationId });
     },
   };
   return { call, close: asks.close };
@@ -62,7 +72,7 @@ function createAsks(
   };
 
   /** @throws {ToolError} when the client answers with an error, wrongly, or not in time */
-  const ask = (request: AskRequest) =>
+  const ask = (request: AskRequest, more: Params = {}) =>
     new Promise<unknown>((resolve, reject) => {
       if (output.closed) return reject(new ToolError('The client has gone'));
       // Random: nobody can guess it, and no other call of the session uses it.
@@ -87,7 +97,8 @@ function createAsks(
         resolve(answer.result);
       };
       live.asks.set(id, { scopes, settle });
-      void output.send({ jsonrpc: '2.0', id, ...request });
+      const params = { ...request.params, ...more };
+      void output.send({ jsonrpc: '2.0', id, method: request.method, params });
     });
 
   return { ask, close: () => [...waiting.keys()].forEach(forget) };

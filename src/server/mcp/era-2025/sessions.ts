@@ -63,13 +63,14 @@ export async function requireSession(req: Request, sessions: SessionStore): Prom
 
 /** @param request checked by the engine */
 function recordOf(id: string, caller: Caller, request: JsonRpcMessage, result: Params): SessionRecord {
+  const protocolVersion = String(result['protocolVersion']);
   const { clientInfo, capabilities } = request.params as Record<'clientInfo' | 'capabilities', Params>;
   return {
     id,
     owner: callerKey(caller),
-    protocolVersion: String(result['protocolVersion']),
+    protocolVersion,
     clientInfo: { name: short(clientInfo['name']), version: short(clientInfo['version']) },
-    clientCapabilities: declared(capabilities), // only what is known, so that a record stays small
+    clientCapabilities: declared(capabilities, protocolVersion), // only what is known, so that a record stays small
     subscriptions: [],
   };
 }

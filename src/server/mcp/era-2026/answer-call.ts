@@ -95,7 +95,7 @@ function toAnswer(
   if (error instanceof RefusedRequest) return error;
   if (error instanceof MissingCapability) {
     return new RefusedRequest('missing_capability', {
-      data: { requiredCapabilities: { [error.capability]: {} } },
+      data: { requiredCapabilities: error.required },
     });
   }
   if (error instanceof RpcError) return errorOf(id, error);

@@ -41,10 +41,10 @@ export async function runMultiRound(
   const used = new Map<string, Answered>();
   const unanswered = new Map<string, AskRequest>();
   const askedAgain = [...(round?.askedAgain ?? [])];
-  const canAsk = (kind: AskRequest['method']) => mayAsk && declares(capabilities, kind);
+  const canAsk: Call['canAsk'] = (kind, mode) => mayAsk && declares(capabilities, kind, mode);
   const ask = async (key: string, request: AskRequest) => {
     if (!mayAsk) throw new TypeError(`nothing can be asked in ${method}`);
-    requireDeclared(capabilities, request.method);
+    requireDeclared(capabilities, request);
     const given = answers.get(key);
     // Ask again if the question has changed. After an invalid answer, ask again only once.
     if (given?.question === digest(request)) {

@@ -194,7 +194,7 @@ function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError
     return new RpcError(error.rpcCode, error.message, { code: error.code, requestId });
   }
   if (error instanceof MissingCapability) {
-    return new RpcError(-32021, error.message, { requiredCapabilities: { [error.capability]: {} } });
+    return new RpcError(-32021, error.message, { requiredCapabilities: error.required });
   }
   logger.error({ err: error, requestId }, 'stdio');
   return internalError(requestId);

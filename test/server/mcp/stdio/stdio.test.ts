@@ -9,14 +9,18 @@ async function connect(era: string): Promise<Client> {
   const versionNegotiation = era === '2026' ? { mode: { pin: '2026-07-28' } } : {};
   const client = new Client(
     { name: 'test', version: '1' },
-    { capabilities: { elicitation: {} }, versionNegotiation },
+    { capabilities: { elicitation: { form: {}, url: {} } }, versionNegotiation },
   );
-  client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { name: 'Ada' } }));
+  client.setRequestHandler('elicitation/create', ({ params }) => {
+    if (params.mode === 'url') return { action: params.url === PAGE ? 'accept' : 'cancel' };
+    return { action: 'accept', content: { name: 'Ada' } };
+  });
   const args = ['--import', 'tsx', CHILD];
   await client.connect(new StdioClientTransport({ command: process.execPath, args, stderr: 'ignore' }));
   return client;
 }
 
+const PAGE = 'https://grants.example/connect';
 const icons = [{ src: 'data:image/png;base64,AAAA', theme: 'light' }];
 const _meta = { 'com.example/shown': [1] };
 
@@ -29,7 +33,7 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
 
   test('is served by a server that offers only tools', async () => {
     const { tools } = await client.listTools();
-    expect(tools.map(({ name }) => name)).toEqual(['ask', 'fail']);
+    expect(tools.map(({ name }) => name)).toEqual(['ask', 'visit', 'fail']);
     expect(client.getServerCapabilities()).not.toHaveProperty('prompts');
   });
 
@@ -47,6 +51,13 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
   test('is asked, and the tool goes on with the answer', async () => {
     const result = await client.callTool({ name: 'ask', arguments: {} });
     expect(result).toMatchObject({ content: [{ type: 'text', text: 'Hello Ada', _meta }], _meta });
+  });
+
+  test('is sent to a URL that keeps the rules, and to no other', async () => {
+    const visit = (url: string) => client.callTool({ name: 'visit', arguments: { url } });
+
+    expect(await visit(PAGE)).toMatchObject({ content: [{ type: 'text', text: 'accept' }] });
+    expect(await visit('http://grants.example/connect')).toMatchObject({ isError: true });
   });
 
   test('is refused with a progress token that would come back too large', async () => {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { compileCatalog } from '../../../../../src/server/mcp/definitions/catalog.js';
 import { serveOverStdio } from '../../../../../src/server/mcp/stdio/stdio.js';
+import { urlRules } from '../../../../../src/server/mcp/calls/safe-url.js';
 import { createHandlers } from '../../../../../src/server/mcp/calls/handlers.js';
 import { introduction } from '../../../../../src/server/mcp/definitions/server-info.js';
 import { defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
@@ -39,7 +40,19 @@ const fail = defineTool({
   },
 });
 
-const catalog = compileCatalog({ tools: [ask, fail], resources: [], prompts: [] });
+const visit = defineTool({
+  name: 'visit',
+  description: 'Sends its user to a URL',
+  scopes: [],
+  input: z.object({ url: z.string() }),
+  run: async ({ url }, context) => {
+    const params = { mode: 'url', message: 'Connect your account', url } as const;
+    const { action } = await context.ask('connect', { method: 'elicitation/create', params });
+    return action;
+  },
+});
+
+const catalog = compileCatalog({ tools: [ask, visit, fail], resources: [], prompts: [] });
 const logger = createLogger('silent');
 const changes = memoryBus<Change>();
 serveOverStdio({
@@ -56,6 +69,7 @@ serveOverStdio({
     publish: changes.publish,
     timeoutMs: 5_000,
     maxResultBytes: 100_000,
+    urls: urlRules(['grants.example'], new URL('http://127.0.0.1:3000/mcp'), true),
   }),
   ...introduction({ title: 'Over stdio', icons, instructions: 'Ask first.' }, catalog),
   requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, usedOnce: memoryUsedOnce() },
