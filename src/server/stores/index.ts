@@ -5,6 +5,7 @@ import { memoryUsedOnce } from './memory/used-once.js';
 import { memoryStreamSlots } from './memory/stream-slots.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
 import { memorySessions } from './memory/sessions.js';
+import { memoryTasks } from './memory/tasks.js';
 import type { Stores } from './types.js';
 
 export interface StoresOptions {
@@ -57,6 +58,7 @@ function memoryStores({ sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs 
     usedOnce: memoryUsedOnce(),
     streamSlots: memoryStreamSlots(),
     events: memoryEvents(streamMaxBytes, streamRetainMs, maxChars),
+    tasks: memoryTasks(maxChars),
   };
   return {
     ...stores,

@@ -11,6 +11,8 @@ import { memorySessions } from '../../../src/server/stores/memory/sessions.js';
 import { StoreUnavailable } from '../../../src/server/stores/types.js';
 import { changeBusContract } from './changes.contract.js';
 import { eventLogContract } from './events.contract.js';
+import { memoryTasks } from '../../../src/server/stores/memory/tasks.js';
+import { taskContract } from './tasks.contract.js';
 import { usedOnceContract } from './used-once.contract.js';
 import { streamSlotContract } from './stream-slots.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
@@ -19,6 +21,19 @@ import { sessionContract } from './sessions.contract.js';
 rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs, inUseMs) => memorySessions(idleMs, undefined, inUseMs));
 usedOnceContract(async () => memoryUsedOnce());
+taskContract(async () => memoryTasks());
+
+test('tasks beyond the memory for all are refused, and nothing of them stays', async () => {
+  const tasks = memoryTasks(2000);
+  const task = { id: 'one', owner: 'alice', tool: 'work', createdAt: 0, ttlMs: 60_000 };
+  expect(await tasks.create(task, 10)).toBe(true);
+  await expect(tasks.create({ ...task, id: 'two' }, 10)).rejects.toThrow(StoreUnavailable);
+  const outcome = { text: 'x'.repeat(2000) };
+  await expect(tasks.change('one', { status: 'completed', outcome })).rejects.toThrow(StoreUnavailable);
+  expect(await tasks.get('two', 'alice')).toBeUndefined();
+  expect((await tasks.get('one', 'alice'))?.status).toBe('working');
+  await tasks.close();
+});
 streamSlotContract(async () => memoryStreamSlots());
 changeBusContract(async () => memoryChanges());
 eventLogContract(async (options) => memoryEvents(options.maxStreamChars, options.retainMs));

@@ -5,7 +5,8 @@ import {
   type RedisStreamSlotsOptions,
   redisStreamSlots,
 } from '../../../src/server/stores/redis/stream-slots.js';
-import type { EventLog, StreamSlots } from '../../../src/server/stores/types.js';
+import { type RedisTasksOptions, redisTasks } from '../../../src/server/stores/redis/tasks.js';
+import type { EventLog, StreamSlots, TaskStore } from '../../../src/server/stores/types.js';
 
 export function eventsOfOneProcess(options: Omit<RedisEventsOptions, 'heartbeat'>): EventLog {
   const heartbeat = startHeartbeat(options.connection);
@@ -15,6 +16,11 @@ export function eventsOfOneProcess(options: Omit<RedisEventsOptions, 'heartbeat'
 export function slotsOfOneProcess(options: Omit<RedisStreamSlotsOptions, 'heartbeat'>): StreamSlots {
   const heartbeat = startHeartbeat(options.connection);
   return closingToo(redisStreamSlots({ ...options, heartbeat }), heartbeat);
+}
+
+export function tasksOfOneProcess(options: Omit<RedisTasksOptions, 'heartbeat'>): TaskStore {
+  const heartbeat = startHeartbeat(options.connection);
+  return closingToo(redisTasks({ ...options, heartbeat }), heartbeat);
 }
 
 function closingToo<Store extends { close(): Promise<void> }>(

@@ -6,10 +6,12 @@ import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
+import { TASK_LOST, type TaskStore } from '../../../src/server/stores/types.js';
+import { taskContract } from './tasks.contract.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
 import { usedOnceContract } from './used-once.contract.js';
-import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
+import { eventsOfOneProcess, slotsOfOneProcess, tasksOfOneProcess } from './one-process.js';
 import { streamSlotContract } from './stream-slots.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { eventLogContract } from './events.contract.js';
@@ -81,6 +83,23 @@ describeWithRedis('on Redis', () => {
       expect(await here.take('alice', 2)).toBeUndefined();
       await Promise.all([here.close(), there.close()]);
     });
+  });
+  taskContract(async () => tasksOfOneProcess({ connection: await emptied() }));
+
+  test('a task whose process died has failed within five seconds, and one whose process lives works on', async () => {
+    const connection = await emptied();
+    const [here, dying, living] = [1, 2, 3].map(() => tasksOfOneProcess({ connection })) as TaskStore[];
+    const task = { owner: 'alice', tool: 'work', createdAt: Date.now(), ttlMs: 60_000 };
+    await dying?.create({ ...task, id: 'lost' }, 10);
+    await living?.create({ ...task, id: 'kept' }, 10);
+    await dying?.close();
+    const diedAt = performance.now();
+    while ((await here?.get('lost', 'alice'))?.status === 'working') await after(100);
+
+    expect(performance.now() - diedAt).toBeLessThan(5000);
+    expect(await here?.get('lost', 'alice')).toMatchObject(TASK_LOST);
+    expect((await here?.get('kept', 'alice'))?.status).toBe('working');
+    await Promise.all([here?.close(), living?.close()]);
   });
   eventLogContract(async (options) => eventsOfOneProcess({ connection: await emptied(), ...options }));
 });

@@ -8,6 +8,7 @@ import { redisUsedOnce } from './used-once.js';
 import { redisStreamSlots } from './stream-slots.js';
 import { redisRateLimits } from './rate-limits.js';
 import { redisSessions } from './sessions.js';
+import { redisTasks } from './tasks.js';
 
 export interface RedisStoresOptions extends ConnectionOptions {
   readonly replicas: number;
@@ -30,6 +31,7 @@ export function redisStores(options: RedisStoresOptions): Stores {
     usedOnce: redisUsedOnce(connection),
     streamSlots: redisStreamSlots({ connection, heartbeat, onFailure, replicas }),
     events: redisEvents({ connection, heartbeat, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
+    tasks: redisTasks({ connection, heartbeat }),
   };
   return {
     ...stores,

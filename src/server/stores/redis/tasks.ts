@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { type NewTask, TASK_LOST, type TaskChange, type TaskRecord, type TaskStore } from '../types.js';
+import { type Connection, PREFIX } from './connection.js';
+import type { Heartbeat } from './heartbeat.js';
+import { CHANGE_TASK, IS_LOST, TAKE_TASK } from './tasks-scripts.js';
+
+/** Says that a task changed: the message is its id. */
+const CHANGED = `${PREFIX}task-changed`;
+/** How often watched tasks are looked at, for a message that was lost or a process that died. */
+const LOOK_INTERVAL_MS = 1000;
+/** Between the two looks at a process that has no heartbeat: after a pause of Redis every heartbeat has expired. */
+const LOST_AFTER_MS = 1000;
+
+export interface RedisTasksOptions {
+  readonly connection: Connection;
+  readonly heartbeat: Heartbeat;
+}
+
+/** Tasks that every replica can answer for; the one that runs a task is its `runner`. */
+export function redisTasks({ connection, heartbeat }: RedisTasksOptions): TaskStore {
+  const listeners = new Map<string, Set<() => void>>();
+  const tell = (id: string) => listeners.get(id)?.forEach((listener) => listener());
+  const unsubscribe = connection.subscribe(CHANGED, tell);
+  const lookAtAll = () => [...listeners.keys()].forEach(tell);
+  const timer = setInterval(lookAtAll, LOOK_INTERVAL_MS).unref();
+
+  const evaluate = (script: string, key: string, args: readonly string[]) =>
+    connection.run((client) => client.eval(script, { keys: [key], arguments: [...args] }));
+  const change = async (id: string, changes: TaskChange): Promise<boolean> => {
+    const fields = { ...fieldsOf(changes), lastUpdatedAt: String(Date.now()) };
+    const args = [id, CHANGED, ...Object.entries(fields).flat()];
+    return (await evaluate(CHANGE_TASK, taskKey(id), args)) === 1;
+  };
+  /** @returns whether it failed the task */
+  const failIfLost = async (id: string, { runner = '', lostSince }: Fields): Promise<boolean> => {
+    if (runner === heartbeat.inbox) return false;
+    const isDead = (await heartbeat.deadOf([runner])).length > 0;
+    if (isDead && (await evaluate(IS_LOST, taskKey(id), [String(LOST_AFTER_MS)])) === 1)
+      return change(id, TASK_LOST);
+    if (!isDead && lostSince !== undefined)
+      await connection.run((client) => client.hDel(taskKey(id), 'lostSince'));
+    return false;
+  };
+  const read = (id: string): Promise<Fields> => connection.run((client) => client.hGetAll(taskKey(id)));
+
+  return {
+    async create(task, maxPerOwner) {
+      const { id, owner, ttlMs } = task;
+      if ((await evaluate(TAKE_TASK, ownerKey(owner), [id, maxPerOwner, ttlMs].map(String))) === 0)
+        return false;
+      const fields = { owner, task: JSON.stringify(task), runner: heartbeat.inbox, status: 'working' };
+      await connection.run((client) =>
+        client.multi().hSet(taskKey(id), fields).pExpire(taskKey(id), ttlMs).exec(),
+      );
+      return true;
+    },
+    async get(id, owner) {
+      const fields = await read(id);
+      if (fields['owner'] !== owner) return undefined;
+      if (fields['status'] !== 'working' || !(await failIfLost(id, fields))) return recordOf(fields);
+      return recordOf(await read(id));
+    },
+    change,
+    watch(id, listener) {
+      const those = listeners.get(id) ?? new Set();
+      listeners.set(id, those.add(listener));
+      return () => {
+        those.delete(listener);
+        if (those.size === 0) listeners.delete(id);
+      };
+    },
+    async close() {
+      clearInterval(timer);
+      unsubscribe();
+      listeners.clear();
+    },
+  };
+}
+
+type Fields = Readonly<Record<string, string>>;
+
+/** Keys of one task share a hash tag, so that they share a slot of a cluster. */
+const taskKey = (id: string) => `${PREFIX}task:{${id}}`;
+const ownerKey = (owner: string) =>
+  `${PREFIX}tasks:{${createHash('sha256').update(owner).digest('base64url')}}`;
+
+function fieldsOf({ status, statusMessage, outcome, questions, answers }: TaskChange): Fields {
+  return {
+    ...(status !== undefined && { status }),
+    ...(statusMessage !== undefined && { statusMessage }),
+    ...(outcome !== undefined && { outcome: JSON.stringify(outcome) }),
+    ...named('question:', questions),
+    ...named('answer:', answers),
+  };
+}
+
+function named(prefix: string, values: Readonly<Record<string, unknown>> = {}): Fields {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [prefix + key, JSON.stringify(value)]),
+  );
+}
+
+function recordOf(fields: Fields): TaskRecord | undefined {
+  const { task, status, statusMessage, outcome, lastUpdatedAt } = fields;
+  if (task === undefined) return undefined;
+  const fixed = JSON.parse(task) as NewTask;
+  return {
+    ...fixed,
+    status: status as TaskRecord['status'],
+    lastUpdatedAt: Number(lastUpdatedAt ?? fixed.createdAt),
+    ...(statusMessage !== undefined && { statusMessage }),
+    ...(outcome !== undefined && { outcome: JSON.parse(outcome) as object }),
+    questions: under('question:', fields),
+    answers: under('answer:', fields),
+  };
+}
+
+function under(prefix: string, fields: Fields): Record<string, unknown> {
+  const those = Object.entries(fields).filter(([name]) => name.startsWith(prefix));
+  return Object.fromEntries(
+    those.map(([name, value]) => [name.slice(prefix.length), JSON.parse(value) as unknown]),
+  );
+}
