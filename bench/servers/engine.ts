@@ -20,7 +20,7 @@ export async function startEngine(options: ServerOptions): Promise<BenchServer> 
   const logger = console as never;
   const services = {} as never;
   const mcp = createMcpParts({ config, definitions: definitions(options), services, stores, logger });
-  const { eras } = createEras(config, mcp, () => ({}), stores);
+  const { eras } = createEras(config, mcp, () => ({}), stores, []);
   const read = envelope(mcp.catalog);
   const route = eraRouter(eras);
   const found = {

@@ -12,7 +12,7 @@ import { jwtVerifier } from './identity/jwt.js';
 import type { Verifier } from './identity/verifier.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
-import { withExtensions } from './mcp/extensions/extension.js';
+import { type OpenExtension, withExtensions } from './mcp/extensions/extension.js';
 import { createKeepAlive } from './mcp/exchange/keep-alive.js';
 import type { Challenge } from './mcp/calls/authorize.js';
 import { UnsentAnswers } from './mcp/exchange/unsent-answers.js';
@@ -107,8 +107,10 @@ export function createEras(
   config: Config,
   mcp: McpParts,
   challenge: Challenge,
-  { sessions, events, clientReplies, streamSlots }: Stores,
+  stores: Stores,
+  extensions: readonly OpenExtension[],
 ) {
+  const { sessions, events, clientReplies, streamSlots } = stores;
   const keepAlive = createKeepAlive(config.STREAM_KEEPALIVE_MS);
   const unsent = new UnsentAnswers(config.memory.unsent);
   const shared = {
@@ -132,6 +134,7 @@ export function createEras(
     }),
     '2026': createEra2026({
       ...shared,
+      extensions,
       capabilities: withExtensions(mcp.capabilities, mcp.extensions, '2026'),
     }),
   };

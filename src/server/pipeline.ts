@@ -22,6 +22,7 @@ import { rateLimitAddress, rateLimitCaller, spendFromCaller } from './layers/rat
 import { requestId } from './layers/request-id.js';
 import { securityHeaders } from './layers/security-headers.js';
 import { authorize } from './mcp/calls/authorize.js';
+import { openExtensions } from './mcp/extensions/extension.js';
 import { envelope } from './mcp/envelope/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
 import { createMcpParts, type McpOptions } from './assemble-mcp.js';
@@ -47,12 +48,14 @@ export async function createPipeline(options: PipelineOptions) {
   const mcp = createMcpParts(options);
   const { catalog } = mcp;
   const identity = await createIdentity(config, mcp, stores, logger);
+  const { challenge } = identity;
+  const extensions = openExtensions(mcp.extensions, { catalog, stores, challenge, audit, logger });
   const {
     eras,
     bufferedBytes,
     unsent,
     close: closeEras,
-  } = createEras(config, mcp, identity.challenge, stores);
+  } = createEras(config, mcp, challenge, stores, extensions);
   const { rateLimits } = stores;
   const addressOf = clientAddress(config.TRUSTED_PROXIES);
 
@@ -111,7 +114,7 @@ export async function createPipeline(options: PipelineOptions) {
     authorization: [
       authorize({
         catalog,
-        challenge: identity.challenge,
+        challenge,
         spend: spendFromCaller(callerLimit),
       }),
     ],
@@ -130,10 +133,12 @@ export async function createPipeline(options: PipelineOptions) {
     /** Made only on loopback, outside production and without a key file. */
     developmentKey: identity.developmentKey,
     /** Ends the streams that only listen and waits for the calls in flight. */
-    drain: async () => void (await Promise.all([eras['2025'].drain(), eras['2026'].drain()])),
+    drain: async () =>
+      void (await Promise.all([eras['2025'], eras['2026'], ...extensions].map((one) => one.drain()))),
     streams: () => eras['2025'].streams() + eras['2026'].streams(),
     bufferedBytes,
-    close: () => {
+    close: async () => {
+      await Promise.all(extensions.map((one) => one.close()));
       closeEras();
       overloadGuard.close();
       for (const verifier of identity.verifiers) verifier.close();

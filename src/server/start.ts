@@ -100,7 +100,7 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
       stopReload();
       const drainedSince = performance.now();
       await drain(server, pipeline.drain, silent, config.SHUTDOWN_GRACE_MS);
-      pipeline.close();
+      await pipeline.close();
       await stores.close();
       try {
         await closeServices(services, config.SHUTDOWN_GRACE_MS - (performance.now() - drainedSince));

@@ -18,6 +18,8 @@ export class AuditFacts {
   'gen_ai.tool.name'?: string;
   'mcp.resource.uri'?: string;
   'mcp.session'?: string;
+  /** HMAC of the id of a task. */
+  'mcp.task'?: string;
   decision?: 'allow' | 'deny';
   /** The refusal code. */
   reason?: string;

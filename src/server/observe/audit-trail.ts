@@ -71,7 +71,11 @@ export function sessionDigests(key: KeyObject): (id: string) => string {
  * Keyed, so that without the key nobody can test guesses of session ids or arguments against the audit. The prefix keeps an
  * argument from having the digest of a session. 132 bits are enough to compare, and too short to look like a key.
  */
-function digest(key: KeyObject, kind: 'session' | 'arguments', text: Uint8Array | string): string {
+export function digest(
+  key: KeyObject,
+  kind: 'session' | 'task' | 'arguments',
+  text: Uint8Array | string,
+): string {
   return createHmac('sha256', key).update(`${kind}\0`).update(text).digest('base64url').slice(0, 22);
 }
 

@@ -5,7 +5,7 @@ import { RefusedRequest } from '../refusal.js';
 import { auditLine } from './audit-line.js';
 import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
 import type { AuditSink } from './audit-sinks.js';
-import { createTrail, sessionDigests } from './audit-trail.js';
+import { createTrail, digest, sessionDigests } from './audit-trail.js';
 import { LineWriter, type LineWriterOptions } from './line-writer.js';
 import type { Metrics } from './metrics.js';
 
@@ -70,6 +70,8 @@ export function openAudit(options: AuditOptions) {
   return {
     /** Begins the audit of one request. */
     trail: (requestId: string, facts: AuditFacts) => createTrail(requestId, facts, recorder),
+    /** Names a task without its id. */
+    taskDigest: (id: string) => digest(hmacKey, 'task', id),
     accepting,
     /** Whether a sink works now, for `/readyz`. */
     healthy: () => writers.some((w) => w.healthy()),

@@ -1,8 +1,17 @@
 /** The one function that calls one tool, for both eras and for stdio. */
-import { type Call, INVALID_PARAMS, internalError, RpcError } from './call.js';
+import {
+  type Call,
+  INVALID_PARAMS,
+  internalError,
+  type Params,
+  type Result,
+  RpcError,
+  TASKS,
+} from './call.js';
 import type { CompiledTool } from '../definitions/catalog.js';
 import { requireResult } from './require-result.js';
 import { type RunOptions, runDefinition } from './run-definition.js';
+import { extensionRequired } from '../extensions/extension.js';
 import { type Meta, ToolError, type ToolResult } from '../definitions/tool.js';
 
 /** MCP `CallToolResult`. */
@@ -22,8 +31,9 @@ export async function callTool(
   args: unknown,
   call: Call,
   options: RunOptions,
-): Promise<CallToolResult> {
+): Promise<CallToolResult | Result> {
   const { definition, input } = tool;
+  if (definition.task === 'always' && !call.asTask) throw extensionRequired(TASKS);
   const checked = input.check(args ?? {});
   if (!checked.ok) return toolFailure(`Invalid arguments: ${checked.problems}`);
 
@@ -32,9 +42,20 @@ export async function callTool(
   if (refusal !== undefined) return toolFailure(refusal);
 
   await call.audit.received();
+  const run = (way: Call) => runTool(tool, value, way, options);
+  return call.asTask && (definition.task ?? 'never') !== 'never' ? call.asTask(tool, call, run) : run(call);
+}
+
+async function runTool(
+  tool: CompiledTool,
+  value: Params,
+  call: Call,
+  options: RunOptions,
+): Promise<CallToolResult> {
+  const timeoutMs = call.timeoutMs ?? options.timeoutMs;
   try {
-    return await runDefinition(call, options, async (context) => {
-      const result = shape(tool, await definition.run(value, context), call, options);
+    return await runDefinition(call, { ...options, timeoutMs }, async (context) => {
+      const result = shape(tool, await tool.definition.run(value, context), call, options);
       return requireResult('CallToolResult', result, call, options);
     });
   } catch (error) {

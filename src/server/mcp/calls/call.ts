@@ -3,6 +3,7 @@ import type { Caller } from '../../identity/caller.js';
 import type { AuditTrail } from '../../observe/audit-record.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
+import type { CompiledTool } from '../definitions/catalog.js';
 import type { AskRequest, LogLevel, Sent } from '../definitions/tool.js';
 
 export type Params = Readonly<Record<string, unknown>>;
@@ -26,7 +27,16 @@ export interface Call {
   ask(key: string, request: AskRequest): Promise<unknown>;
   /** Tells that what an `ask` by URL started is done; absent where the revision has no notification for it. */
   completed?(key: string): Sent;
+  /** The answer that a round of this request brought to a question. */
+  given?(key: string, request: AskRequest): unknown;
+  /** How long the tool may run, in milliseconds, where it is not `TOOL_TIMEOUT_MS`. */
+  readonly timeoutMs?: number;
+  /** Runs the tool on after the answer, for a client that declared {@link TASKS}. The answer is a handle. */
+  asTask?(tool: CompiledTool, call: Call, run: (call: Call) => Promise<object>): Promise<Result>;
 }
+
+/** The extension by which a call runs on after its answer (SEP-2663). */
+export const TASKS = 'io.modelcontextprotocol/tasks';
 
 /** Tells once that the call is cancelled. Cheaper than an `AbortSignal`, which costs as much as a layer to create. */
 export class Cancellation {

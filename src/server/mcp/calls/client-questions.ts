@@ -40,6 +40,9 @@ export function declared(capabilities: Params, protocolVersion: string): Params 
   };
 }
 
+/** What a client declares that answers such questions. */
+export const capabilityOf = (method: AskMethod) => CAPABILITY[method];
+
 /** Otherwise the call would wait for an answer that never comes. @throws {MissingCapability} */
 export function requireDeclared(capabilities: Params, request: AskRequest): void {
   const mode = isByUrl(request) ? 'url' : undefined;

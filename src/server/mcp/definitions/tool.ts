@@ -130,6 +130,11 @@ export interface ToolDefinition<I extends Input = Input, O extends Input = Input
     readonly idempotentHint?: boolean;
     readonly openWorldHint?: boolean;
   };
+  /**
+   * Whether a call runs on after its answer, for clients that declare `io.modelcontextprotocol/tasks`: `allowed` serves the
+   * others with an ordinary call, `always` refuses them. What `authorize` asks is asked before. Default `never`.
+   */
+  readonly task?: 'never' | 'allowed' | 'always';
   /** Points a call takes from the caller's limit. Default 1. */
   readonly cost?: number;
   /** Arguments whose values may stand in the audit. Default none. */

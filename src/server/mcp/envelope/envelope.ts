@@ -101,9 +101,12 @@ function requireVersionHeader(req: Request): void {
 }
 
 function targetOf({ method, params }: JsonRpcMessage): string | undefined {
+  if (method?.startsWith('tasks/')) return textOf(params?.['taskId']);
   const target = method === 'tools/call' || method === 'prompts/get' ? params?.['name'] : params?.['uri'];
-  return typeof target === 'string' ? target : undefined;
+  return textOf(target);
 }
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined);
 
 function common(req: Request, protocolVersion: string | undefined) {
   const sessionId = header(req, 'mcp-session-id');

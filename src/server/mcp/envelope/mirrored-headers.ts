@@ -5,8 +5,10 @@ import type { CompiledTool } from '../definitions/catalog.js';
 import type { Envelope } from './message.js';
 import { decodeHeaderValue, type Mirrored, mirroredValue } from './param-headers.js';
 
-/** Methods whose `Mcp-Name` mirrors `params.name` or `params.uri` (MCP 2026-07-28, standard request headers). */
-const NAMED_METHODS = new Set(['tools/call', 'prompts/get', 'resources/read']);
+/** Methods whose `Mcp-Name` mirrors `params.name`, `.uri` or `.taskId` (MCP 2026-07-28, standard request headers; SEP-2663). */
+const NAMED_METHODS = new Set(
+  'tools/call prompts/get resources/read tasks/get tasks/update tasks/cancel'.split(' '),
+);
 
 /**
  * @param required whether a missing header is a mismatch, as in 2026; earlier, only a false one is

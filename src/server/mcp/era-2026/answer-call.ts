@@ -3,7 +3,8 @@ import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import { type Call, Cancellation, errorOf, internalError, type Params, RpcError } from '../calls/call.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
-import type { Handlers, SharedMethod } from '../calls/handlers.js';
+import { declaresExtension, extensionRequired } from '../extensions/extension.js';
+import type { SharedMethod } from '../calls/handlers.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import { logTo, type Notify, progressTo } from '../calls/notifications.js';
 import type { PreparedLists } from '../definitions/prepared-lists.js';
@@ -59,20 +60,33 @@ function runner(
   { envelope, caller, audit, requestId }: Request,
   within: Pick<Call, 'cancellation' | 'made'>,
   notify: Notify,
-  { handlers, capabilities: offered, states }: AnswerCallOptions,
+  { handlers, extensions, capabilities: offered, states }: AnswerCallOptions,
 ): Handle | undefined {
   const { method = '', message } = envelope;
-  if (!Object.hasOwn(handlers, method) || !isOffered(method, offered)) return undefined;
-  const handler: Handlers[SharedMethod] = handlers[method as SharedMethod];
   const params = message?.params ?? {};
   const meta = (params['_meta'] ?? {}) as Params;
   const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
+  const added = extensions.find(({ methods }) => Object.hasOwn(methods, method));
+  const isServed = Object.hasOwn(handlers, method) && isOffered(method, offered);
+  if (!added && !isServed) return undefined;
+  if (added && !declaresExtension(added.id, capabilities)) throw extensionRequired(added.id);
+  const handler = added?.methods[method] ?? handlers[method as SharedMethod];
+  const { asTask } = extensions.find((one) => one.asTask && declaresExtension(one.id, capabilities)) ?? {};
   // Without a level in the request, no log notification may be sent (MCP 2026-07-28, logging).
   const log = logTo(notify, () => meta['io.modelcontextprotocol/logLevel']);
   const progress = progressTo(notify, meta);
   return (checked) =>
     runMultiRound(states, { caller, method, params, capabilities }, (way) =>
-      handler(checked, { caller, requestId, audit, log, progress, ...within, ...way }),
+      handler(checked, {
+        caller,
+        requestId,
+        audit,
+        log,
+        progress,
+        ...within,
+        ...way,
+        ...(asTask && { asTask }),
+      }),
     );
 }
 

@@ -84,7 +84,8 @@ export function createEngine(
       const { id = 0, method = '', params = {} } = message;
       const run = handle ?? (method === 'server/discover' ? async () => discovery : undefined);
       if (!run) throw methodNotFound();
-      if (!REQUESTS[method as Method](message)) throw new RpcError(INVALID_PARAMS, 'Invalid params');
+      if (Object.hasOwn(REQUESTS, method) && !REQUESTS[method as Method](message))
+        throw new RpcError(INVALID_PARAMS, 'Invalid params');
       const result = await cancellation.race(run(params));
       if (!result) return undefined;
       const _meta = { ...(result['_meta'] as object), ...META };

@@ -31,7 +31,7 @@ const MAY_ASK: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'reso
 export async function runMultiRound(
   states: RequestStates,
   { caller, method, params, capabilities }: MultiRoundRequest,
-  run: (way: Pick<Call, 'canAsk' | 'ask'>) => Promise<Result> | Result,
+  run: (way: Pick<Call, 'canAsk' | 'ask' | 'given'>) => Promise<Result> | Result,
 ): Promise<Result> {
   const mayAsk = MAY_ASK.has(method);
   const purpose = () => purposeOf(caller, method, params);
@@ -59,10 +59,15 @@ export async function runMultiRound(
     throw new InputRequired();
   };
 
+  const given = (key: string, request: AskRequest) => {
+    const known = used.get(key);
+    return known?.question === digest(request) ? known.answer : undefined;
+  };
+
   // The answers may trigger effects, which a replay of the same state must not repeat.
   if (round) await states.begin(round);
   try {
-    const result = await run({ canAsk, ask });
+    const result = await run({ canAsk, ask, given });
     if (unanswered.size === 0) return result;
   } catch (error) {
     const mustRefuse = error instanceof MissingCapability || error instanceof RefusedRequest;

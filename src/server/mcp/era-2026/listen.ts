@@ -3,7 +3,13 @@ import type { Request, Response } from 'express';
 import { callerKey, type Caller } from '../../identity/caller.js';
 import { RefusedRequest } from '../../refusal.js';
 import type { Change } from '../../stores/types.js';
-import { INVALID_PARAMS } from '../calls/call.js';
+import { INVALID_PARAMS, type Params } from '../calls/call.js';
+import {
+  declaresExtension,
+  extensionRequired,
+  type Listening,
+  type OpenExtension,
+} from '../extensions/extension.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import { allChanges, changeNotification, requireFewSubscriptions } from '../calls/notifications.js';
 import { mayCall } from '../definitions/scopes.js';
@@ -25,13 +31,17 @@ export function createListeners(options: Era2026Options) {
         throw new RefusedRequest('malformed_message', { rpcCode, message: 'Invalid params' });
       }
       requireFewSubscriptions(requested.resourceSubscriptions);
+      const more = await listenToExtensions(requested, req, options.extensions);
       const giveBack = await options.streamSlots.take(callerKey(req.caller), options.maxStreamsPerCaller);
       if (!giveBack) throw new RefusedRequest('too_many_streams', { headers: { 'Retry-After': '5' } });
-      const filter = honoured(requested, req.caller, options);
+      const filter = Object.assign(
+        honoured(requested, req.caller, options),
+        ...more.map((one) => one.honoured),
+      );
       const { audit, isStillAllowed } = req;
       const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
       writer.onClose(giveBack);
-      const finish = follow(options, writer, id, filter, () => streams.delete(writer));
+      const finish = follow(options, writer, id, filter, more, () => streams.delete(writer));
       if (writer.closed) return;
       streams.set(writer, finish);
       if (draining || Object.keys(filter).length === 0) finish();
@@ -51,6 +61,7 @@ function follow(
   writer: ResponseWriter,
   id: string | number,
   notifications: SubscriptionFilter,
+  more: readonly Listening[],
   onEnd: () => void,
 ): () => void {
   const subscription = { 'io.modelcontextprotocol/subscriptionId': id };
@@ -63,7 +74,11 @@ function follow(
     if (isWanted(notifications, change)) send(method, { ...params });
   };
   const tellAgain = () => allChanges(notifications.resourceSubscriptions ?? []).forEach(tell);
-  const stops = [changes.subscribe(tell), changes.onMissed(tellAgain)];
+  const stops = [
+    changes.subscribe(tell),
+    changes.onMissed(tellAgain),
+    ...more.map(({ start }) => start(send)),
+  ];
   const stop = () => {
     for (const unsubscribe of stops) unsubscribe();
     onEnd();
@@ -76,6 +91,23 @@ function follow(
     const _meta = { ...subscription, 'io.modelcontextprotocol/serverInfo': serverInfo };
     writer.answer({ jsonrpc: '2.0', id, result: { resultType: 'complete', _meta } });
   };
+}
+
+/** @throws {RefusedRequest} `missing_capability` for what an undeclared extension would tell */
+async function listenToExtensions(
+  filter: SubscriptionFilter,
+  { caller, envelope }: Request,
+  extensions: readonly OpenExtension[],
+): Promise<readonly Listening[]> {
+  const meta = (envelope.message?.params?.['_meta'] ?? {}) as Params;
+  const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
+  const listening: Listening[] = [];
+  for (const { id, listen } of extensions) {
+    const one = await listen?.(filter as Params, caller);
+    if (one && !declaresExtension(id, capabilities)) throw extensionRequired(id);
+    if (one) listening.push(one);
+  }
+  return listening;
 }
 
 function isWanted(filter: SubscriptionFilter, change: Change): boolean | undefined {

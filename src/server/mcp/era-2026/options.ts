@@ -1,5 +1,6 @@
 import type { Logger } from '../../observe/logger.js';
 import type { ChangeBus, StreamSlots } from '../../stores/types.js';
+import type { OpenExtension } from '../extensions/extension.js';
 import type { Handlers } from '../calls/handlers.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Introduction } from '../definitions/server-info.js';
@@ -9,6 +10,7 @@ import type { RequestStateOptions } from './request-state.js';
 /** A method whose capability is missing is answered as unknown. */
 export interface Era2026Options extends Introduction, Omit<ResponseWriterOptions, 'audit'> {
   readonly handlers: Handlers;
+  readonly extensions: readonly OpenExtension[];
   readonly catalog: Catalog;
   readonly changes: ChangeBus;
   readonly requestState: RequestStateOptions;

@@ -23,6 +23,7 @@ export async function startTestServer(
   const keepAlive = createKeepAlive(60_000);
   const era = createEra2026({
     handlers,
+    extensions: [],
     catalog,
     changes,
     serverInfo: { name: 'test', version: '1' },
