@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Each other, the doors of the server, and libraries of your own. The server imports nothing of yours.
   yours: 'index, commands',
   // The template's.
-  index: 'process, process-stdio, helpers, mcp',
+  index: 'process, process-stdio, helpers, mcp, mcp/extensions/tasks',
   process: 'command-line, config, exit, start, welcome, observe, type mcp',
   // Without layers and a pipeline it puts the same parts together itself.
   'process-stdio':
@@ -58,6 +58,9 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'mcp/era-2026':
     'mcp, refusal, @modelcontextprotocol/server, identity/caller, ' +
     'type express, type observe, type stores',
+  // What a store says is a value, as elsewhere; answers of a task have the shapes that the revision's SDK knows.
+  'mcp/extensions/tasks':
+    'mcp, mcp/era-2026, refusal, stores/types, stores/task-store, identity/caller, type identity, type observe, type stores',
   'mcp/http-sse':
     'mcp, mcp/era-2025, layers, refusal, identity/caller, type express, type observe, type stores',
   'mcp/stdio':
@@ -107,24 +110,27 @@ const LINES: Readonly<Record<string, string>> = {
   layers: '925',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':
-    '675 because storms of changes are coalesced, what may be lost is told again, and prompts are closed',
+    '800 because users are sent to URLs, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
   'mcp/definitions':
     '925 because a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
-  'mcp/era-2025': '1000 because a flood that its log does not take is bounded',
-  'mcp/era-2026': '625 because results carry a _meta of a definition',
+  'mcp/era-2025': '1025 because users are sent to URLs, and a flood that its log does not take is bounded',
+  'mcp/era-2026':
+    '675 because calls become tasks, users are sent to URLs, and results carry a _meta of a definition',
   'mcp/exchange': '375 because a reader is slow only when its socket took nothing',
-  'mcp/extensions': '50',
+  'mcp/extensions': '100 because an extension may open methods',
   'mcp/extensions/apps': '150',
+  'mcp/extensions/tasks': '375 because a task answers on every replica',
   'mcp/http-sse': '175 because all of HTTP+SSE lies here, so that one commit can delete it',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
-  stores: '325',
-  'stores/memory': '500 because the least recently used session makes room, within the memory of its owner',
+  stores: '400 because tasks outlive their requests',
+  'stores/memory':
+    '600 because tasks outlive their requests, and the least recently used session makes room, within the memory of its owner',
   'stores/redis':
-    '1500 because it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
+    '1650 because tasks outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 14150; // Redis in three ways, extensions and apps, tools can be left out, all of a definition is sent and checked, safe helpers, arguments are closed, bound tokens need proofs, slow readers have a clock, tools can wait for room, storms are coalesced, refusals of Redis explained
+const LINES_OF_ALL = 15125; // tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

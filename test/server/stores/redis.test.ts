@@ -6,7 +6,7 @@ import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
-import { TASK_LOST, type TaskStore } from '../../../src/server/stores/types.js';
+import { TASK_LOST, type TaskStore } from '../../../src/server/stores/task-store.js';
 import { taskContract } from './tasks.contract.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';

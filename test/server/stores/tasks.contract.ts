@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { NewTask, TaskStore } from '../../../src/server/stores/types.js';
+import type { NewTask, TaskStore } from '../../../src/server/stores/task-store.js';
 import { after } from './after.js';
 
 /** What every store of tasks promises. */

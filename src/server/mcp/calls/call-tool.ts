@@ -1,30 +1,16 @@
 /** The one function that calls one tool, for both eras and for stdio. */
-import {
-  type Call,
-  INVALID_PARAMS,
-  internalError,
-  type Params,
-  type Result,
-  RpcError,
-  TASKS,
-} from './call.js';
+import { type Call, internalError, type Params, type Result, RpcError } from './call.js';
 import type { CompiledTool } from '../definitions/catalog.js';
-import { requireResult } from './require-result.js';
+import { refusalOf } from './permission.js';
+import { type CallToolResult, requireResult } from './require-result.js';
 import { type RunOptions, runDefinition } from './run-definition.js';
-import { extensionRequired } from '../extensions/extension.js';
-import { type Meta, ToolError, type ToolResult } from '../definitions/tool.js';
-
-/** MCP `CallToolResult`. */
-type CallToolResult = {
-  content: readonly unknown[];
-  structuredContent?: Record<string, unknown>;
-  isError?: boolean;
-  _meta?: Meta;
-};
+import { extensionRequired, TASKS } from '../extensions/extension.js';
+import type { ToolResult } from '../definitions/tool.js';
 
 /**
- * Checks the arguments, asks the tool's `authorize`, waits for the audit, runs the tool, checks its result and its size. Errors that the model can correct
- * (bad arguments, a `ToolError`, a time-out) become a result with `isError` (MCP 2025-11-25, tools, error handling).
+ * Checks the arguments, asks the tool's `authorize`, waits for the audit, runs the tool, checks its result and its size.
+ * Errors that the model can correct (bad arguments, a `ToolError`, a time-out) become a result with `isError`
+ * (MCP 2025-11-25, tools, error handling).
  */
 export async function callTool(
   tool: CompiledTool,
@@ -61,28 +47,6 @@ async function runTool(
   } catch (error) {
     if (error instanceof RpcError) return toolFailure(error.message);
     throw error;
-  }
-}
-
-/** The words that refuse the call to this caller; `undefined` where it is permitted. Whatever fails here refuses. */
-async function refusalOf(
-  { definition: { authorize } }: CompiledTool,
-  value: Record<string, unknown>,
-  call: Call,
-  options: RunOptions,
-): Promise<string | undefined> {
-  if (!authorize) return undefined;
-  const generic = `Not permitted (request ${call.requestId})`;
-  try {
-    await runDefinition(call, options, async (context) => {
-      const permission: unknown = await authorize(value, context);
-      if (permission !== true) throw new ToolError(typeof permission === 'string' ? permission : generic);
-    });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
-    if (!call.cancellation.isCancelled) call.audit.note({ decision: 'deny', reason: 'not_permitted' });
-    return error.code === INVALID_PARAMS ? error.message : generic;
   }
 }
 

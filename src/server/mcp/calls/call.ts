@@ -31,12 +31,9 @@ export interface Call {
   given?(key: string, request: AskRequest): unknown;
   /** How long the tool may run, in milliseconds, where it is not `TOOL_TIMEOUT_MS`. */
   readonly timeoutMs?: number;
-  /** Runs the tool on after the answer, for a client that declared {@link TASKS}. The answer is a handle. */
+  /** Runs the tool on after the answer, for a client that declared the extension `tasks`. The answer is a handle. */
   asTask?(tool: CompiledTool, call: Call, run: (call: Call) => Promise<object>): Promise<Result>;
 }
-
-/** The extension by which a call runs on after its answer (SEP-2663). */
-export const TASKS = 'io.modelcontextprotocol/tasks';
 
 /** Tells once that the call is cancelled. Cheaper than an `AbortSignal`, which costs as much as a layer to create. */
 export class Cancellation {

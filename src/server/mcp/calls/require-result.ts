@@ -1,4 +1,5 @@
 /** Refuses a result that violates MCP's schema for its method, or whose JSON is too large. */
+import type { Meta } from '../definitions/tool.js';
 import { isSpecType } from '@modelcontextprotocol/server';
 import { type Call, INTERNAL_ERROR, RpcError } from './call.js';
 
@@ -8,6 +9,14 @@ type ResultType =
   | 'GetPromptResult'
   | 'ListResourcesResult'
   | 'ReadResourceResult';
+
+/** MCP `CallToolResult`. */
+export type CallToolResult = {
+  content: readonly unknown[];
+  structuredContent?: Record<string, unknown>;
+  isError?: boolean;
+  _meta?: Meta;
+};
 
 /**
  * The same check for both eras and stdio: the SDKs treat an invalid result differently, or send it to the client.

@@ -11,6 +11,9 @@ import type { Capabilities } from '../definitions/server-info.js';
 import type { Definitions } from '../definitions/tool.js';
 import type { Envelope } from '../envelope/message.js';
 
+/** The extension by which a call runs on after its answer (SEP-2663). */
+export const TASKS = 'io.modelcontextprotocol/tasks';
+
 export interface Extension {
   /** Names its capability, e.g. `io.modelcontextprotocol/ui`. */
   readonly id: string;

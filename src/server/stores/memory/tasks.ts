@@ -1,10 +1,5 @@
-import {
-  type NewTask,
-  StoreUnavailable,
-  type TaskChange,
-  type TaskRecord,
-  type TaskStore,
-} from '../types.js';
+import { StoreUnavailable } from '../types.js';
+import { type NewTask, type TaskChange, type TaskRecord, type TaskStore } from '../task-store.js';
 
 const MAX_TOTAL_CHARS = 128 * 1024 * 1024; // or less, as the heap allows
 /** The memory that a record takes besides its texts. */

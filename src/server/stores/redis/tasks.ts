@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type NewTask, TASK_LOST, type TaskChange, type TaskRecord, type TaskStore } from '../types.js';
+import { type NewTask, TASK_LOST, type TaskChange, type TaskRecord, type TaskStore } from '../task-store.js';
 import { type Connection, PREFIX } from './connection.js';
 import type { Heartbeat } from './heartbeat.js';
 import { CHANGE_TASK, IS_LOST, TAKE_TASK } from './tasks-scripts.js';

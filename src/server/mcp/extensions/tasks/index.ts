@@ -1,5 +1,4 @@
-import { TASKS } from '../../calls/call.js';
-import type { Extension } from '../extension.js';
+import { type Extension, TASKS } from '../extension.js';
 import { createTaskRunner } from './run-task.js';
 import { createTaskListener, createTaskMethods } from './task-methods.js';
 

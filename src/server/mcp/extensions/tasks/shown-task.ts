@@ -1,5 +1,5 @@
 import type { Params } from '../../calls/call.js';
-import type { TaskRecord } from '../../../stores/types.js';
+import type { TaskRecord } from '../../../stores/task-store.js';
 
 /** How often a client should ask. */
 export const POLL_INTERVAL_MS = 1000;

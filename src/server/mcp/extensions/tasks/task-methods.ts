@@ -1,7 +1,7 @@
 /** What a client says of its tasks, and what it is told: of its own, with the rights that the call of the tool needs. */
 import { type Caller, callerKey } from '../../../identity/caller.js';
 import { RefusedRequest } from '../../../refusal.js';
-import type { TaskRecord } from '../../../stores/types.js';
+import type { TaskRecord } from '../../../stores/task-store.js';
 import { type Call, INVALID_PARAMS, type Params, RpcError } from '../../calls/call.js';
 import { requireFewSubscriptions } from '../../calls/notifications.js';
 import { missingScopes } from '../../definitions/scopes.js';
