@@ -160,7 +160,7 @@ test('a conflict is one for git: in the file that both changed, until it is adde
 
   expect(status).toBe(1);
   expect(said).toContain('  CONFLICT  src/server/a.ts\n  added     src/server/new.ts\n');
-  expect(said).toMatch(/keep what is right between <<<<<<<[^]*git add FILE[^]*git reset --hard/);
+  expect(said).toMatch(/choosing between your lines \(after <<<<<<<\)[^]*git add FILE[^]*git reset --hard/);
   expect(read('src/server/a.ts')).toMatch(/<<<<<<< \S+\nmine\n=======\ntheirs\n>>>>>>> template\n/);
   expect(git(clone, 'status', '--porcelain')).toMatch(/^UU src\/server\/a\.ts$/m);
   write(clone, { 'src/server/a.ts': LINES });
@@ -186,7 +186,7 @@ test('--check says the same, with the same exit code, and changes nothing', () =
 test('what is not committed, another folder, another source, a wrong argument: refused with 2', () => {
   release('0.2.0', { 'src/server/a.ts': 'theirs' });
   write(clone, { 'unknown.txt': 'mine' });
-  expect(upgrade()).toEqual({ status: 2, said: expect.stringContaining('not committed') });
+  expect(upgrade()).toEqual({ status: 2, said: expect.stringContaining('uncommitted') });
   rmSync(join(clone, 'unknown.txt'));
 
   const secret = upgrade('--from', 'https://user:password@127.0.0.1:1/none');
