@@ -142,7 +142,7 @@ async function startOnStores(
     url: config.PUBLIC_URL,
     close: async () => {
       await pipeline.drain();
-      pipeline.close();
+      await pipeline.close();
       server.closeAllConnections();
       server.close();
       await stores.close();

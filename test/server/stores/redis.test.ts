@@ -88,7 +88,7 @@ describeWithRedis('on Redis', () => {
 
   test('a task whose process died has failed within five seconds, and one whose process lives works on', async () => {
     const connection = await emptied();
-    const [here, dying, living] = [1, 2, 3].map(() => tasksOfOneProcess({ connection })) as TaskStore[];
+    const [here, dying, living] = [1, 2, 3].map((): TaskStore => tasksOfOneProcess({ connection }));
     const task = { owner: 'alice', tool: 'work', createdAt: Date.now(), ttlMs: 60_000 };
     await dying?.create({ ...task, id: 'lost' }, 10);
     await living?.create({ ...task, id: 'kept' }, 10);

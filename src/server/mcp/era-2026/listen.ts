@@ -103,7 +103,7 @@ async function listenToExtensions(
   const capabilities = (meta['io.modelcontextprotocol/clientCapabilities'] ?? {}) as Params;
   const listening: Listening[] = [];
   for (const { id, listen } of extensions) {
-    const one = await listen?.(filter as Params, caller);
+    const one = await listen?.(filter, caller);
     if (one && !declaresExtension(id, capabilities)) throw extensionRequired(id);
     if (one) listening.push(one);
   }

@@ -201,12 +201,14 @@ function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError
 }
 
 /** Sends the changes to the one client: of resources, only those that it subscribed to. */
-function tellChanges(server: Server, { changes, capabilities }: StdioOptions): void {
+function tellChanges(server: Server, { catalog, changes, capabilities }: StdioOptions): void {
   const subscribed = new Set<string>();
   if (isOffered('resources/subscribe', capabilities)) {
-    server.setRequestHandler('resources/subscribe', ({ params }) => {
-      if (subscribed.size >= MAX_SUBSCRIPTIONS) throw new RpcError(INVALID_PARAMS, TOO_MANY_SUBSCRIPTIONS);
-      subscribed.add(params.uri);
+    server.setRequestHandler('resources/subscribe', ({ params: { uri } }) => {
+      if (!catalog.findResource(uri)) throw new RpcError(INVALID_PARAMS, 'Resource not found');
+      if (!subscribed.has(uri) && subscribed.size >= MAX_SUBSCRIPTIONS)
+        throw new RpcError(INVALID_PARAMS, TOO_MANY_SUBSCRIPTIONS);
+      subscribed.add(uri);
       return {};
     });
     server.setRequestHandler('resources/unsubscribe', ({ params }) => {

@@ -34,6 +34,8 @@ test('what a list refuses it also refuses once it is prepared', async () => {
   expect((await list('none', 2)).status).toBe(404);
   expect((await list(session, 2, { cursor: 'x' })).error?.code).toBe(-32602);
   expect((await list(session, 2, { cursor: 1 })).error?.code).toBe(-32602);
+  const long = await list(session, 2, { cursor: 'long'.repeat(20_000) });
+  expect(long.error).toMatchObject({ code: -32602, message: expect.not.stringContaining('longlong') });
   expect((await list(session, 2, { _meta: 1 })).result).toBeUndefined();
   expect((await list(session, 2, { _meta: { progressToken: {} } })).result).toBeUndefined();
 });

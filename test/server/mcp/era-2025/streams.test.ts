@@ -200,6 +200,17 @@ test('subscriptions are bounded in number and length', async () => {
   expect((await server.sessions.peek(session))?.subscriptions).toHaveLength(1000);
 });
 
+test('a resource is subscribed to by its one name: another spelling of its URI is not found', async () => {
+  const session = await raw.initialize();
+  const aliases = ['test://doc/%61', 'TEST://doc/a', 'test://doc/a/', 'test://doc/a?'];
+  const answers = await Promise.all(
+    aliases.map(async (uri) => body(await raw.post(subscribe(uri), { session }))),
+  );
+
+  expect(answers.map(({ error }) => error?.message)).toEqual(aliases.map(() => 'Resource not found'));
+  expect((await server.sessions.peek(session))?.subscriptions).toEqual([]);
+});
+
 test('draining ends the streams at once, waits for the calls, and leaves nothing listening', async () => {
   const session = await raw.initialize();
   const stream = messages(await raw.get({ session }));

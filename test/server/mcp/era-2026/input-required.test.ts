@@ -278,6 +278,18 @@ describe('rounds', () => {
     expect(textOf(third)).toBe('[{"value":"Ada"},{"value":36}]');
   });
 
+  test('answers to thousands of keys that nobody asked are not carried on in the state', async () => {
+    const first = await call('steps', {});
+    const answers = { name: accept('Ada') };
+    const unasked = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`key${i}`, accept(i)]));
+    const send = (inputResponses: Params) =>
+      call('steps', {}, { requestState: stateOf(first), inputResponses });
+    const [plain, flooded] = [await send(answers), await send({ ...unasked, ...answers })];
+
+    expect(flooded.result?.['inputRequests']).toEqual(plain.result?.['inputRequests']);
+    expect(stateOf(flooded)).toHaveLength(stateOf(plain).length);
+  });
+
   test('questions asked together go out together, and what is still missing is asked again alone', async () => {
     const first = await call('together', {});
     expect(Object.keys(first.result?.['inputRequests'] as object)).toEqual(['form', 'model', 'where']);

@@ -52,6 +52,11 @@ test('what a list refuses it also refuses once it is prepared', async () => {
   await list();
 
   expect((await list({}, { cursor: 'x' })).answer.error?.code).toBe(-32602);
+  const long = await list({}, { cursor: 'long'.repeat(20_000) });
+  expect(long.answer.error).toMatchObject({
+    code: -32602,
+    message: expect.not.stringContaining('longlong'),
+  });
   expect((await list({ meta: { progressToken: {} } })).status).toBe(400);
   expect((await list({ meta: { 'io.modelcontextprotocol/logLevel': 'loud' } })).status).toBe(400);
   expect((await list({ meta: { 'io.modelcontextprotocol/clientInfo': 1 } })).status).toBe(400);

@@ -77,7 +77,7 @@ export function createTaskListener({ stores: { tasks }, catalog }: ExtensionPart
     if (!isList)
       throw new RefusedRequest('malformed_message', { rpcCode: INVALID_PARAMS, message: 'Invalid params' });
     requireFewSubscriptions(taskIds);
-    const ids = (await Promise.all([...new Set(taskIds as string[])].map(mayRead(caller)))).flat();
+    const ids = (await Promise.all([...new Set(taskIds)].map(mayRead(caller)))).flat();
     return {
       honoured: ids.length > 0 ? { taskIds: ids } : {},
       start: (send) => {

@@ -1,11 +1,11 @@
-/** A server over stdio that has tools and nothing else. */
+/** A server over stdio that has tools and, only with the argument `resources`, a resource. */
 import { z } from 'zod';
 import { compileCatalog } from '../../../../../src/server/mcp/definitions/catalog.js';
 import { serveOverStdio } from '../../../../../src/server/mcp/stdio/stdio.js';
 import { urlRules } from '../../../../../src/server/mcp/calls/safe-url.js';
 import { createHandlers } from '../../../../../src/server/mcp/calls/handlers.js';
 import { introduction } from '../../../../../src/server/mcp/definitions/server-info.js';
-import { defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
+import { defineResource, defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
 import { openAudit } from '../../../../../src/server/observe/audit.js';
 import { createLogger } from '../../../../../src/server/observe/logger.js';
 import { memoryUsedOnce } from '../../../../../src/server/stores/memory/used-once.js';
@@ -52,7 +52,16 @@ const visit = defineTool({
   },
 });
 
-const catalog = compileCatalog({ tools: [ask, visit, fail], resources: [], prompts: [] });
+const doc = defineResource({
+  name: 'doc',
+  description: 'A document',
+  scopes: [],
+  uri: 'test://doc/{id}',
+  read: async (uri) => ({ uri, text: '' }),
+});
+
+const resources = process.argv.includes('resources') ? [doc] : [];
+const catalog = compileCatalog({ tools: [ask, visit, fail], resources, prompts: [] });
 const logger = createLogger('silent');
 const changes = memoryBus<Change>();
 serveOverStdio({
@@ -74,6 +83,6 @@ serveOverStdio({
   ...introduction({ title: 'Over stdio', icons, instructions: 'Ask first.' }, catalog),
   requestState: { keys: [Buffer.alloc(32, 1)], ttlS: 60, usedOnce: memoryUsedOnce() },
   askTimeoutMs: 5_000,
-  limits: { maxBytes: 100_000, maxDepth: 64, maxMembers: 1_000 },
+  limits: { maxBytes: 100_000, maxDepth: 64, maxMembers: 10_000 },
   caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] },
 });
