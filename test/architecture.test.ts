@@ -110,9 +110,9 @@ const LINES: Readonly<Record<string, string>> = {
   layers: '925',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':
-    '800 because users are sent to URLs, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
+    '825 because users are sent to URLs, by what each revision has for it, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
   'mcp/definitions':
-    '925 because a z.object is closed at any depth, and all that a definition says is sent and checked',
+    '950 because users are sent to URLs, a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
   'mcp/era-2025': '1025 because users are sent to URLs, and a flood that its log does not take is bounded',
   'mcp/era-2026':
@@ -130,7 +130,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/redis':
     '1650 because tasks outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 15125; // tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 15150; // tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -1,5 +1,5 @@
 /** An MCP client for the terminal: `npm run client -- --help`. */
-import { ProtocolError } from '@modelcontextprotocol/client';
+import { ProtocolError, UrlElicitationRequiredError } from '@modelcontextprotocol/client';
 import { type Arguments, HELP, readArguments, UsageError } from './arguments.js';
 import { runCommand } from './commands.js';
 import { prepareConnection } from './connection.js';
@@ -24,6 +24,8 @@ async function main(args: Arguments): Promise<number> {
     if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
     if (error instanceof ProtocolError) {
       display.line(`error ${error.code}: ${error.message}`, 'error');
+      const pages = error instanceof UrlElicitationRequiredError ? error.elicitations : [];
+      for (const { url } of pages) display.line(`Open ${url} in your browser, then call again`, 'warning');
       return EXIT_TOOL;
     }
     display.line(`refused or not reachable: ${connection.refusal() ?? reasonOf(error)}`, 'error');

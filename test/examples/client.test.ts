@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { z } from 'zod';
-import { defineTool, ToolError } from '../../src/server/mcp/definitions/tool.js';
+import { defineTool, ToolError, UrlRequired } from '../../src/server/mcp/definitions/tool.js';
 import { processFiles } from '../helpers/process-files.js';
 import { serve, type Served } from '../helpers/serve.js';
 
@@ -32,6 +32,15 @@ const tools = [
     },
   }),
   defineTool({
+    name: 'connect',
+    description: 'Needs a page',
+    scopes: [],
+    input: z.object({}),
+    run: () => {
+      throw new UrlRequired('Connect your calendar', 'https://grants.example/connect');
+    },
+  }),
+  defineTool({
     name: 'wait',
     description: 'Waits',
     scopes: [],
@@ -54,7 +63,7 @@ const tools = [
 let server: Served;
 let url: string;
 beforeAll(async () => {
-  server = await serve({ tools, resources: [], prompts: [] }, []);
+  server = await serve({ tools, resources: [], prompts: [], urlHosts: ['grants.example'] }, []);
   url = server.url.href;
 });
 afterAll(() => server.close());
@@ -114,6 +123,14 @@ test('answers a question with --yes', async () => {
   const { code, stdout } = await run(url, '--key', server.key, '--era', '2025', '--yes', 'call', 'confirm');
 
   expect([code, stdout]).toEqual([0, 'user: accept\n']);
+});
+
+test('shows the page that its user needs before the call can go on', async () => {
+  const { code, stderr } = await run(url, '--key', server.key, '--era', '2025', 'call', 'connect');
+
+  expect(code).toBe(1);
+  expect(stderr).toContain('error -32042: Connect your calendar');
+  expect(stderr).toContain('Open https://grants.example/connect in your browser');
 });
 
 describe('the exit code', () => {

@@ -1,5 +1,5 @@
 /** The one function that calls one tool, for both eras and for stdio. */
-import { type Call, internalError, type Params, type Result, RpcError } from './call.js';
+import { type Call, internalError, type Params, type Result, RpcError, URL_REQUIRED } from './call.js';
 import type { CompiledTool } from '../definitions/catalog.js';
 import { refusalOf } from './permission.js';
 import { type CallToolResult, requireResult } from './require-result.js';
@@ -45,8 +45,8 @@ async function runTool(
       return requireResult('CallToolResult', result, call, options);
     });
   } catch (error) {
-    if (error instanceof RpcError) return toolFailure(error.message);
-    throw error;
+    if (!(error instanceof RpcError) || error.code === URL_REQUIRED) throw error;
+    return toolFailure(error.message);
   }
 }
 

@@ -4,7 +4,7 @@ import type { AuditTrail } from '../../observe/audit-record.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { CompiledTool } from '../definitions/catalog.js';
-import type { AskRequest, LogLevel, Sent } from '../definitions/tool.js';
+import type { AskByUrl, AskRequest, LogLevel, Sent } from '../definitions/tool.js';
 
 export type Params = Readonly<Record<string, unknown>>;
 export type Result = Record<string, unknown>;
@@ -25,6 +25,8 @@ export interface Call {
   canAsk(method: AskRequest['method'], mode?: 'form' | 'url'): boolean;
   /** @throws {MissingCapability} @throws {InputRequired} in the 2026 era, when the answer comes with a later request */
   ask(key: string, request: AskRequest): Promise<unknown>;
+  /** The error that sends the user to a URL; absent where the revision has none. @throws {MissingCapability} */
+  urlRequired?(request: AskByUrl): RpcError;
   /** Tells that what an `ask` by URL started is done; absent where the revision has no notification for it. */
   completed?(key: string): Sent;
   /** The answer that a round of this request brought to a question. */
@@ -84,6 +86,8 @@ export function errorOf(id: string | number, { code, message, data }: RpcError):
 export const METHOD_NOT_FOUND = -32601;
 export const INVALID_PARAMS = -32602;
 export const INTERNAL_ERROR = -32603;
+/** `URLElicitationRequiredError` of MCP 2025-11-25. */
+export const URL_REQUIRED = -32042;
 
 /** What a client may know about an unexpected error; the log has the rest, under the request id. */
 export function internalError(requestId: string): RpcError {

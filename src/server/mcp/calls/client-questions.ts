@@ -1,7 +1,7 @@
 /** What a client can be asked, and which answers are valid, in both eras. */
 import type { Params } from './call.js';
 import { isValid } from '../definitions/schema.js';
-import { type AskRequest, type JsonSchema, MissingCapability } from '../definitions/tool.js';
+import { type AskByUrl, type AskRequest, type JsonSchema, MissingCapability } from '../definitions/tool.js';
 
 type AskMethod = AskRequest['method'];
 
@@ -11,9 +11,7 @@ const CAPABILITY = {
   'roots/list': 'roots',
 } as const;
 
-type ByUrl = Extract<AskRequest, { readonly params: { readonly mode: 'url' } }>;
-
-export function isByUrl(request: AskRequest): request is ByUrl {
+export function isByUrl(request: AskRequest): request is AskByUrl {
   return request.method === 'elicitation/create' && request.params.mode === 'url';
 }
 

@@ -1,7 +1,7 @@
 /** Whether a tool's own `authorize` permits a call. */
 import type { CompiledTool } from '../definitions/catalog.js';
 import { ToolError } from '../definitions/tool.js';
-import { type Call, INVALID_PARAMS, RpcError } from './call.js';
+import { type Call, INVALID_PARAMS, RpcError, URL_REQUIRED } from './call.js';
 import { type RunOptions, runDefinition } from './run-definition.js';
 
 /** The words that refuse the call to this caller; `undefined` where it is permitted. Whatever fails here refuses. */
@@ -20,7 +20,7 @@ export async function refusalOf(
     });
     return undefined;
   } catch (error) {
-    if (!(error instanceof RpcError)) throw error;
+    if (!(error instanceof RpcError) || error.code === URL_REQUIRED) throw error;
     if (!call.cancellation.isCancelled) call.audit.note({ decision: 'deny', reason: 'not_permitted' });
     return error.code === INVALID_PARAMS ? error.message : generic;
   }

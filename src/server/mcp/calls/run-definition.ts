@@ -13,6 +13,7 @@ import {
 import { isByUrl } from './client-questions.js';
 import { tooLarge } from './require-result.js';
 import { requireSafeUrl, type UrlRules } from './safe-url.js';
+import { sendToUrls } from './url-required.js';
 import { followed } from './stray-errors.js';
 import { RefusedRequest } from '../../refusal.js';
 import {
@@ -55,7 +56,10 @@ export async function runDefinition<T>(
   const onStray = (error: unknown) => end.abort(toPublicError(error, call, options));
   try {
     // The race answers in time even when the handler ignores its signal.
-    return await Promise.race([followed(onStray, async () => run(context)), end.aborted]);
+    return await Promise.race([
+      followed(onStray, () => sendToUrls(run, context, call, options.urls)),
+      end.aborted,
+    ]);
   } catch (error) {
     throw toPublicError(error, call, options);
   } finally {

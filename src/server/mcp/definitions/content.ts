@@ -57,10 +57,7 @@ export type AskRequest =
         readonly mode?: 'form';
       };
     }
-  | {
-      readonly method: 'elicitation/create';
-      readonly params: { readonly mode: 'url'; readonly message: string; readonly url: string };
-    }
+  | AskByUrl
   | {
       readonly method: 'sampling/createMessage';
       readonly params: {
@@ -71,6 +68,12 @@ export type AskRequest =
       };
     }
   | { readonly method: 'roots/list'; readonly params?: JsonObject };
+
+/** Sends the user to a URL; only rules of docs/grants.md say to which. */
+export interface AskByUrl {
+  readonly method: 'elicitation/create';
+  readonly params: { readonly mode: 'url'; readonly message: string; readonly url: string };
+}
 
 /** To an `ask` by URL, `accept` says that the user agreed to open it, not that anything was done there. */
 export type AskAnswer<R extends AskRequest> = R extends { params: { mode: 'url' } }

@@ -17,6 +17,7 @@ import type {
 } from './content.js';
 
 export type * from './content.js';
+export * from './errors.js';
 
 /** The clone's settings; `src/settings.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
@@ -72,27 +73,6 @@ export interface ToolContext {
   completed(key: string): Sent;
   /** Tells subscribed clients that a list or a resource changed. */
   changed(change: Change): void;
-}
-
-/** An error whose message is meant for the caller. Any other error reaches the client as a generic message and an id. */
-export class ToolError extends Error {
-  override readonly name = 'ToolError';
-}
-
-/** The client cannot answer an `ask` (-32021 in the 2026 era). */
-export class MissingCapability extends Error {
-  override readonly name = 'MissingCapability';
-  constructor(
-    readonly capability: 'elicitation' | 'sampling' | 'roots',
-    readonly mode?: 'url',
-  ) {
-    super(`The client does not support ${capability}${mode ? ' by URL' : ''}`);
-  }
-
-  /** As a client declares it. */
-  get required(): Readonly<Record<string, object>> {
-    return { [this.capability]: this.mode ? { [this.mode]: {} } : {} };
-  }
 }
 
 /** JSON Schema 2020-12 with an object root, passed to clients verbatim. */

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Request } from 'express';
 import { declares, isAnswer, isByUrl, requireDeclared } from '../calls/client-questions.js';
-import type { Call, Cancellation, Params } from '../calls/call.js';
+import { type Call, type Cancellation, type Params, RpcError, URL_REQUIRED } from '../calls/call.js';
 import { logTo, type Notify, progressTo } from '../calls/notifications.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
 import { type AskRequest, ToolError } from '../definitions/tool.js';
@@ -45,6 +45,12 @@ export function createClientCall(
       const elicitationId = randomUUID();
       sentTo.set(key, elicitationId);
       return asks.ask(request, { elicitationId });
+    },
+    urlRequired: (request) => {
+      requireDeclared(clientCapabilities, request);
+      const { params } = request;
+      const elicitations = [{ ...params, elicitationId: randomUUID() }];
+      return new RpcError(URL_REQUIRED, params.message, { elicitations });
     },
     completed: (key) => {
       const elicitationId = sentTo.get(key);

@@ -9,7 +9,7 @@ import { RefusedRequest } from '../../../refusal.js';
 import { StoreUnavailable } from '../../../stores/types.js';
 import { type TaskChange } from '../../../stores/task-store.js';
 import { type Call, Cancellation, INTERNAL_ERROR, internalError } from '../../calls/call.js';
-import { capabilityOf, isAnswer } from '../../calls/client-questions.js';
+import { capabilityOf, isAnswer, isByUrl } from '../../calls/client-questions.js';
 import { type AskRequest, MissingCapability, ToolError } from '../../definitions/tool.js';
 import { hasAnswerShape } from '../../era-2026/engine.js';
 import type { ExtensionParts } from '../extension.js';
@@ -137,8 +137,7 @@ function runTask(
 function toError(error: unknown, { requestId }: Call): { code: number; message: string; data?: object } {
   if (error instanceof RefusedRequest) return { code: error.rpcCode, message: error.message };
   if (error instanceof MissingCapability) {
-    const data = { requiredCapabilities: { [error.capability]: {} } };
-    return { code: -32021, message: error.message, data };
+    return { code: -32021, message: error.message, data: { requiredCapabilities: error.required } };
   }
   const { code, message } = internalError(requestId);
   return { code, message };
@@ -178,7 +177,8 @@ function createQuestions(call: Call, put: (key: string, question: AskRequest) =>
 
   /** @throws {MissingCapability} @throws {ToolError} for an answer that does not fit */
   const ask: Call['ask'] = async (key, request) => {
-    if (!call.canAsk(request.method)) throw new MissingCapability(capabilityOf(request.method));
+    const mode = isByUrl(request) ? 'url' : undefined;
+    if (!call.canAsk(request.method, mode)) throw new MissingCapability(capabilityOf(request.method), mode);
     const given = call.given?.(key, request); // before there was a task
     if (given !== undefined) return given;
     const own = freeKey(key);

@@ -2,7 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { defineTool, tasks, type ToolContext } from '../../../../../src/server/index.js';
+import { defineTool, tasks, type ToolContext, UrlRequired } from '../../../../../src/server/index.js';
 import { messages } from '../../../../helpers/raw-messages.js';
 import { serve, type Served } from '../../../../helpers/serve.js';
 import { callIn2025 } from '../../../../helpers/two-eras.js';
@@ -63,13 +63,20 @@ const toolsOfAll = () => [
       },
     },
   ),
+  tool('visit', 'allowed', () => {
+    throw new UrlRequired('Connect your account', 'https://grants.example/connect');
+  }),
   tool('broken', 'allowed', async ({ ask }) =>
     JSON.stringify(await ask('roots', { method: 'roots/list', params: {} })),
   ),
 ];
 
 async function start(env: NodeJS.ProcessEnv = {}, extensions = [tasks]) {
-  server = await serve({ tools: toolsOfAll(), resources: [], prompts: [], extensions }, ['run'], env);
+  server = await serve(
+    { tools: toolsOfAll(), resources: [], prompts: [], extensions, urlHosts: ['grants.example'] },
+    ['run'],
+    env,
+  );
 }
 
 async function post(method: string, params: Json, capabilities: object = DECLARED, key = server.key) {
@@ -244,6 +251,21 @@ test('what the client cannot answer fails the task with the error of the call', 
   const task = await ended(taskId);
   expect(task).toMatchObject({ status: 'failed', error: { code: -32021 } });
   expect(task).not.toHaveProperty('result');
+});
+
+test('a task sends its user to a URL where the client can, and fails without showing it where it cannot', async () => {
+  await start();
+  const forms = await call('visit');
+  const failed = await ended(forms['taskId']);
+  const urls = { ...DECLARED, elicitation: { url: {} } };
+  const handle = await send('tools/call', { name: 'visit', arguments: {} }, urls);
+  const asked = await until(handle.result['taskId'], ({ status }) => status === 'input_required');
+
+  const error = { code: -32021, data: { requiredCapabilities: { elicitation: { url: {} } } } };
+  expect(failed).toMatchObject({ status: 'failed', error });
+  expect(JSON.stringify(failed)).not.toContain('grants.example');
+  const params = { mode: 'url', message: 'Connect your account', url: 'https://grants.example/connect' };
+  expect(Object.values(asked['inputRequests'] as Json)).toMatchObject([{ params }]);
 });
 
 test('a client that asks far too often is told how often it may', async () => {
