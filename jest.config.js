@@ -36,6 +36,7 @@ const IGNORED = ['/node_modules/', '<rootDir>/test/conformance/', ...(hasSamples
 
 export default {
   testTimeout: 20_000, // some tests start processes, while every core runs other tests
+  reporters: ['default', '<rootDir>/test/results-reporter.js'],
   maxWorkers: Math.ceil(availableParallelism() * 1.5), // many tests wait for a process or for a promise to run out
   projects: [
     {

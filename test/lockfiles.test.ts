@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 
 interface Locked {
   readonly resolved?: string;
+  readonly integrity?: string;
   readonly engines?: { readonly node?: string };
 }
 const INSTALLED_ON_NODE_20 = ['package-lock.json', 'examples/console/package-lock.json'];
@@ -31,6 +32,13 @@ function admitsNode2019(range: string): boolean {
 test.each(LOCKFILES)('%s names no registry: whoever installs uses their own', (lockfile) => {
   const named = packagesOf(lockfile).filter(([, { resolved }]) => resolved !== undefined);
   expect(named).toEqual([]);
+});
+
+test('every package that the server is built from is known by its digest', () => {
+  const unknown = packagesOf('package-lock.json').filter(
+    ([, { integrity }]) => !integrity?.startsWith('sha512-'),
+  );
+  expect(unknown).toEqual([]);
 });
 
 test.each(INSTALLED_ON_NODE_20)('every package in %s runs on Node 20.19', (lockfile) => {

@@ -112,6 +112,13 @@ describe('the buffer of a stream', () => {
   });
 });
 
+test('a ping is answered with an empty result', async () => {
+  const session = await raw.initialize();
+  const res = await raw.post({ id: 'p', method: 'ping' }, { session });
+
+  expect(await body(res)).toEqual({ jsonrpc: '2.0', id: 'p', result: {} });
+});
+
 describe('errors', () => {
   test('a call that cannot be audited is refused as a whole', async () => {
     const session = await raw.initialize({}, 'unaudited');

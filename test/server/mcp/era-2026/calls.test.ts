@@ -155,6 +155,17 @@ describe('answers', () => {
     });
   });
 
+  test.each([
+    ['server/discover', {}],
+    ['tools/list', {}],
+    ['tools/call', { name: 'whoami', arguments: {} }],
+    ['tools/call', { name: 'broken', arguments: {} }],
+  ])('of %s says its type', async (method, params) => {
+    const { result } = await answerOf(await post(server.url, method, params));
+
+    expect(result).toHaveProperty('resultType', 'complete');
+  });
+
   test("the SDK's own client discovers, lists, calls and reads", async () => {
     const client = await server.connect();
 
@@ -243,6 +254,17 @@ describe('errors', () => {
 
     expect(error).toEqual({ code: -32602, message: 'Invalid params' });
   });
+
+  test.each(['protocolVersion', 'clientCapabilities'])(
+    'a request without %s in its _meta is refused with 400 and -32602',
+    async (name) => {
+      const meta = { [`io.modelcontextprotocol/${name}`]: undefined };
+      const res = await post(server.url, 'tools/call', { name: 'whoami', arguments: {} }, { meta });
+
+      expect(res.status).toBe(400);
+      expect((await answerOf(res)).error?.code).toBe(-32602);
+    },
+  );
 
   test('a definition that throws shows its caller the request id and nothing else', async () => {
     const { error } = await ask('prompts/get', { name: 'fails' });
