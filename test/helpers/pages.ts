@@ -123,6 +123,7 @@ function cloneWith(folder: string, code: readonly Block[]): void {
   for (const file of [
     'package.json',
     'jest.config.js',
+    'test/results-reporter.js',
     'test/serial-runner.js',
     'test/helpers',
     'test/settings.ts',
