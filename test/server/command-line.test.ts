@@ -18,7 +18,7 @@ test.each(['main.js', 'stdio.js'])(
   (file) => {
     const { status, stdout, stderr } = start(file, '--api-key', 'hunter2');
     expect([status, stdout]).toEqual([78, '']);
-    expect(stderr).toContain('no arguments');
+    expect(stderr).toContain('The only argument is --help.');
     expect(stderr).not.toMatch(/hunter2|Serving/);
   },
 );
