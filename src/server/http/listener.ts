@@ -2,8 +2,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/index.js';
 import type { Logger } from '../observe/logger.js';
@@ -79,22 +78,28 @@ export function originOf(server: http.Server, host: string, port: number): strin
   return `${server instanceof https.Server ? 'https' : 'http'}://${name}:${port}`;
 }
 
-/** Connections that have sent no request. Node does not count them as idle, so one would use up the whole grace. */
-export function silentConnections(server: http.Server): ReadonlySet<Duplex> {
-  const silent = new Set<Duplex>();
-  server.on(server instanceof https.Server ? 'secureConnection' : 'connection', (socket: Duplex) => {
-    silent.add(socket);
-    socket.once('close', () => silent.delete(socket));
+/**
+ * Connections that have sent no request, over TLS also those whose handshake is not finished. Node does not count them as
+ * idle, so one would use up the whole grace. By peer: a request knows the TLS socket, not the one below it.
+ */
+export function silentConnections(server: http.Server): ReadonlyMap<string, Socket> {
+  const silent = new Map<string, Socket>();
+  server.on('connection', (socket: Socket) => {
+    const peer = peerOf(socket);
+    silent.set(peer, socket);
+    socket.once('close', () => silent.delete(peer));
   });
-  server.on('request', ({ socket }) => silent.delete(socket));
+  server.on('request', ({ socket }) => silent.delete(peerOf(socket)));
   return silent;
 }
+
+const peerOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
 
 /** Accepts no new connections, waits for the calls in flight, and destroys what is left after the grace. */
 export async function drain(
   server: http.Server,
   drainCalls: () => Promise<void>,
-  silent: ReadonlySet<Duplex>,
+  silent: ReadonlyMap<string, Socket>,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));

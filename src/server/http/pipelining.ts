@@ -33,7 +33,10 @@ export function pacePipelining(server: Server): void {
   const opened = server instanceof https.Server ? 'secureConnection' : 'connection';
   // Undocumented in Node: keeps serving clients that close their sending half (FIN) and still read.
   Object.assign(server, { httpAllowHalfOpen: true });
-  server.on(opened, (socket: Socket) => connections.set(socket, new Connection(socket, turns)));
+  server.on(opened, (socket: Socket) => {
+    socket.allowHalfOpen = true; // not so by default over TLS
+    connections.set(socket, new Connection(socket, turns));
+  });
   const begin = (req: IncomingMessage, res: ServerResponse) => connections.get(req.socket)?.begin(req, res);
   server.prependListener('request', begin).prependListener('checkContinue', begin);
 }

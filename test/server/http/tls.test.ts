@@ -5,12 +5,13 @@ import https from 'node:https';
 import { type AddressInfo, connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { text } from 'node:stream/consumers';
+import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { readTls, reloadTls } from '../../../src/server/http/tls.js';
 import { selfSignedCertificate } from '../../helpers/certificate.js';
-import { until } from '../observe/records.js';
-import { closeAll, start } from '../process/start.js';
+import { readRecords, until } from '../observe/records.js';
+import { closeAll, start, type Started } from '../process/start.js';
 
 let folder: string;
 let files: { certFile: string; keyFile: string };
@@ -71,6 +72,67 @@ test('with a certificate the public listener speaks HTTPS, no older than TLS 1.2
   await expect(handshake(port, pair.cert, 'TLSv1.1')).rejects.toThrow();
   await expect(fetch(`http://127.0.0.1:${port}/mcp`)).rejects.toThrow();
   expect((await fetch(new URL('/livez', server.adminUrl))).status).toBe(200);
+});
+
+/** A call of revision 2026-07-28 whose tool waits for `release`, in bytes. */
+function waitingCall({ url }: Started): string {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  };
+  const params = { name: 'wait', arguments: {}, _meta };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+  const head = [
+    'POST /mcp HTTP/1.1',
+    `Host: ${url.host}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Accept: application/json, text/event-stream',
+    'MCP-Protocol-Version: 2026-07-28',
+    'Mcp-Method: tools/call',
+    'Mcp-Name: wait',
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+async function connectOverTls(): Promise<{ server: Started; client: TLSSocket }> {
+  const pair = selfSignedCertificate();
+  await install(pair);
+  const server = await start({ TLS_CERT_FILE: files.certFile, TLS_KEY_FILE: files.keyFile });
+  const client = connect({ port: Number(server.url.port), host: '127.0.0.1', ca: pair.cert });
+  await once(client, 'secureConnect');
+  return { server, client };
+}
+
+test('a client that closes its sending half over TLS gets its answer, and then the end of the connection', async () => {
+  const { server, client } = await connectOverTls();
+  const [waiting, interim] = [once(server.events, 'waiting'), once(client, 'data')];
+
+  client.end(waitingCall(server));
+  const rest = text(client);
+  await Promise.all([waiting, interim]);
+  server.events.emit('release');
+
+  const received = `${(await interim)[0]}${await rest}`;
+  expect(received).toMatch(/^HTTP\/1\.1 102 /);
+  expect(received).toContain('HTTP/1.1 200 ');
+  expect(received).toContain('done');
+});
+
+test('a client that closes its whole connection over TLS cancels its call', async () => {
+  const { server, client } = await connectOverTls();
+  const waiting = once(server.events, 'waiting');
+  client.write(waitingCall(server));
+  await waiting;
+
+  client.destroy();
+
+  await until(async () => (await readRecords(server.audit)).length === 2);
+  expect(await readRecords(server.audit)).toMatchObject([
+    { stage: 'received' },
+    { stage: 'completed', truncated: true },
+  ]);
 });
 
 test('a replaced certificate is used without a restart; one that is broken leaves the old in place, and is logged', async () => {
