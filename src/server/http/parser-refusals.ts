@@ -53,8 +53,8 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
     const status = statusOf(code);
     const response = inProgress(socket);
     // Garbage follows a complete request. That request is being handled, so we must not answer in its place.
-    const isTooLate = response !== undefined && (response.headersSent || response.req.complete);
-    if (status === undefined || !socket.writable || isTooLate) socket.destroy();
+    if (status === undefined || !socket.writable || response?.req.complete) socket.destroy();
+    else if (response?.headersSent) endRefused(response);
     else if (response) answerInProgress(response, malformed(code, status));
     else refuse({}, socket, malformed(code, status));
   });
@@ -86,6 +86,13 @@ function answerInProgress(res: ServerResponse, refusal: RefusedRequest): void {
   res.writeHead(refusal.status, headersFor(body)).end(body);
 }
 
+/** For a body that broke off after a layer refused it: the client still gets to read why. */
+function endRefused(res: ServerResponse): void {
+  const { socket } = res.req;
+  res.end();
+  endAndDestroy(socket);
+}
+
 function rawAnswer(status: number, requestId: string, body: string): string {
   const own = { 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff', 'X-Request-Id': requestId };
   const headers = Object.entries({ ...headersFor(body), ...own });
@@ -98,7 +105,7 @@ function headersFor(body: string) {
   return { Connection: 'close', 'Content-Type': 'application/json', 'Content-Length': length };
 }
 
-function endAndDestroy(socket: Socket, answer: string): void {
+function endAndDestroy(socket: Socket, answer = ''): void {
   // After `connect` Node has no listener left: an unhandled error would end the process.
   socket.on('error', () => socket.destroy());
   socket.end(answer);

@@ -21,8 +21,9 @@ export function endpoint(routes: Readonly<Record<string, readonly string[]>>): R
     if ((req.headers.upgrade ?? IGNORED_UPGRADE).toLowerCase() !== IGNORED_UPGRADE) {
       throw new RefusedRequest('malformed_request', { detail: { reason: 'upgrade' } });
     }
-    // RFC 9112 §6.1: we decode no other coding, so we would misread the body.
-    if ((req.headers['transfer-encoding'] ?? 'chunked').toLowerCase() !== 'chunked') {
+    // RFC 9112 §6.1: we decode chunked only, and HTTP/1.0 has no codings. A proxy may see the end of such a body elsewhere.
+    const coding = req.headers['transfer-encoding']?.toLowerCase() ?? 'chunked';
+    if (coding !== 'chunked' || (req.httpVersion === '1.0' && 'transfer-encoding' in req.headers)) {
       throw new RefusedRequest('malformed_request', { status: 501, detail: { reason: 'transfer_coding' } });
     }
     const overridden = METHOD_OVERRIDES.some((name) => req.headers[name] !== undefined);
