@@ -145,3 +145,5 @@ const rows: readonly (readonly [string, readonly string[], () => string])[] = [
 test.each(rows)('%s: no call behind it runs', (_name, answers, bytes) =>
   target.expectHarmless(() => target.send(bytes()), answers),
 );
+
+test('nothing came out that should not, and nobody was served unseen', () => target.expectNothingShown());

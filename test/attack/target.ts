@@ -1,5 +1,6 @@
 /** A server as production runs it, and the five things that every attack on it must leave true. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ import { type Running, runFile } from '../helpers/built.js';
 import { freePort } from '../helpers/free-port.js';
 import { parseRaw, type RawAnswer, rawRequest } from '../helpers/raw-http.js';
 import { startIssuer, type TestIssuer } from '../server/identity/issuer.js';
-import { type ReadRecord, until } from '../server/observe/records.js';
+import type { ReadRecord } from '../server/observe/records.js';
 import { callTool, openSession, post } from '../server/process/requests.js';
 import { formsOf } from './forms.js';
 
@@ -32,8 +33,8 @@ export interface Target {
   received(answer: Response): Promise<RawAnswer>;
   /** Attacks, and judges: the answers as `400 malformed_request`, the canary, the audit, the process, the neighbour. */
   expectHarmless(attack: () => Promise<readonly RawAnswer[]>, answers: readonly string[]): Promise<void>;
-  /** No secret stands in anything that came out of the process, in any form. */
-  expectNoSecret(): Promise<void>;
+  /** In nothing that came out of the process stands a secret, in any form. Each record is a line, and of somebody who was answered. */
+  expectNothingShown(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -110,13 +111,14 @@ async function target({
   /** Of every answer; what else stands in the audit was done by nobody who was answered. */
   const answered = new Set<string>();
   const marks = () => readFileSync(join(folder, 'canary'), 'utf8').length;
-  const records = () =>
-    running.printed.stdout
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as ReadRecord);
-  const decisionsOn = (id: string) =>
-    records().filter(({ requestId, stage }) => requestId === id && stage !== 'received');
+  /** Of whole lines. */
+  const lines = () => running.printed.stdout.split('\n').slice(0, -1);
+  const recordsOn = (id: string) =>
+    lines()
+      .filter((line) => line.includes(id))
+      .map((line) => JSON.parse(line) as ReadRecord)
+      .filter(({ requestId }) => requestId === id);
+  const decisionsOn = (id: string) => recordsOn(id).filter(({ stage }) => stage !== 'received');
 
   async function received(answer: Response): Promise<RawAnswer> {
     const raw = {
@@ -161,12 +163,12 @@ async function target({
       for (const call of calls) expect(call).toContain('"text":"well"');
       for (const { headers } of answers) {
         const id = headers['x-request-id'] ?? '';
-        await until(() => decisionsOn(id).length > 0);
+        while (decisionsOn(id).length === 0) await once(running.child, 'printed');
         expect(decisionsOn(id)).toHaveLength(1);
       }
       expect(running.child.exitCode).toBeNull();
     },
-    async expectNoSecret() {
+    async expectNothingShown() {
       const metrics = await fetch(`http://127.0.0.1:${adminPort}/metrics`);
       const hashes = Object.values(callers).flatMap(({ entry }) => entry.secrets.map(({ hash }) => hash));
       const everything = [
@@ -175,12 +177,14 @@ async function target({
         running.printed.stderr,
         await metrics.text(),
       ].join('\n');
-      const shown = [...Object.values(secrets), ...Object.values(keys), ...hashes].filter((secret) =>
-        formsOf(secret).some((form) => everything.includes(form)),
+      const all = [...Object.values(secrets), ...Object.values(keys), ...hashes];
+      expect(all.filter((secret) => formsOf(secret).some((form) => everything.includes(form)))).toEqual([]);
+      // A line break or an escape of somebody else would make a record, or hide one, on the screen of who reads it.
+      expect(running.printed.stdout).not.toMatch(/[^\P{Cc}\n]|[\u2028\u2029]/u);
+      const [_sessionOfTheNeighbour, ...ids] = lines().map(
+        (line) => (JSON.parse(line) as ReadRecord).requestId,
       );
-      expect(shown).toEqual([]);
-      const unanswered = records().filter(({ requestId }) => !answered.has(requestId));
-      expect(unanswered.filter(({ stage }) => stage === 'received')).toEqual([]);
+      expect(ids.filter((id) => !answered.has(id))).toEqual([]);
     },
     async close() {
       running.child.kill('SIGKILL');
