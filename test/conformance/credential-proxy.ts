@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 
 export interface CredentialProxy {
   readonly port: number;
-  /** Where requests go, and with which credential from now on. */
-  forward(to: URL, credential: string | undefined): void;
+  /** Where requests go, each to the next one in turn, and with which credential from now on. */
+  forward(to: readonly URL[], credential: string | undefined): void;
   /** How often the server has answered with each status since `forward`. */
   statuses(): ReadonlyMap<number, number>;
   close(): Promise<void>;
@@ -17,15 +17,17 @@ export interface CredentialProxy {
 
 export async function startCredentialProxy(): Promise<CredentialProxy> {
   const agent = new http.Agent({ keepAlive: true });
-  let target = new URL('http://127.0.0.1');
+  let targets: readonly URL[] = [];
+  let turn = 0;
   let added: string[] = [];
   let counted = new Map<number, number>();
 
   const proxy = http.createServer((req, res) => {
+    const target = targets[turn++ % targets.length];
     const request = http.request({
       agent,
-      hostname: target.hostname,
-      port: target.port,
+      hostname: target?.hostname,
+      port: target?.port,
       method: req.method,
       path: req.url,
       setHost: false,
@@ -48,7 +50,7 @@ export async function startCredentialProxy(): Promise<CredentialProxy> {
   return {
     port: (proxy.address() as AddressInfo).port,
     forward: (to, credential) => {
-      target = to;
+      targets = to;
       added = credential === undefined ? [] : ['Authorization', `Bearer ${credential}`];
       counted = new Map();
     },

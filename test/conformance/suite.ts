@@ -32,6 +32,9 @@ export interface SuiteRun {
   /** Names of the required scenarios. */
   readonly passed: readonly string[];
   readonly failed: readonly string[];
+  /** Those of the tasks extension, which no revision requires. */
+  readonly tasksPassed: readonly string[];
+  readonly tasksFailed: readonly string[];
 }
 
 /** Runs what a revision requires against the server at `url`; its checks go to `folder`, one file a scenario. */
@@ -54,16 +57,23 @@ export function nodeForSuite(): string {
   throw new Error('the conformance suite needs Node 22 or newer');
 }
 
-/** A scenario without a single check has shown nothing: it did not pass. */
-function readSummary(output: string): Pick<SuiteRun, 'passed' | 'failed'> {
+/** A scenario without a single check has shown nothing: it did not pass. One that is not required may have none. */
+function readSummary(output: string): Omit<SuiteRun, 'exitCode'> {
   const [summary = '', notScored = ''] = (output.split('=== SUMMARY ===')[1] ?? '').split(
     '\nNot scored for ',
   );
   const optional = new Set([...notScored.matchAll(/^ {2}\S (\S+) \(/gm)].map(([, name]) => name));
-  const required = [...summary.matchAll(/^\S (\S+): (\d+) passed, (\d+) failed/gm)]
-    .map(([, name = '', good, bad]) => ({ name, hasPassed: Number(good) > 0 && Number(bad) === 0 }))
-    .filter(({ name }) => !optional.has(name));
-  const names = (hasPassed: boolean) =>
-    required.filter((scenario) => scenario.hasPassed === hasPassed).map(({ name }) => name);
-  return { passed: names(true), failed: names(false) };
+  const scenarios = [...summary.matchAll(/^\S (\S+): (\d+) passed, (\d+) failed/gm)].map(
+    ([, name = '', good, bad]) => ({ name, good: Number(good), bad: Number(bad) }),
+  );
+  const required = scenarios.filter(({ name }) => !optional.has(name));
+  const tasks = scenarios.filter(({ name }) => optional.has(name) && name.startsWith('tasks-'));
+  const hasPassed = ({ good, bad }: (typeof scenarios)[number]) => good > 0 && bad === 0;
+  const named = (those: typeof scenarios) => those.map(({ name }) => name);
+  return {
+    passed: named(required.filter(hasPassed)),
+    failed: named(required.filter((one) => !hasPassed(one))),
+    tasksPassed: named(tasks.filter(hasPassed)),
+    tasksFailed: named(tasks.filter(({ bad }) => bad > 0)),
+  };
 }

@@ -127,8 +127,11 @@ export interface ToolDefinition<I extends Input = Input, O extends Input = Input
   readonly run: (input: InputOf<I>, context: ToolContext) => Promise<ToolResult<O>> | ToolResult<O>;
 }
 
-/** Nothing by which an effect, or a message to the client, could come before the decision. */
-export type AuthorizeContext = Pick<ToolContext, 'caller' | 'settings' | 'services' | 'requestId' | 'signal'>;
+/** Nothing by which an effect could come before the decision. What it asks, `run` asks again by the same key. */
+export type AuthorizeContext = Pick<
+  ToolContext,
+  'caller' | 'settings' | 'services' | 'requestId' | 'signal' | 'ask' | 'canAsk'
+>;
 export type Permission = true | string;
 
 export interface ResourceDefinition extends Definition {

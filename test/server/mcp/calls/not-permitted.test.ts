@@ -41,9 +41,24 @@ const tools = Object.entries(DECISIONS).map(([name, decide]) =>
   }),
 );
 
+const asking = defineTool({
+  name: 'asks',
+  description: 'asks',
+  scopes: [],
+  input: z.object({}),
+  authorize: async (_input, { ask }) => {
+    const params = { message: 'Sure?', requestedSchema: { type: 'object', properties: {} } } as const;
+    const { action } = await ask('sure', { method: 'elicitation/create', params });
+    return action === 'accept' || 'Not without your user';
+  },
+  run: async () => `${(runs += 1)}`,
+});
+
 let server: Served;
 beforeAll(async () => {
-  server = await serve({ tools, resources: [], prompts: [] }, [], { TOOL_TIMEOUT_MS: '500' });
+  server = await serve({ tools: [...tools, asking], resources: [], prompts: [] }, [], {
+    TOOL_TIMEOUT_MS: '500',
+  });
 });
 afterAll(() => server.close());
 
@@ -54,9 +69,9 @@ describe.each([
   ['2025-11-25', callIn2025],
   ['2026-07-28', callIn2026],
 ])('in revision %s a tool that decides by the arguments', (_revision, call) => {
-  const outcomeOf = async (name: string, args: object = {}) => {
+  const outcomeOf = async (name: string, args: object = {}, more: Parameters<typeof toolCall>[2] = {}) => {
     const before = runs;
-    const { status, answer } = await call(server, toolCall(name, args));
+    const { status, answer } = await call(server, toolCall(name, args, more));
     return { status, result: answer?.result, hasRun: runs > before, record: await lastRecord(name) };
   };
 
@@ -103,6 +118,15 @@ describe.each([
 
     expect(result).toMatchObject({ isError: true });
     expect(seen).toEqual([]);
+  });
+
+  test('may ask its user first, and the tool runs after a yes alone', async () => {
+    const refused = await outcomeOf('asks', {}, { answers: [{ action: 'decline' }] });
+    const permitted = await outcomeOf('asks', {}, { answers: [{ action: 'accept', content: {} }] });
+
+    expect(refused).toMatchObject({ hasRun: false, record: { decision: 'deny', reason: 'not_permitted' } });
+    expect(refused.result).toMatchObject({ content: [{ text: 'Not without your user' }] });
+    expect(permitted).toMatchObject({ hasRun: true, record: { decision: 'allow' } });
   });
 
   test('is counted in the metrics when it refuses', async () => {

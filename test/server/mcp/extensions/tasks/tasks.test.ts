@@ -57,7 +57,7 @@ const toolsOfAll = () => [
     'always',
     async ({ ask }) => String((await ask('name', question('Who?'))).content?.['name']),
     {
-      authorize: async (_input: unknown, { ask }: ToolContext) => {
+      authorize: async (_input: unknown, { ask }: Pick<ToolContext, 'ask'>) => {
         const { action } = await ask('name', question('Who?'));
         return action === 'accept' || 'Not without a name';
       },
