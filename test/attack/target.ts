@@ -18,6 +18,8 @@ import { formsOf } from './forms.js';
 
 const CHILD = fileURLToPath(new URL('children/target.ts', import.meta.url));
 const PLENTY = '1000000/60s';
+/** What only a page of a framework, a stack, a path of this machine or the message of an exception has. */
+const INSIDE = /<html|<!doctype|node_modules|\.[jt]s:\d|\n\s+at |\/tmp\/|inside of the tool/i;
 const PUBLIC_URL = 'https://mcp.example/mcp';
 
 export interface Target {
@@ -31,6 +33,8 @@ export interface Target {
   send(bytes: string | Buffer): Promise<readonly RawAnswer[]>;
   /** Notes an answer that came in another way. */
   received(answer: Response): Promise<RawAnswer>;
+  /** Notes a stream, which is not read to its end. */
+  expects(stream: Response): void;
   /** Attacks, and judges: the answers as `400 malformed_request`, the canary, the audit, the process, the neighbour. */
   expectHarmless(attack: () => Promise<readonly RawAnswer[]>, answers: readonly string[]): Promise<void>;
   /** In nothing that came out of the process stands a secret, in any form. Each record is a line, and of somebody who was answered. */
@@ -54,7 +58,6 @@ export async function startTarget(env: Readonly<Record<string, string>> = {}): P
   const secrets = {
     STATE_KEYS: randomBytes(32).toString('base64url'),
     AUDIT_HMAC_KEY: randomBytes(32).toString('base64url'),
-    PLANTED: `planted-${randomBytes(12).toString('hex')}`,
   };
   const running = runFile(
     CHILD,
@@ -149,6 +152,7 @@ async function target({
     keys,
     running,
     received,
+    expects: (stream) => void answered.add(stream.headers.get('x-request-id') ?? ''),
     async send(bytes) {
       const answers = answersIn(await rawRequest(port, bytes));
       answers.forEach(note);
@@ -171,6 +175,7 @@ async function target({
     async expectNothingShown() {
       const metrics = await fetch(`http://127.0.0.1:${adminPort}/metrics`);
       const hashes = Object.values(callers).flatMap(({ entry }) => entry.secrets.map(({ hash }) => hash));
+      expect(outputs.filter((text) => INSIDE.test(text))).toEqual([]);
       const everything = [
         ...outputs,
         running.printed.stdout,
@@ -179,6 +184,7 @@ async function target({
       ].join('\n');
       const all = [...Object.values(secrets), ...Object.values(keys), ...hashes];
       expect(all.filter((secret) => formsOf(secret).some((form) => everything.includes(form)))).toEqual([]);
+      expect(running.printed.stderr).not.toContain('\u001b');
       // A line break or an escape of somebody else would make a record, or hide one, on the screen of who reads it.
       expect(running.printed.stdout).not.toMatch(/[^\P{Cc}\n]|[\u2028\u2029]/u);
       const [_sessionOfTheNeighbour, ...ids] = lines().map(
@@ -203,7 +209,8 @@ function answersIn(received: string): readonly RawAnswer[] {
     .map(parseRaw);
 }
 
+/** The code of a refusal or, in an answer without one, of a JSON-RPC error. */
 function summary({ status, text }: RawAnswer): string {
-  const [, code] = /"data":\{"code":"(\w+)"/.exec(text) ?? [];
+  const [, code] = /"data":\{"code":"(\w+)"/.exec(text) ?? /"error":\{"code":(-\d+)/.exec(text) ?? [];
   return code === undefined ? String(status) : `${status} ${code}`;
 }

@@ -1,9 +1,9 @@
-/** What is attacked: a tool that must not run, one that must, and one that fails with a secret in its mouth. */
+/** What is attacked: a tool that must not run, one that must, one that fails, and one that asks. */
 import { appendFileSync } from 'node:fs';
 import { z } from 'zod';
 import { defineResource, defineTool, startServer, tasks } from '../../../src/server/index.js';
 
-const { CANARY = '', PLANTED = '' } = process.env;
+const { CANARY = '' } = process.env;
 const input = z.object({});
 
 await startServer({
@@ -13,24 +13,30 @@ await startServer({
       description: 'Leaves a mark',
       scopes: ['canary'],
       input,
-      task: 'allowed',
       run: () => {
         appendFileSync(CANARY, '.');
         return 'sung';
       },
     }),
-    defineTool({ name: 'well', description: 'Answers', scopes: [], input, run: () => 'well' }),
+    defineTool({
+      name: 'well',
+      description: 'Answers',
+      scopes: [],
+      input,
+      task: 'allowed',
+      run: () => 'well',
+    }),
     defineTool({
       name: 'failing',
       description: 'Fails',
       scopes: [],
       input,
       run: () => {
-        throw Object.assign(new Error(`no connection to ${PLANTED}`), { password: PLANTED });
+        throw new Error('inside of the tool');
       },
     }),
     defineTool({
-      name: 'remembers',
+      name: 'asks',
       description: 'Asks, and sings when it is allowed to',
       scopes: [],
       input,
@@ -50,7 +56,7 @@ await startServer({
       description: 'Fails too',
       scopes: [],
       uri: 'x://{name}',
-      read: () => Promise.reject(new Error(`no document at ${PLANTED}`)),
+      read: () => Promise.reject(new Error('inside of the tool')),
     }),
   ],
   prompts: [],

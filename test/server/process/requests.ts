@@ -3,12 +3,18 @@ type Headers = Readonly<Record<string, string>>;
 const META = 'io.modelcontextprotocol/';
 const VERSION = '2026-07-28';
 
-export function post(url: URL | string, body: object, headers: Headers = {}): Promise<Response> {
+export function post(
+  url: URL | string,
+  body: object,
+  headers: Headers = {},
+  signal?: AbortSignal,
+): Promise<Response> {
   const accept = 'application/json, text/event-stream';
   return fetch(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: accept, Connection: 'close', ...headers },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }),
+    ...(signal && { signal }),
   });
 }
 
@@ -18,12 +24,14 @@ export function call(
   method: string,
   params: Readonly<Record<string, unknown>> = {},
   headers: Headers = {},
+  capabilities: object = {},
+  signal?: AbortSignal,
 ): Promise<Response> {
   const { name } = params;
   const _meta = {
     [`${META}protocolVersion`]: VERSION,
     [`${META}clientInfo`]: { name: 'test', version: '1' },
-    [`${META}clientCapabilities`]: {},
+    [`${META}clientCapabilities`]: capabilities,
   };
   return post(
     url,
@@ -34,6 +42,7 @@ export function call(
       ...(typeof name === 'string' && { 'Mcp-Name': name }),
       ...headers,
     },
+    signal,
   );
 }
 
