@@ -34,7 +34,7 @@ export async function createIdentity(
   { usedOnce }: Stores,
   logger: Logger,
 ) {
-  const { AUTH, CHALLENGE_SCOPES, DPOP, PUBLIC_URL, REQUIRED_SCOPES } = config;
+  const { AUTH, CHALLENGE_SCOPES, DPOP, JWT_SCOPE_PREFIX = '', PUBLIC_URL, REQUIRED_SCOPES } = config;
   const takesTokens = AUTH.includes('jwt');
   const { scopes } = catalog;
   const ownPath = `${WELL_KNOWN}${PUBLIC_URL.pathname === '/' ? '' : PUBLIC_URL.pathname}`;
@@ -43,6 +43,7 @@ export async function createIdentity(
   const challenge = createChallenge({
     ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
     scopes: CHALLENGE_SCOPES === 'required' && REQUIRED_SCOPES.length > 0 ? REQUIRED_SCOPES : scopes,
+    scopePrefix: JWT_SCOPE_PREFIX,
     dpop,
   });
   return {
@@ -65,7 +66,7 @@ export async function createIdentity(
     metadata: resourceMetadata({
       resource: PUBLIC_URL.written,
       authorization_servers: config.JWT_ISSUERS,
-      scopes_supported: scopes,
+      scopes_supported: scopes.map((scope) => JWT_SCOPE_PREFIX + scope),
       resource_name: serverInfo.name,
       ...(dpop && {
         dpop_signing_alg_values_supported: dpop.algorithms,
@@ -99,6 +100,7 @@ function openJwt(config: Config, logger: Logger): Verifier {
     audience: config.JWT_AUDIENCE,
     algorithms: config.JWT_ALGORITHMS,
     clockToleranceS: config.JWT_CLOCK_TOLERANCE_S,
+    scopes: { claims: config.JWT_SCOPE_CLAIMS, prefix: config.JWT_SCOPE_PREFIX },
     logger,
   });
 }

@@ -1,6 +1,7 @@
 /** Every environment variable of the template: format, default and meaning, in the order of `.env.example`. */
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { SCOPE_TOKEN } from '../exact-names.js';
 import { ASYMMETRIC } from '../identity/algorithms.js';
 import type { Settings } from '../mcp/definitions/tool.js';
 import * as network from './network.js';
@@ -92,6 +93,16 @@ const authentication = {
     'Tolerated difference between the clocks of issuer and server',
     integer(0, 300),
     '5',
+  ),
+  JWT_SCOPE_CLAIMS: variable(
+    'Claims whose values count as scopes, all that are present together, comma-separated: strings are split at spaces, lists ' +
+      'taken as they are',
+    list((text) => /^\S+$/.exec(text)?.[0], 'the name of a claim'),
+    'scope,scp',
+  ),
+  JWT_SCOPE_PREFIX: optional(
+    'Taken off the scopes of a token that begin with it; the others do not count. Challenge and metadata name scopes with it',
+    value.parsed((text) => SCOPE_TOKEN.exec(text)?.[0], 'must be the beginning of a scope (RFC 6749 §3.3)'),
   ),
   DPOP: variable(
     'Proof that a caller has the key its token is bound to (RFC 9449): `accept` asks for it where a token is bound, ' +

@@ -6,6 +6,8 @@ interface ChallengeOptions {
   readonly resourceMetadata?: URL;
   /** Scopes that a client should request when no call has named others. */
   readonly scopes?: readonly string[];
+  /** What the identity provider writes before each scope. */
+  readonly scopePrefix?: string | undefined;
   /** Algorithms of DPoP proofs, and whether only bound tokens are taken. */
   readonly dpop?: { readonly algorithms: readonly string[]; readonly isRequired: boolean } | undefined;
 }
@@ -16,13 +18,18 @@ export type Challenge = (error?: string, scope?: readonly string[]) => Record<'W
  * Makes the `WWW-Authenticate` header (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). Without OAuth a 401 names only a realm: a client that
  * sees OAuth advertised ignores its API key.
  */
-export function challenge({ resourceMetadata, scopes = [], dpop }: ChallengeOptions): Challenge {
+export function challenge({
+  resourceMetadata,
+  scopes = [],
+  scopePrefix = '',
+  dpop,
+}: ChallengeOptions): Challenge {
   return function challenge(error, scope = scopes) {
     const named = resourceMetadata !== undefined || error === 'insufficient_scope';
     const parametersOf = (shownError: string | undefined) => [
       resourceMetadata ? '' : 'realm="mcp"',
       named && shownError !== undefined ? `error="${shownError}"` : '',
-      named && scope.length > 0 ? `scope="${scope.join(' ')}"` : '',
+      named && scope.length > 0 ? `scope="${scope.map((one) => scopePrefix + one).join(' ')}"` : '',
       resourceMetadata ? `resource_metadata="${resourceMetadata.href}"` : '',
     ];
     const schemes = [

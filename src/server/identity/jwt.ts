@@ -12,6 +12,7 @@ import { ASYMMETRIC } from './algorithms.js';
 import type { Caller } from './caller.js';
 import { joseReason } from './jose-reason.js';
 import { keySet } from './key-set.js';
+import { callerOf, type ScopeRules, USUAL_SCOPES } from './token-claims.js';
 import { tokenCache } from './token-cache.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
 
@@ -25,6 +26,8 @@ export interface JwtVerifierOptions {
   /** Asymmetric algorithms only. */
   readonly algorithms: readonly string[];
   readonly clockToleranceS: number;
+  /** Default: `scope` and `scp`, as they are. */
+  readonly scopes?: ScopeRules;
   /** Verified tokens remembered. Default 10,000. */
   readonly cacheSize?: number;
   /** Milliseconds since the epoch. */
@@ -42,7 +45,8 @@ const MAX_KEYS_TRIED = 4;
 /** Proves access tokens in JWT form (RFC 9068, RFC 8725). */
 export function jwtVerifier(options: JwtVerifierOptions): Verifier {
   requireSafe(options);
-  const { issuers, jwksUrl, clockToleranceS, cacheSize = 10_000, now = Date.now, logger } = options;
+  const { issuers, jwksUrl, clockToleranceS, scopes = USUAL_SCOPES } = options;
+  const { cacheSize = 10_000, now = Date.now, logger } = options;
   const keySets = new Map(issuers.map((issuer) => [issuer, keySet(issuer, jwksUrl, now, logger)]));
   const cache = tokenCache(cacheSize, now);
 
@@ -61,7 +65,7 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
       requiredClaims: ['exp', 'sub'],
     });
     requireWholeTimes(payload);
-    const caller = callerOf(payload, issuer);
+    const caller = callerOf(payload, { issuer, method: 'jwt' }, scopes);
     cache.set(token, caller, ((payload.exp ?? 0) + clockToleranceS) * 1000);
     return caller;
   }
@@ -132,30 +136,4 @@ function requireAccessTokenHeader(token: string): void {
   if ('crit' in header || 'b64' in header) throw credentialsInvalid('extension');
   const type: unknown = typeof header.typ === 'string' ? header.typ.toLowerCase() : header.typ;
   if (!ACCESS_TOKEN_TYPES.includes(type)) throw credentialsInvalid('type');
-}
-
-function callerOf(payload: JWTPayload, issuer: string): Caller {
-  const { sub, client_id: clientId = payload['azp'] } = payload;
-  if (typeof sub !== 'string' || sub === '') throw credentialsInvalid('sub');
-  return {
-    issuer,
-    subject: sub,
-    ...(typeof clientId === 'string' && { clientId }),
-    method: 'jwt',
-    scopes: scopesOf(payload),
-    ...('cnf' in payload && { boundTo: thumbprintIn(payload['cnf']) }),
-  };
-}
-
-/** RFC 9449 §6.1. A token that is bound to something else gets a thumbprint that no key has. */
-function thumbprintIn(confirmation: unknown): string {
-  const { jkt } = Object(confirmation) as { readonly jkt?: unknown };
-  return typeof jkt === 'string' ? jkt : '';
-}
-
-/** `scope` is a string (RFC 9068 §2.2.3); some issuers write `scp`, a string or a list. */
-function scopesOf({ scope, scp }: JWTPayload): readonly string[] {
-  const claim = scope ?? scp;
-  if (typeof claim === 'string') return claim.split(' ').filter(Boolean);
-  return Array.isArray(claim) ? claim.filter((entry) => typeof entry === 'string') : [];
 }

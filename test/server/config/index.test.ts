@@ -245,6 +245,8 @@ describe('a value that is refused by itself', () => {
     JWT_JWKS_URL: ['http://id.example.com/jwks', 'file:///etc/keys'],
     JWT_ALGORITHMS: ['HS256', 'none', 'ES256,HS512', 'None'],
     JWT_CLOCK_TOLERANCE_S: ['301', '-1', '5s'],
+    JWT_SCOPE_CLAIMS: ['scope scp', 'scope,'],
+    JWT_SCOPE_PREFIX: ['api://a b/', 'a"/'],
   };
   const rows = [
     ...Object.entries(table).flatMap(([name, values]) => values.map((value) => [name, value, {}] as const)),
@@ -305,6 +307,8 @@ describe('a combination that is refused', () => {
     ['JWT_AUDIENCE without jwt', 'JWT_AUDIENCE', { JWT_AUDIENCE: 'x' }],
     ['JWT_ALGORITHMS without jwt', 'JWT_ALGORITHMS', { JWT_ALGORITHMS: 'ES256' }],
     ['JWT_CLOCK_TOLERANCE_S without jwt', 'JWT_CLOCK_TOLERANCE_S', { JWT_CLOCK_TOLERANCE_S: '5' }],
+    ['JWT_SCOPE_CLAIMS without jwt', 'JWT_SCOPE_CLAIMS', { JWT_SCOPE_CLAIMS: 'roles' }],
+    ['JWT_SCOPE_PREFIX without jwt', 'JWT_SCOPE_PREFIX', { JWT_SCOPE_PREFIX: 'api://id/' }],
     [
       'one key set for several issuers',
       'JWT_JWKS_URL',

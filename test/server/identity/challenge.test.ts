@@ -18,6 +18,19 @@ test('a challenge says where the metadata is, what to ask for, and what was wron
   });
 });
 
+test('scopes are named as the identity provider writes them', () => {
+  const prefixed = challenge({
+    resourceMetadata: new URL(metadata),
+    scopes: ['a'],
+    scopePrefix: 'api://mcp/',
+  });
+
+  expect(prefixed()['WWW-Authenticate']).toContain('scope="api://mcp/a"');
+  expect(prefixed('insufficient_scope', ['b', 'c'])['WWW-Authenticate']).toContain(
+    'scope="api://mcp/b api://mcp/c"',
+  );
+});
+
 test('without scopes to ask for, none are named', () => {
   const plain = challenge({ resourceMetadata: new URL(metadata) });
 

@@ -68,8 +68,44 @@ test.each([
   [{ scope: undefined }, []],
   [{ scope: 7 }, []],
   [{ scope: undefined, scp: ['x', 7, null] }, ['x']],
+  [{ scope: 'x y', scp: ['y', 'z'] }, ['x', 'y', 'z']],
+  [{ scope: undefined, scp: { x: true } }, []],
 ])('scopes are read from %j', async (claims, scopes) => {
   await expect(verifier.verify(await issuer.sign(claims))).resolves.toMatchObject({ scopes });
+});
+
+test('scopes stand in the claims that are named, in all of them together and in no other', async () => {
+  verifier = make({ scopes: { claims: ['scp', 'roles'] } });
+  const token = await issuer.sign({ scope: 'a', scp: 'b c', roles: ['c', 'd e'] });
+
+  await expect(verifier.verify(token)).resolves.toMatchObject({ scopes: ['b', 'c', 'd e'] });
+});
+
+test.each(['constructor', '__proto__', 'toString'])(
+  'a claim %s that a token lacks gives none',
+  async (name) => {
+    verifier = make({ scopes: { claims: [name] } });
+
+    await expect(verifier.verify(await issuer.sign())).resolves.toMatchObject({ scopes: [] });
+  },
+);
+
+test('a prefix is taken off the scopes that begin with it, once, and the others do not count', async () => {
+  verifier = make({ scopes: { claims: ['scope', 'roles'], prefix: 'api://mcp/' } });
+  const scope = 'api://mcp/a api://mcp/api://mcp/b a API://mcp/c api://other/d';
+  const token = await issuer.sign({ scope, roles: ['api://mcp/e', 'f'] });
+
+  await expect(verifier.verify(token)).resolves.toMatchObject({ scopes: ['a', 'api://mcp/b', 'e'] });
+});
+
+test.each([
+  [{ client_id: 'one', azp: 'two', cid: 'three', appid: 'four' }, 'one'],
+  [{ azp: 'two', cid: 'three' }, 'two'],
+  [{ cid: 'three', appid: 'four' }, 'three'],
+  [{ appid: 'four' }, 'four'],
+  [{ client_id: 7, azp: 'two' }, undefined],
+])('the client of %j is %s', async (claims, clientId) => {
+  expect((await verifier.verify(await issuer.sign(claims))).clientId).toBe(clientId);
 });
 
 describe('a claim that is absent or wrong is refused', () => {

@@ -1,9 +1,28 @@
-/** The tokens of well-known identity providers, signed with a key of the test, before the real verifier. */
+/** The tokens of well-known identity providers, with the settings of the page, before the real verifier. */
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { loadConfig } from '../../../src/server/config/index.js';
 import { jwtVerifier } from '../../../src/server/identity/jwt.js';
-import { read } from '../../helpers/pages.js';
+import { blocks, read } from '../../helpers/pages.js';
 import { startIssuer, type TestIssuer } from './issuer.js';
-import { PROVIDER_TOKENS, type ProviderToken } from './provider-tokens.js';
+
+/** The shape of an access token, with invented values. */
+interface Token {
+  readonly of: string;
+  /** Besides `alg` and `kid`. */
+  readonly header: { readonly typ?: string };
+  /** Besides `exp`. */
+  readonly claims: Readonly<Record<string, unknown>> & { readonly iss: string };
+  /** What the server makes of it. */
+  readonly caller: Readonly<Record<string, unknown>>;
+}
+interface Fixture {
+  readonly provider: string;
+  readonly tokens: readonly Token[];
+}
+
+const FOLDER = 'test/server/identity/fixtures';
+const fixtures = readdirSync(FOLDER).map((file) => JSON.parse(read(`${FOLDER}/${file}`)) as Fixture);
 
 let keys: TestIssuer;
 beforeAll(async () => {
@@ -12,83 +31,106 @@ beforeAll(async () => {
 });
 afterAll(() => keys.close());
 
-async function verify(token: ProviderToken, changed: Readonly<Record<string, unknown>> = {}) {
-  const verifier = jwtVerifier({
-    issuers: [token.issuer],
-    jwksUrl: new URL(`${keys.url}/keys`),
-    audience: [token.audience],
-    algorithms: ['RS256'],
-    clockToleranceS: 5,
+const sectionOf = (provider: string) =>
+  (read('docs/identity-providers.md').split(`\n## ${provider}\n`)[1] ?? '').split('\n## ')[0] ?? '';
+
+/** The configurations that the page shows for a provider. */
+const settingsOf = (provider: string) =>
+  blocks(sectionOf(provider)).map(({ text }) => {
+    const variables = text.split('\n').map((line) => /^([A-Z_]+)=(.+)$/.exec(line)?.slice(1) ?? []);
+    return loadConfig({ PUBLIC_URL: 'https://mcp.example.com/mcp', ...Object.fromEntries(variables) });
   });
-  const claims = { iss: token.issuer, scope: undefined, ...token.claims, ...changed };
+
+async function verify(
+  { provider }: Fixture,
+  { claims, header }: Token,
+  changed: Readonly<Record<string, unknown>> = {},
+) {
+  const config = settingsOf(provider).find(({ JWT_ISSUERS }) => JWT_ISSUERS.includes(claims.iss));
+  const verifier = jwtVerifier({
+    issuers: config?.JWT_ISSUERS ?? [],
+    jwksUrl: new URL(`${keys.url}/keys`), // instead of the provider's
+    audience: config?.JWT_AUDIENCE ?? [],
+    algorithms: config?.JWT_ALGORITHMS ?? [],
+    clockToleranceS: config?.JWT_CLOCK_TOLERANCE_S ?? 0,
+    scopes: { claims: config?.JWT_SCOPE_CLAIMS ?? [], prefix: config?.JWT_SCOPE_PREFIX },
+  });
   try {
-    return await verifier.verify(await keys.sign(claims, token.header));
+    const token = { scope: undefined, ...claims, ...changed };
+    return await verifier.verify(await keys.sign(token, { typ: undefined, ...header }));
   } finally {
     verifier.close();
   }
 }
 
-const named = PROVIDER_TOKENS.map((token) => [token.provider, token] as const);
-const refusal = (reason: string) => ({
-  code: 'credentials_invalid',
-  detail: { reason },
-});
+const refusal = (reason: string) => ({ code: 'credentials_invalid', detail: { reason } });
+const all = fixtures.flatMap((fixture) =>
+  fixture.tokens.map((token) => [`${fixture.provider}, of ${token.of}`, fixture, token] as const),
+);
 
-describe.each(named)('a token of %s', (_provider, token) => {
+describe.each(all)('a token of %s', (_name, fixture, token) => {
   test('says who is calling, by which client and with which scopes', async () => {
-    expect(await verify(token)).toEqual({ issuer: token.issuer, method: 'jwt', ...token.caller });
+    const { iss: issuer } = token.claims;
+    expect(await verify(fixture, token)).toMatchObject({ issuer, method: 'jwt', ...token.caller });
   });
 
   test('for another API of the same provider is refused', async () => {
-    await expect(verify(token, { aud: 'https://other.example.com' })).rejects.toMatchObject(
-      refusal('audience'),
-    );
+    const changed = { aud: 'https://other.example.com' };
+    await expect(verify(fixture, token, changed)).rejects.toMatchObject(refusal('audience'));
   });
 
   test('of another tenant is refused', async () => {
-    await expect(verify(token, { iss: 'https://other.example.com/' })).rejects.toMatchObject(
-      refusal('issuer'),
-    );
-  });
-
-  test('has its section in the page', () => {
-    const [, section = ''] = read('docs/identity-providers.md').split(`\n## ${token.provider}\n`);
-    const own = section.split('\n## ')[0] ?? '';
-
-    expect(own).toContain('- `JWT_ISSUERS`:');
-    expect(own).toContain('- `JWT_AUDIENCE`:');
-    expect(own).toContain('It cannot');
+    const changed = { iss: 'https://other.example.com/' };
+    await expect(verify(fixture, token, changed)).rejects.toMatchObject(refusal('issuer'));
   });
 });
 
-describe('what a provider leaves out by default is refused, and not guessed', () => {
-  const of = (name: string) => PROVIDER_TOKENS.find(({ provider }) => provider === name) as ProviderToken;
+test.each(fixtures.map((one) => [one.provider, one] as const))(
+  '%s: the page has settings, and the fixtures have users and programs',
+  (provider, { tokens }) => {
+    expect(settingsOf(provider).length).toBeGreaterThan(0);
+    for (const who of [/^a user/, /^a program/]) expect(tokens.some(({ of }) => who.test(of))).toBe(true);
+  },
+);
 
-  test('Cognito: no audience', async () => {
-    await expect(verify(of('Cognito'), { aud: undefined })).rejects.toMatchObject(refusal('audience'));
+describe('what a provider leaves out or adds is refused or ignored, and not guessed', () => {
+  const find = (provider: string, of = 'a user'): readonly [Fixture, Token] => {
+    const fixture = fixtures.find((one) => one.provider === provider) as Fixture;
+    return [fixture, fixture.tokens.find((one) => one.of.startsWith(of)) as Token];
+  };
+
+  test.each([
+    ['Cognito: no audience without `resource` or the trigger', 'Cognito', { aud: undefined }, 'audience'],
+    ['Keycloak: an audience that is only its account page', 'Keycloak', { aud: 'account' }, 'audience'],
+    [
+      'Auth0: an issuer without its last slash',
+      'Auth0',
+      { iss: 'https://TENANT.REGION.auth0.com' },
+      'issuer',
+    ],
+    ['Ping: a program without `sub`', 'Ping', { sub: undefined }, 'sub'],
+  ])('%s', async (_name, provider, changed, reason) => {
+    await expect(verify(...find(provider), changed)).rejects.toMatchObject(refusal(reason));
   });
 
-  test('Keycloak: an audience that is only its own account page', async () => {
-    await expect(verify(of('Keycloak'), { aud: 'account' })).rejects.toMatchObject(refusal('audience'));
+  test('Keycloak, Auth0 and ZITADEL: roles and permissions that the settings do not name are no scopes', async () => {
+    for (const provider of ['Keycloak', 'Auth0', 'ZITADEL'])
+      expect((await verify(...find(provider))).scopes).not.toContain('documents:write');
   });
 
-  test('Auth0: an issuer without its last slash is another issuer', async () => {
-    const { issuer } = of('Auth0');
-    await expect(verify(of('Auth0'), { iss: issuer.slice(0, -1) })).rejects.toMatchObject(refusal('issuer'));
-  });
-
-  test('Entra ID: a token of a program has roles and no scopes', async () => {
-    const caller = await verify(of('Entra ID'), { scp: undefined, roles: ['documents:read'] });
-    expect(caller.scopes).toEqual([]);
-  });
-
-  test('Keycloak and Auth0: roles and permissions are no scopes', async () => {
-    for (const name of ['Keycloak', 'Auth0'])
-      expect((await verify(of(name))).scopes).not.toContain('documents:write');
+  test('Cognito: scopes of another resource server, and those without one, do not count', async () => {
+    const { scopes } = await verify(...find('Cognito', 'a user, with'));
+    expect(scopes).toEqual(['documents:read']);
   });
 
   test('Okta: a token of the org authorization server has a type of its own', async () => {
-    const token = { ...of('Okta'), header: { typ: 'application/okta-internal-at+jwt' } };
-    await expect(verify(token)).rejects.toMatchObject(refusal('type'));
+    const [fixture, token] = find('Okta');
+    const own = { ...token, header: { typ: 'application/okta-internal-at+jwt' } };
+    await expect(verify(fixture, own)).rejects.toMatchObject(refusal('type'));
   });
+});
+
+test('Google and GitHub stand on the page as what they are: no issuers of tokens for you', () => {
+  expect(sectionOf('Google, GitHub')).toContain('authorization server between');
+  expect(settingsOf('Google, GitHub')).toEqual([]);
 });

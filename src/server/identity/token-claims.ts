@@ -1,0 +1,54 @@
+/** What the claims of a token say of its caller, in the words of each identity provider: docs/identity-providers.md. */
+import type { JWTPayload } from 'jose';
+import type { Caller } from './caller.js';
+import { credentialsInvalid } from './verifier.js';
+
+/** Where the scopes stand, and how they are written. */
+export interface ScopeRules {
+  /** Claims whose values count as scopes, all that are present together. */
+  readonly claims: readonly string[];
+  /** Taken off the scopes that begin with it; the others do not count. */
+  readonly prefix?: string | undefined;
+}
+
+/** RFC 9068 §2.2.3, and what older issuers write. */
+export const USUAL_SCOPES: ScopeRules = { claims: ['scope', 'scp'] };
+/** RFC 9068 §2.2, OpenID Connect Core §2, Okta, and version 1 of Entra ID: the first that is there counts. */
+const CLIENT_CLAIMS = ['client_id', 'azp', 'cid', 'appid'];
+
+/** @param payload proven, but for its types */
+export function callerOf(
+  payload: JWTPayload,
+  { issuer, method }: Pick<Caller, 'issuer' | 'method'>,
+  rules: ScopeRules,
+): Caller {
+  const { sub } = payload;
+  if (typeof sub !== 'string' || sub === '') throw credentialsInvalid('sub');
+  const clientId = CLIENT_CLAIMS.map((name) => payload[name]).find((value) => value !== undefined);
+  return {
+    issuer,
+    subject: sub,
+    ...(typeof clientId === 'string' && { clientId }),
+    method,
+    scopes: scopesOf(payload, rules),
+    ...('cnf' in payload && { boundTo: thumbprintIn(payload['cnf']) }),
+  };
+}
+
+/** RFC 9449 §6.1. A token that is bound to something else gets a thumbprint that no key has. */
+function thumbprintIn(confirmation: unknown): string {
+  const { jkt } = Object(confirmation) as { readonly jkt?: unknown };
+  return typeof jkt === 'string' ? jkt : '';
+}
+
+function scopesOf(payload: JWTPayload, { claims, prefix = '' }: ScopeRules): readonly string[] {
+  const written = claims.flatMap((name) => textsIn(payload[name]));
+  const ours = written.filter((scope) => scope.startsWith(prefix)).map((scope) => scope.slice(prefix.length));
+  return [...new Set(ours)];
+}
+
+/** The words of a string, or the strings of a list. */
+function textsIn(claim: unknown): readonly string[] {
+  if (typeof claim === 'string') return claim.split(' ').filter(Boolean);
+  return Array.isArray(claim) ? claim.filter((entry) => typeof entry === 'string') : [];
+}
