@@ -25,7 +25,7 @@ const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[]
   ['package.json', /^ {4}"interop": .*\n/m, ''],
   ['knip.json', /^ {2}"ignoreDependencies": .*\n/m, ''],
   ['deploy/Dockerfile', /^COPY examples\/documents .*\n/m, ''],
-  ['deploy/Dockerfile', /, "examples"(?=\])/, ''],
+  ['deploy/Dockerfile', /, "examples"(?=[\],])/, ''],
   ['deploy/Dockerfile', /^COPY --from=build \/build\/examples .*\n/m, ''],
   ['.dockerignore', /^!examples\/documents\n/m, ''],
   ['examples/console/package.json', / && tsc --noEmit -p test\/tsconfig\.json/, ''],
