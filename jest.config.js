@@ -19,6 +19,7 @@ const common = {
 const ALONE = [
   '<rootDir>/test/replicas/',
   '<rootDir>/test/server/stores/redis',
+  '<rootDir>/test/server/grants/replicas',
   '<rootDir>/test/deploy/ingress',
 ];
 

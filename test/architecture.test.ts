@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   // Each other, the doors of the server, and libraries of your own. The server imports nothing of yours.
   yours: 'index, commands',
   // The template's.
-  index: 'process, process-stdio, helpers, mcp, mcp/extensions/tasks',
+  index: 'process, process-stdio, helpers, mcp, mcp/extensions/tasks, type grants',
   process: 'command-line, config, exit, start, welcome, observe, type mcp',
   // Without layers and a pipeline it puts the same parts together itself.
   'process-stdio':
@@ -38,7 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   config: 'zod, exact-names, identity/algorithms, type mcp',
   // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
   pipeline:
-    'express, config, exact-names, layers, identity, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
+    'express, config, exact-names, layers, identity, grants, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
     'type observe, type stores',
   // Values: the class by which a store that cannot answer is told from a bug, `callerKey`, whose limit it is, and what
   // cuts a credential out of a path.
@@ -46,11 +46,15 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'refusal, exact-names, raw-headers, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
   identity: 'jose, zod, refusal, exact-names, raw-headers, type express, type stores',
+  // Whose a grant is, and what a tool is told, are values; tokens are asked for within the bounds of the helpers.
+  grants:
+    'oauth4webapi, exact-names, refusal, helpers, identity/caller, mcp/definitions/errors, mcp/definitions/grants, ' +
+    'type express, type identity, type stores, stores/kept-values',
   // The SDK for two files: its own classifier says what belongs to which era, its schemas what a result is.
   // `callerKey` is a value: whose unread answers are counted.
   mcp:
     'zod, refusal, exact-names, identity/caller, ajv, @modelcontextprotocol/server, ' +
-    'type express, type identity, type observe, type stores',
+    'type express, type grants, type identity, type observe, type stores',
   // `callerKey` is a value: what a session, a stream or a sealed state belongs to.
   'mcp/era-2025':
     'mcp, mcp/http-sse, refusal, @modelcontextprotocol/sdk, identity/caller, ' +
@@ -99,10 +103,11 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '950 because the door has helpers, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
+  '.': '1000 because the door has helpers, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '300',
   'commands/doctor': '675 because Redis is run in three ways',
   config: '950 because bound tokens need proofs, tools can be left out, and Redis is run in three ways',
+  grants: '550 because tokens of users are kept and renewed, and whoever connects must be who was asked',
   helpers:
     '825 because Node offers no fetch that goes only where it is told, and tokens for other APIs are kept',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
@@ -113,7 +118,7 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/calls':
     '825 because users are sent to URLs, by what each revision has for it, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
   'mcp/definitions':
-    '950 because users are sent to URLs, a z.object is closed at any depth, and all that a definition says is sent and checked',
+    '975 because users are sent to URLs and connect accounts, a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
   'mcp/era-2025': '1025 because users are sent to URLs, and a flood that its log does not take is bounded',
   'mcp/era-2026':
@@ -127,11 +132,11 @@ const LINES: Readonly<Record<string, string>> = {
   observe: '1175',
   stores: '400 because tasks outlive their requests',
   'stores/memory':
-    '600 because tasks outlive their requests, and the least recently used session makes room, within the memory of its owner',
+    '650 because tasks and grants outlive their requests, and the least recently used session makes room, within the memory of its owner',
   'stores/redis':
-    '1650 because tasks outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
+    '1675 because tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 15225; // tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 15950; // accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -29,7 +29,7 @@ rm -f ca.srl
 password=$(openssl rand -hex 32)
 hash=$(printf %s "$password" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
 # Exactly what the stores need: src/server/stores/README.md.
-rights='resetkeys ~mcp:* resetchannels &mcp:* -@all +hello +eval +multi +exec +exists +set +del +time +pexpire +pttl +incrby +hget +hgetall +hmget +hset +hincrby +hdel +xadd +xdel +xlen +xrange +xrevrange +zadd +zcard +zrange +zrem +zremrangebyscore +publish +subscribe +unsubscribe'
+rights='resetkeys ~mcp:* resetchannels &mcp:* -@all +hello +eval +multi +exec +exists +get +getdel +set +del +time +pexpire +pttl +incrby +hget +hgetall +hmget +hset +hsetnx +hexists +hincrby +hdel +xadd +xdel +xlen +xrange +xrevrange +zadd +zcard +zrange +zrem +zremrangebyscore +publish +subscribe +unsubscribe'
 printf 'user default off\nuser mcp-server on #%s %s\n' "$hash" "$rights" >users.acl
 printf 'rediss://mcp-server:%s@valkey:6379' "$password" >redis-url
 openssl rand -base64 32 | tr '+/' '-_' | tr -d '=\n' >state-keys

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Config, ConfigError } from './config/index.js';
 import { SSE_PATHS } from './exact-names.js';
+import { openGrants, type OpenGrants } from './grants/index.js';
 import { apiKeyVerifier } from './identity/api-key.js';
 import { developmentKey } from './identity/api-key-entry.js';
 import { challenge as createChallenge, resourceMetadata } from './identity/challenge.js';
@@ -16,6 +17,7 @@ import { type OpenExtension, withExtensions } from './mcp/extensions/extension.j
 import { createKeepAlive } from './mcp/exchange/keep-alive.js';
 import type { Challenge } from './mcp/calls/authorize.js';
 import { UnsentAnswers } from './mcp/exchange/unsent-answers.js';
+import type { OpenGrantOptions } from './mcp/server-definition.js';
 import type { McpParts } from './assemble-mcp.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
@@ -103,6 +105,25 @@ function openJwt(config: Config, logger: Logger): Verifier {
     scopes: { claims: config.JWT_SCOPE_CLAIMS, prefix: config.JWT_SCOPE_PREFIX },
     logger,
   });
+}
+
+interface GrantsOf {
+  readonly config: Config;
+  readonly grants?: OpenGrantOptions | undefined;
+  readonly stores: Stores;
+}
+
+/** @throws {TypeError} for unsafe options @throws {ConfigError} where no caller could prove to be the one who was asked */
+export function openGrantsOf({ config, grants, stores }: GrantsOf): OpenGrants | undefined {
+  const options = grants?.(config.settings);
+  if (!options) return undefined;
+  const { JWT_ISSUERS, PUBLIC_URL, STATE_KEYS } = config;
+  if (!JWT_ISSUERS.includes(options.signIn.issuer)) {
+    const message =
+      'must contain signIn.issuer of grants in main.ts: users connect accounts as who they call';
+    throw new ConfigError([{ variable: 'JWT_ISSUERS', message }]);
+  }
+  return openGrants(options, { ...stores, publicUrl: PUBLIC_URL, keys: STATE_KEYS });
 }
 
 export function createEras(

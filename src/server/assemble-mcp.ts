@@ -3,6 +3,7 @@ import { type Config, ConfigError } from './config/index.js';
 import { compileCatalog } from './mcp/definitions/catalog.js';
 import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
 import { createHandlers } from './mcp/calls/handlers.js';
+import type { RunOptions } from './mcp/calls/run-definition.js';
 import { urlRules } from './mcp/calls/safe-url.js';
 import { introduction } from './mcp/definitions/server-info.js';
 import type { About, Definitions, Services } from './mcp/definitions/tool.js';
@@ -18,6 +19,7 @@ export interface McpOptions {
   readonly definitions: Definitions;
   /** Absent when the clone opens none. */
   readonly services?: Services | undefined;
+  readonly grantsOf?: RunOptions['grantsOf'];
   readonly stores: Stores;
   readonly logger: Logger;
 }
@@ -33,6 +35,7 @@ export function createMcpParts({
   extensions = [],
   definitions,
   services = NONE as Services,
+  grantsOf,
   stores,
   logger,
 }: McpOptions) {
@@ -57,6 +60,7 @@ export function createMcpParts({
       publish: coalesceChanges(changes.publish),
       timeoutMs: config.TOOL_TIMEOUT_MS,
       maxResultBytes: config.MAX_RESULT_BYTES,
+      grantsOf,
       urls: urlRules(definitions.urlHosts, config.PUBLIC_URL, config.NODE_ENV === 'production'),
     }),
     askTimeoutMs: ASK_TIMEOUT_MS,

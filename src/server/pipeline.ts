@@ -25,13 +25,15 @@ import { authorize } from './mcp/calls/authorize.js';
 import { openExtensions } from './mcp/extensions/extension.js';
 import { envelope } from './mcp/envelope/envelope.js';
 import { eraRouter } from './mcp/era-router.js';
+import type { OpenGrantOptions } from './mcp/server-definition.js';
 import { createMcpParts, type McpOptions } from './assemble-mcp.js';
 import type { Audit } from './observe/audit.js';
 import type { Tracing } from './observe/tracing.js';
-import { createEras, createIdentity } from './assemble-http.js';
+import { createEras, createIdentity, openGrantsOf } from './assemble-http.js';
 import { SSE_PATHS } from './exact-names.js';
 
-export interface PipelineOptions extends McpOptions {
+export interface PipelineOptions extends Omit<McpOptions, 'grantsOf'> {
+  readonly grants?: OpenGrantOptions | undefined;
   readonly audit: Audit;
   /** Only where traces are exported. */
   readonly tracing?: Tracing | undefined;
@@ -45,7 +47,8 @@ type Phases = Readonly<
 /** @throws when a definition is wrong or the keys cannot be read */
 export async function createPipeline(options: PipelineOptions) {
   const { config, stores, audit, logger, tracing } = options;
-  const mcp = createMcpParts(options);
+  const grants = openGrantsOf(options);
+  const mcp = createMcpParts({ ...options, grantsOf: grants?.of });
   const { catalog } = mcp;
   const identity = await createIdentity(config, mcp, stores, logger);
   const { challenge } = identity;
@@ -63,6 +66,7 @@ export async function createPipeline(options: PipelineOptions) {
   const routes = {
     [config.PUBLIC_URL.pathname]: ['POST', 'GET', 'DELETE'],
     ...Object.fromEntries(metadataPaths.map((path) => [path, ['GET', 'HEAD']])),
+    ...Object.fromEntries((grants?.paths ?? []).map((path) => [path, ['GET']])),
     ...(config.LEGACY_SSE && { [SSE_PATHS.stream]: ['GET'], [SSE_PATHS.messages]: ['POST'] }),
   };
   const ssePaths = config.LEGACY_SSE ? Object.values(SSE_PATHS) : [];
@@ -94,6 +98,7 @@ export async function createPipeline(options: PipelineOptions) {
         windowMs: config.RATE_LIMIT_IP.windowMs,
       }),
       answerAt(metadataPaths, identity.metadata),
+      ...(grants ? [answerAt(grants.paths, grants.pages)] : []),
     ],
     authentication: [
       authenticate({

@@ -26,7 +26,7 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
 }
 
 async function run(definition: ServerDefinition): Promise<void> {
-  const { about, settings, openServices, extensions, ...definitions } = definition;
+  const { about, settings, openServices, extensions, grants: _, ...definitions } = definition;
   const config = loadConfig(process.env, settings, []); // no rules: they concern listeners and replicas
   const logger = createLogger(config.LOG_LEVEL);
   if (config.NODE_ENV === 'production') ignoreInspectorSignal();

@@ -34,7 +34,7 @@ export async function orExit(start: Promise<void>): Promise<void> {
 }
 
 async function run(definition: ServerDefinition): Promise<void> {
-  const { about, settings, openServices, extensions, ...definitions } = definition;
+  const { about, settings, openServices, extensions, grants, ...definitions } = definition;
   const config = loadConfig(process.env, settings);
   const tracing = config.tracing ? await openTracing() : undefined;
   const logger = createLogger(config.LOG_LEVEL, tracing?.logFields);
@@ -50,6 +50,7 @@ async function run(definition: ServerDefinition): Promise<void> {
     config,
     about,
     extensions,
+    grants,
     definitions: { ...definitions, tools },
     openServices,
     logger,

@@ -25,7 +25,7 @@ import { createMetrics } from './observe/metrics.js';
 import { createPipeline, type PipelineOptions } from './pipeline.js';
 import { openStores, type StoresOptions } from './stores/index.js';
 
-type Given = 'config' | 'about' | 'extensions' | 'definitions' | 'logger' | 'tracing';
+type Given = 'config' | 'about' | 'extensions' | 'grants' | 'definitions' | 'logger' | 'tracing';
 
 export interface StartOptions extends Pick<PipelineOptions, Given> {
   readonly openServices?: OpenServices | undefined;

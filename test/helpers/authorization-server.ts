@@ -20,6 +20,10 @@ export interface AuthorizationServerOptions {
   readonly port?: number;
   /** Public key of {@link SERVICE_CLIENT}: what it signs of a user is exchanged for a token (RFC 8693). */
   readonly statementKey?: KeyObject;
+  /** Who signs in where nobody is asked. Default {@link USER}. */
+  readonly user?: () => string;
+  /** Each refresh token is good once; a second use ends the grant. */
+  readonly rotates?: boolean;
   /** Shows its user a page to sign in, and one to consent. */
   readonly interactive?: boolean;
 }
@@ -105,8 +109,9 @@ async function configuration(options: AuthorizationServerOptions, secret: string
     // Also without `offline_access`, as clients of MCP seldom ask for it.
     issueRefreshToken: (_ctx: unknown, client: { grantTypeAllowed(type: string): boolean }) =>
       client.grantTypeAllowed('refresh_token'),
+    ...(options.rotates && { rotateRefreshToken: true }),
     ttl: {
-      AccessToken: 600,
+      AccessToken: tokenLifetimeS,
       ClientCredentials: 600,
       Grant: 600,
       IdToken: 600,
@@ -173,12 +178,13 @@ async function agree(
   provider: Provider,
   req: IncomingMessage,
   res: ServerResponse,
-  { resource, scopes }: AuthorizationServerOptions,
+  { resource, scopes, user = () => USER }: AuthorizationServerOptions,
 ): Promise<void> {
   const { prompt, params, session } = await provider.interactionDetails(req, res);
-  if (prompt.name === 'login') return provider.interactionFinished(req, res, { login: { accountId: USER } });
+  if (prompt.name === 'login')
+    return provider.interactionFinished(req, res, { login: { accountId: user() } });
   const grant = new provider.Grant({
-    accountId: session?.accountId ?? USER,
+    accountId: session?.accountId ?? user(),
     clientId: params['client_id'] ?? '',
   });
   const asked = (params['scope'] ?? '').split(' ');

@@ -26,7 +26,12 @@ export interface Served {
 
 /** @param scopes what the key holds; more variables go into the environment as they are */
 export async function serve(
-  { about, extensions, ...definitions }: Definitions & Pick<ServerDefinition, 'about' | 'extensions'>,
+  {
+    about,
+    extensions,
+    grants,
+    ...definitions
+  }: Definitions & Pick<ServerDefinition, 'about' | 'extensions' | 'grants'>,
   scopes: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Served> {
@@ -49,6 +54,7 @@ export async function serve(
     config: loadConfig(variables, settings),
     about,
     extensions,
+    grants,
     definitions,
     openServices,
     logger: pino({ level: 'silent' }),

@@ -48,6 +48,7 @@ export interface Seen {
 
 export interface Endpoint {
   readonly url: URL;
+  /** An API key, or a token. */
   readonly key: string;
 }
 
@@ -64,7 +65,7 @@ function post(
   return fetch(url, {
     method: 'POST',
     headers: {
-      'X-Api-Key': key,
+      ...(key.startsWith('mcp_') ? { 'X-Api-Key': key } : { Authorization: `Bearer ${key}` }),
       'Content-Type': 'application/json',
       Accept: 'application/json, text/event-stream',
       ...headers,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
+import { openStores } from '../../src/server/stores/index.js';
 import { selfSignedCertificate } from '../helpers/certificate.js';
 import { freePort } from '../helpers/free-port.js';
 import { describeWithRedis } from '../helpers/redis.js';
@@ -20,13 +21,16 @@ describeWithRedis('by TLS and as the documented user', () => {
   let admin: ReturnType<typeof createClient>;
   let alice: Client;
   let rights: string;
+  let certFile: string;
+  let redisUrl: string;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mcp-tls-'));
     const readme = await readFile(new URL('../../src/server/stores/README.md', import.meta.url), 'utf8');
     rights = String(/^user mcp .*$/m.exec(readme)?.[0]);
     const { cert, key } = selfSignedCertificate();
-    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    certFile = join(folder, 'cert.pem');
+    const keyFile = join(folder, 'key.pem');
     await Promise.all([writeFile(certFile, cert), writeFile(keyFile, key)]);
     const tlsPort = await freePort();
     redis = await startRedis(
@@ -38,9 +42,10 @@ describeWithRedis('by TLS and as the documented user', () => {
     );
     admin = createClient({ url: redis.url.replace('//', '//admin:any@') });
     await admin.connect();
+    redisUrl = `rediss://mcp:${SECRET}@127.0.0.1:${tlsPort}`;
     deployment = await deploy({
       replicas: 2,
-      redis: { ...redis, url: `rediss://mcp:${SECRET}@127.0.0.1:${tlsPort}` },
+      redis: { ...redis, url: redisUrl },
       env: { REDIS_CA_FILE: certFile, STREAM_MAX_BUFFER_BYTES: '3000' },
     });
     alice = clientOf(deployment.alice);
@@ -88,6 +93,30 @@ describeWithRedis('by TLS and as the documented user', () => {
     await stream.ended;
   }
 
+  /** What no sample tool uses. */
+  async function useTasksAndGrants(): Promise<void> {
+    let onReady = () => {};
+    const ready = new Promise<void>((resolve) => (onReady = resolve));
+    const shared = { url: redisUrl, caFile: certFile, replicas: 2, onFailure: 'strict' } as const;
+    const stores = await openStores({
+      sessionIdleMs: 60_000,
+      redis: { ...shared, onChange: (isThere) => isThere && onReady() },
+    });
+    await ready;
+    const { tasks, keptValues } = stores;
+    const task = { id: 'task', owner: 'alice', tool: 'work', createdAt: Date.now(), ttlMs: 60_000 };
+    const steps = [
+      await tasks.create(task, 1),
+      await tasks.change('task', { questions: { name: {} } }),
+      await tasks.change('task', { answers: { name: 'Ada' } }),
+      await keptValues.add('a', 'value', 60_000),
+      (await keptValues.get('a')) === 'value',
+      (await keptValues.take('a')) === 'value',
+    ];
+    await stores.close();
+    expect(steps).toEqual(steps.map(() => true));
+  }
+
   test('the servers do all they do, are denied nothing, and use every right they have', async () => {
     const [a, b] = deployment.replicas as [Replica, Replica];
     await admin.configResetStat();
@@ -95,6 +124,7 @@ describeWithRedis('by TLS and as the documented user', () => {
     const late = await deployment.start(); // for what a connection begins with
     await late.until(200);
     await useAll(a, b);
+    await useTasksAndGrants();
     await late.stop('SIGTERM');
     const used = new Set(
       [...(await admin.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=[1-9]/gm)].map(

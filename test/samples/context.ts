@@ -2,6 +2,7 @@
 import { cp, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NO_GRANTS } from '../../src/server/mcp/definitions/grants.js';
 import type { ToolContext } from '../../src/server/mcp/definitions/tool.js';
 import { openServices } from '../../src/services.js';
 
@@ -37,6 +38,7 @@ export async function recordedContext(
       if (!(key in answers)) throw new Unanswered();
       return answers[key] as never;
     },
+    grants: NO_GRANTS,
     changed: (change) => events.push({ changed: change }),
   };
   return { context, events };

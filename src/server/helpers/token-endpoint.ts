@@ -24,7 +24,7 @@ export interface Token {
 
 type Parameters = Readonly<Record<string, string>>;
 
-const TIMEOUT_MS = 10_000;
+export const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 64 * 1024;
 /** RFC 6749 §5.2, RFC 8707 §2. Any other word of an error may quote what we sent. */
 const REASONS = [
@@ -83,8 +83,8 @@ export function tokenEndpoint(options: TokenOptions) {
 }
 
 /** Redirects are not followed, since `redirect` is manual: they would lead past the check of the URL. */
-async function boundedFetch(url: string, options: oauth.CustomFetchOptions<'POST', URLSearchParams>) {
-  const response = await fetch(url, options);
+export async function boundedFetch(url: string, options: oauth.CustomFetchOptions<string, unknown>) {
+  const response = await fetch(url, options as RequestInit);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
@@ -95,7 +95,8 @@ async function boundedFetch(url: string, options: oauth.CustomFetchOptions<'POST
   return new Response(Buffer.concat(chunks), response);
 }
 
-function reasonOf(error: unknown): string {
+/** Why there is no token, without a word of the answer. */
+export function reasonOf(error: unknown): string {
   if (error instanceof oauth.ResponseBodyError && REASONS.includes(error.error)) return error.error;
   if (error instanceof oauth.WWWAuthenticateChallengeError) return 'invalid_client';
   const { name } = error as Error;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { memoryChanges, memoryClientReplies } from './memory/bus.js';
 import { memoryEvents } from './memory/events.js';
+import { memoryKeptValues } from './memory/kept-values.js';
 import { memoryUsedOnce } from './memory/used-once.js';
 import { memoryStreamSlots } from './memory/stream-slots.js';
 import { memoryRateLimits } from './memory/rate-limits.js';
@@ -59,6 +60,7 @@ function memoryStores({ sessionIdleMs, maxChars, streamMaxBytes, streamRetainMs 
     streamSlots: memoryStreamSlots(),
     events: memoryEvents(streamMaxBytes, streamRetainMs, maxChars),
     tasks: memoryTasks(maxChars),
+    keptValues: memoryKeptValues(maxChars),
   };
   return {
     ...stores,

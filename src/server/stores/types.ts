@@ -3,6 +3,7 @@
  * A store that cannot answer throws {@link StoreUnavailable}; it never guesses.
  */
 import { RefusedRequest } from '../refusal.js';
+import type { KeptValues } from './kept-values.js';
 import type { TaskStore } from './task-store.js';
 
 /** A refusal, so that neither era answers it as a bug or as a result of the call. `reason` is for audit and log. */
@@ -207,6 +208,7 @@ export interface Stores {
   readonly streamSlots: StreamSlots;
   readonly events: EventLog;
   readonly tasks: TaskStore;
+  readonly keptValues: KeptValues;
   /** Whether the backing store answers now; shown by `/readyz`. */
   healthy(): boolean;
   close(): Promise<void>;

@@ -13,6 +13,8 @@ import { changeBusContract } from './changes.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { memoryTasks } from '../../../src/server/stores/memory/tasks.js';
 import { taskContract } from './tasks.contract.js';
+import { memoryKeptValues } from '../../../src/server/stores/memory/kept-values.js';
+import { keptValuesContract } from './kept-values.contract.js';
 import { usedOnceContract } from './used-once.contract.js';
 import { streamSlotContract } from './stream-slots.contract.js';
 import { rateLimitContract } from './rate-limits.contract.js';
@@ -22,6 +24,17 @@ rateLimitContract(async () => memoryRateLimits());
 sessionContract(async (idleMs, inUseMs) => memorySessions(idleMs, undefined, inUseMs));
 usedOnceContract(async () => memoryUsedOnce());
 taskContract(async () => memoryTasks());
+keptValuesContract(async () => memoryKeptValues());
+
+test('kept values beyond the memory for all are refused, and those before stay', async () => {
+  const store = memoryKeptValues(1000);
+  await store.set('a', 'x'.repeat(500), 60_000);
+  await expect(store.set('b', 'x'.repeat(500), 60_000)).rejects.toThrow(StoreUnavailable);
+  expect((await store.take('a'))?.length).toBe(500);
+  await store.set('b', 'x'.repeat(500), 60_000);
+  expect((await store.get('b'))?.length).toBe(500);
+  await store.close();
+});
 
 test('tasks beyond the memory for all are refused, and nothing of them stays', async () => {
   const tasks = memoryTasks(2000);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
 import { redisClientReplies } from '../../../src/server/stores/redis/client-replies.js';
+import { redisKeptValues } from '../../../src/server/stores/redis/kept-values.js';
 import { redisUsedOnce } from '../../../src/server/stores/redis/used-once.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
@@ -63,6 +64,8 @@ describeWithRedis('in Redis', () => {
       .limiter('a', { points: 1, windowMs: 1000 })
       .consume('k');
     await redisUsedOnce(connection).take('a', LONG_MS);
+    await redisKeptValues(connection).set('a', 'value', LONG_MS);
+    await redisKeptValues(connection).add('b', 'value', LONG_MS);
     await sessions.create(record, 1);
     await sessions.get(record.id, record.owner);
     const change = { logLevel: 'debug', subscriptions: ODD, changesTo: 'stream' };

@@ -9,6 +9,7 @@ import type { RedisAddress } from '../../../src/server/stores/redis/client.js';
 import { connect, type Connection } from '../../../src/server/stores/redis/connection.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
+import { redisKeptValues } from '../../../src/server/stores/redis/kept-values.js';
 import { redisUsedOnce } from '../../../src/server/stores/redis/used-once.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisGroup, SENTINEL_NAME, startCluster, startSentinels } from '../../helpers/redis-groups.js';
@@ -21,6 +22,7 @@ import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
 import { rateLimitContract } from './rate-limits.contract.js';
 import { sessionContract } from './sessions.contract.js';
 import { streamSlotContract } from './stream-slots.contract.js';
+import { keptValuesContract } from './kept-values.contract.js';
 import { usedOnceContract } from './used-once.contract.js';
 
 const KINDS = [
@@ -66,6 +68,7 @@ describeWithRedis('on', () => {
     );
     changeBusContract(async () => redisChanges(await emptied()));
     usedOnceContract(async () => redisUsedOnce(await emptied()));
+    keptValuesContract(async () => redisKeptValues(await emptied()));
     streamSlotContract(async () => slotsOfOneProcess({ connection: await emptied(), ...shared }));
     eventLogContract(async (options) => eventsOfOneProcess({ connection: await emptied(), ...options }));
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { redisChanges } from '../../../src/server/stores/redis/changes.js';
 import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
+import { redisKeptValues } from '../../../src/server/stores/redis/kept-values.js';
 import { redisUsedOnce } from '../../../src/server/stores/redis/used-once.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
@@ -10,6 +11,7 @@ import { TASK_LOST, type TaskStore } from '../../../src/server/stores/task-store
 import { taskContract } from './tasks.contract.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
+import { keptValuesContract } from './kept-values.contract.js';
 import { usedOnceContract } from './used-once.contract.js';
 import { eventsOfOneProcess, slotsOfOneProcess, tasksOfOneProcess } from './one-process.js';
 import { streamSlotContract } from './stream-slots.contract.js';
@@ -48,6 +50,7 @@ describeWithRedis('on Redis', () => {
   );
   changeBusContract(async () => redisChanges(await emptied()));
   usedOnceContract(async () => redisUsedOnce(await emptied()));
+  keptValuesContract(async () => redisKeptValues(await emptied()));
   const shared = { onFailure: 'strict', replicas: 1 } as const;
   streamSlotContract(async () => slotsOfOneProcess({ connection: await emptied(), ...shared }));
 

@@ -1,4 +1,5 @@
 /** Runs a tool, resource or prompt: makes its context, limits its time, maps its errors. */
+import type { Caller } from '../../identity/caller.js';
 import type { Logger } from '../../observe/logger.js';
 import type { Change } from '../../stores/types.js';
 import {
@@ -10,13 +11,16 @@ import {
   INVALID_PARAMS,
   RpcError,
 } from './call.js';
+import { NO_GRANTS } from '../definitions/grants.js';
 import { isByUrl } from './client-questions.js';
+import { type Clock, startClock } from './clock.js';
 import { tooLarge } from './require-result.js';
 import { requireSafeUrl, type UrlRules } from './safe-url.js';
 import { sendToUrls } from './url-required.js';
 import { followed } from './stray-errors.js';
 import { RefusedRequest } from '../../refusal.js';
 import {
+  type Grants,
   MissingCapability,
   type ToolContext,
   ToolError,
@@ -35,6 +39,8 @@ export interface RunOptions {
   readonly maxResultBytes: number;
   /** Where an `ask` may send a user. */
   readonly urls: UrlRules;
+  /** Absent where users connect nothing. */
+  readonly grantsOf?: ((caller: Caller) => Grants) | undefined;
 }
 
 /**
@@ -96,6 +102,9 @@ function createContext(call: Call, options: RunOptions, clock: Clock, end: End):
       answer.catch(() => {}); // a handler that ends before it awaits every ask must not end the process too
       return answer as never; // the type of an answer follows its request; the eras have checked its shape
     },
+    get grants() {
+      return options.grantsOf?.(call.caller) ?? NO_GRANTS;
+    },
     changed: options.publish,
   };
 }
@@ -131,39 +140,4 @@ function createEnd(cancellation: Cancellation) {
   };
   cancellation.onCancel(abort);
   return { aborted, abort, isOver: false, signal: () => controller.signal };
-}
-
-type Clock = ReturnType<typeof startClock>;
-
-/** A clock that stops while at least one `ask` waits for its answer. */
-function startClock(timeoutMs: number, onExpired: () => void) {
-  let remainingMs = timeoutMs;
-  let startedAt = 0;
-  let waiting = 0;
-  let timer: NodeJS.Timeout | undefined;
-
-  const go = () => {
-    startedAt = performance.now();
-    timer = setTimeout(onExpired, Math.max(0, remainingMs));
-  };
-  const pause = () => {
-    clearTimeout(timer);
-    remainingMs -= performance.now() - startedAt;
-  };
-  go();
-  return {
-    async pausedWhile<T>(wait: () => Promise<T>): Promise<T> {
-      if (waiting++ === 0) pause();
-      try {
-        return await wait();
-      } finally {
-        if (--waiting === 0) go();
-      }
-    },
-    /** For good: an `ask` that is answered later does not restart it. */
-    stop() {
-      clearTimeout(timer);
-      waiting = Number.POSITIVE_INFINITY;
-    },
-  };
 }

@@ -69,7 +69,7 @@ export type AskRequest =
     }
   | { readonly method: 'roots/list'; readonly params?: JsonObject };
 
-/** Sends the user to a URL; only rules of docs/grants.md say to which. */
+/** Sends the user to a URL; only rules of docs/urls.md say to which. */
 export interface AskByUrl {
   readonly method: 'elicitation/create';
   readonly params: { readonly mode: 'url'; readonly message: string; readonly url: string };

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Caller } from '../../identity/caller.js';
 import type { Change } from '../../stores/types.js';
+import type { Grants } from './grants.js';
 import type {
   Annotations,
   AskAnswer,
@@ -18,6 +19,7 @@ import type {
 
 export type * from './content.js';
 export * from './errors.js';
+export type { Grants } from './grants.js';
 
 /** The clone's settings; `src/settings.ts` fills it in by declaration merging. */
 // oxlint-disable-next-line typescript/no-empty-interface, typescript/no-empty-object-type
@@ -63,7 +65,7 @@ export interface ToolContext {
    * `ask`**, and `key` must name the same question on every run. Asks made together (`Promise.all`) go out together.
    *
    * @throws {MissingCapability} when the client did not declare that it can answer
-   * @throws {TypeError} for a URL that breaks a rule of docs/grants.md: nothing is sent
+   * @throws {TypeError} for a URL that breaks a rule of docs/urls.md: nothing is sent
    */
   ask<R extends AskRequest>(key: string, request: R): Promise<AskAnswer<R>>;
   /**
@@ -71,6 +73,8 @@ export interface ToolContext {
    * notification for it; elsewhere nothing is sent.
    */
   completed(key: string): Sent;
+  /** The accounts at other APIs that the caller has connected; `grants` in `main.ts` names the APIs. */
+  readonly grants: Grants;
   /** Tells subscribed clients that a list or a resource changed. */
   changed(change: Change): void;
 }

@@ -4,6 +4,7 @@ import { redisChanges } from './changes.js';
 import { connect, type ConnectionOptions } from './connection.js';
 import { redisEvents } from './events.js';
 import { redisClientReplies } from './client-replies.js';
+import { redisKeptValues } from './kept-values.js';
 import { redisUsedOnce } from './used-once.js';
 import { redisStreamSlots } from './stream-slots.js';
 import { redisRateLimits } from './rate-limits.js';
@@ -32,6 +33,7 @@ export function redisStores(options: RedisStoresOptions): Stores {
     streamSlots: redisStreamSlots({ connection, heartbeat, onFailure, replicas }),
     events: redisEvents({ connection, heartbeat, maxStreamChars: streamMaxBytes, retainMs: streamRetainMs }),
     tasks: redisTasks({ connection, heartbeat }),
+    keptValues: redisKeptValues(connection),
   };
   return {
     ...stores,
