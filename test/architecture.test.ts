@@ -120,7 +120,8 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/definitions':
     '975 because users are sent to URLs and connect accounts, a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
-  'mcp/era-2025': '1025 because users are sent to URLs, and a flood that its log does not take is bounded',
+  'mcp/era-2025':
+    '1175 because what other replicas do to a session comes here only while it has something open',
   'mcp/era-2026':
     '675 because calls become tasks, users are sent to URLs, and results carry a _meta of a definition',
   'mcp/exchange': '375 because a reader is slow only when its socket took nothing',
@@ -132,9 +133,9 @@ const LINES: Readonly<Record<string, string>> = {
   observe: '1175',
   stores: '400 because tasks outlive their requests',
   'stores/memory':
-    '650 because tasks and grants outlive their requests, and the least recently used session makes room, within the memory of its owner',
+    '675 because messages have names, tasks and grants outlive their requests, and the least recently used session makes room, within the memory of its owner',
   'stores/redis':
-    '1675 because tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
+    '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
 const LINES_OF_ALL = 15950; // accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 

@@ -437,6 +437,7 @@ const brokenSessions = (stores: Stores): Stores => ({
     update: outage,
     delete: outage,
     count: outage,
+    follow: () => ({ listening: Promise.resolve(), stop: () => {} }),
     onEnd: () => () => {},
     close: async () => {},
   },

@@ -4,6 +4,7 @@
  */
 import { RefusedRequest } from '../refusal.js';
 import type { KeptValues } from './kept-values.js';
+import type { EventLog } from './event-log.js';
 import type { TaskStore } from './task-store.js';
 
 /** A refusal, so that neither era answers it as a bug or as a result of the call. `reason` is for audit and log. */
@@ -90,7 +91,15 @@ export interface SessionStore {
   update(id: string, change: SessionChange): Promise<boolean>;
   /** Ends a session; `false` when there was no such session. */
   delete(id: string): Promise<boolean>;
-  /** Calls `listener` with the id of every session that ends, deleted or idle for too long. Returns the way to stop. */
+  /**
+   * Calls `onChange` whenever the record changes or ends, on whichever replica: then {@link peek} says what it is now. For
+   * sessions that have something open here.
+   */
+  follow(id: string, onChange: () => void): Subscription;
+  /**
+   * Calls `listener` with the id of every session that this process ends, and of those it served that idled out. Returns
+   * the way to stop.
+   */
   onEnd(listener: (id: string) => void): () => void;
   /** Number of live sessions, for metrics. */
   count(): Promise<number>;
@@ -102,17 +111,29 @@ export type Change =
   | { readonly kind: 'tools' | 'prompts' | 'resources' }
   | { readonly kind: 'resource'; readonly uri: string };
 
-/** Carries messages to every replica, this one included. */
+/** Carries messages within this process. */
 export interface Bus<T> {
   publish(message: T): void;
   subscribe(listener: (message: T) => void): () => void;
   close(): Promise<void>;
 }
 
-/** Carries changes to every open stream, and keeps none. */
-export interface ChangeBus extends Bus<Change> {
+export interface Subscription {
+  /** Resolves once nothing is missed any more; also when the store is away. */
+  readonly listening: Promise<void>;
+  stop(): void;
+}
+
+/** Carries each change to the replicas that have a stream for it, and keeps none. */
+export interface ChangeBus {
+  publish(change: Change): void;
+  /** Calls `listener` with each of the `wanted` changes. */
+  subscribe(wanted: readonly Change[], listener: (change: Change) => void): Subscription;
+  /** Those of `changes` that were published within the last moment: who subscribes a little late may have missed them. */
+  recent(changes: readonly Change[]): Promise<readonly Change[]>;
   /** Calls `listener` when changes may have been lost: then everything may have changed. Returns the way to stop. */
   onMissed(listener: () => void): () => void;
+  close(): Promise<void>;
 }
 
 /** A client's answer to a question, or its cancellation of a call: another replica may run that call. */
@@ -124,9 +145,13 @@ export interface ClientReply {
   readonly message: object;
 }
 
-export interface ClientReplies extends Omit<Bus<ClientReply>, 'publish'> {
+/** Carries replies to the replicas that run a call of their session. */
+export interface ClientReplies {
   /** @throws {StoreUnavailable} when it cannot reach the other replicas */
   publish(reply: ClientReply): Promise<void>;
+  /** Gives `listener` the replies to a session, the last second's too. Returns the way to stop. */
+  subscribe(sessionId: string, listener: (reply: ClientReply) => void): () => void;
+  close(): Promise<void>;
 }
 
 /** Counts the streams that an owner has open on all replicas; those of a dead process do not count. */
@@ -142,59 +167,6 @@ export interface UsedOnce {
   take(key: string, ttlMs: number): Promise<boolean>;
   /** Makes it usable again. */
   release(key: string): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** One message of the server's in the log of its stream. */
-export interface LoggedEvent {
-  /** Goes to the client and comes back as `Last-Event-ID`; cannot be guessed. */
-  readonly id: string;
-  /** A JSON-RPC message; empty for the event that begins a stream. */
-  readonly data: string;
-}
-
-export interface EventReader {
-  onEvent(event: LoggedEvent): void;
-  /** Called once, when nothing more will come. With an error the stream goes on, but cannot be read any further. */
-  onEnd(error?: unknown): void;
-}
-
-/** The stream of a call, for the process that runs it. */
-export interface EventStream {
-  /** Adds an event, in the order of the calls. Its id; `undefined` once the stream is over. */
-  append(data: string): Promise<string | undefined>;
-  /** Adds the final event. The stream can still be read for a while. */
-  end(data: string): Promise<void>;
-  /** Forgets the stream and ends its reader. */
-  drop(): Promise<void>;
-  /** Stops the reader given with this stream; events are still kept. */
-  stop(): void;
-}
-
-export type StreamOwner = Pick<SessionRecord, 'id' | 'owner'>;
-
-/** A new stream, and the scopes that its call and its readers need. */
-export type NewStream = StreamOwner & { readonly scopes: readonly string[] };
-
-/**
- * Keeps the events of calls, so that a client that lost its connection can read on (MCP 2025-11-25, transports,
- * resumability). Bounded in number, size and time. A stream has one reader: resuming it ends the one before.
- */
-export interface EventLog {
-  /**
-   * Begins a stream, with an empty event that primes its client, and gives `reader` all of it.
-   * @param lastWords final event of a call whose process dies before it has one
-   */
-  begin(session: NewStream, reader: EventReader, lastWords: string): Promise<EventStream>;
-  /** The scopes of the stream in which the event `id` was sent; `undefined` when {@link resume} would find none. */
-  scopesOf(session: StreamOwner, id: string): Promise<readonly string[] | undefined>;
-  /**
-   * Gives `reader` what came after the event `id`, then what comes. Returns the way to stop it; `undefined`, alike, when
-   * `id` is unknown, of another session or owner, or of events no longer kept without a gap.
-   */
-  resume(session: StreamOwner, id: string, reader: EventReader): Promise<(() => void) | undefined>;
-  /** Forgets every stream of a session. */
-  forget(sessionId: string): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -4,37 +4,45 @@ import type { Change, ChangeBus } from '../../../src/server/stores/types.js';
 /** What every change bus promises. */
 export function changeBusContract(open: () => Promise<ChangeBus>): void {
   describe('changes', () => {
-    test('every subscriber gets every change in order, and none after it stopped', async () => {
+    test('every subscriber gets every change that it wants in order, no other, and none after it stopped', async () => {
       const bus = await open();
       const seen: Change[][] = [[], []];
-      const stop = bus.subscribe((change) => seen[0]?.push(change));
-      const last = new Promise<void>((resolve) => {
-        bus.subscribe((change) => {
-          seen[1]?.push(change);
-          if (change.kind === 'prompts') resolve();
-        });
+      const first = bus.subscribe([TOOLS, A], (change) => seen[0]?.push(change));
+      let arrived = () => {};
+      const second = bus.subscribe([TOOLS, A, B], (change) => {
+        seen[1]?.push(change);
+        arrived();
       });
-      const first = arrival(bus);
-      bus.publish({ kind: 'tools' });
-      await first;
-      stop();
-      stop();
-      bus.publish({ kind: 'resource', uri: 'doc://a' });
-      bus.publish({ kind: 'prompts' });
-      await last;
+      await Promise.all([first.listening, second.listening]);
+      const publish = async (change: Change) => {
+        const arrival = new Promise<void>((resolve) => (arrived = resolve));
+        bus.publish(change);
+        await arrival;
+      };
+      await publish(TOOLS);
+      await publish(B);
+      first.stop();
+      first.stop();
+      bus.publish({ kind: 'prompts' }); // nobody wants it
+      await publish(A);
 
-      expect(seen[0]).toEqual([{ kind: 'tools' }]);
-      expect(seen[1]).toEqual([{ kind: 'tools' }, { kind: 'resource', uri: 'doc://a' }, { kind: 'prompts' }]);
+      expect(seen).toEqual([[TOOLS], [TOOLS, B, A]]);
+      second.stop();
+      await bus.close();
+    });
+
+    test('who stops and subscribes again at once gets the next change', async () => {
+      const bus = await open();
+      bus.subscribe([A], () => {}).stop();
+      const seen = new Promise(
+        (resolve) => void bus.subscribe([A], resolve).listening.then(() => bus.publish(A)),
+      );
+
+      expect(await seen).toEqual(A);
       await bus.close();
     });
   });
 }
 
-function arrival(bus: ChangeBus): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = bus.subscribe(() => {
-      stop();
-      resolve();
-    });
-  });
-}
+const TOOLS: Change = { kind: 'tools' };
+const [A, B] = ['doc://a', 'doc://b'].map((uri): Change => ({ kind: 'resource', uri })) as [Change, Change];

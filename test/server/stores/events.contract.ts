@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { EventLog, EventReader, LoggedEvent } from '../../../src/server/stores/types.js';
+import type { EventLog, EventReader, LoggedEvent } from '../../../src/server/stores/event-log.js';
 import { after } from './after.js';
 
 const MAX_CHARS = 10_000;

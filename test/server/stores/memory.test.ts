@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from '@jest/globals';
 import { openStores } from '../../../src/server/stores/index.js';
-import { memoryChanges } from '../../../src/server/stores/memory/bus.js';
+import { memoryChanges, memoryClientReplies } from '../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../src/server/stores/memory/events.js';
 import { memoryUsedOnce } from '../../../src/server/stores/memory/used-once.js';
 import { memoryStreamSlots } from '../../../src/server/stores/memory/stream-slots.js';
@@ -10,6 +10,7 @@ import { memoryRateLimits } from '../../../src/server/stores/memory/rate-limits.
 import { memorySessions } from '../../../src/server/stores/memory/sessions.js';
 import { StoreUnavailable } from '../../../src/server/stores/types.js';
 import { changeBusContract } from './changes.contract.js';
+import { clientRepliesContract } from './client-replies.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { memoryTasks } from '../../../src/server/stores/memory/tasks.js';
 import { taskContract } from './tasks.contract.js';
@@ -49,6 +50,7 @@ test('tasks beyond the memory for all are refused, and nothing of them stays', a
 });
 streamSlotContract(async () => memoryStreamSlots());
 changeBusContract(async () => memoryChanges());
+clientRepliesContract(async () => memoryClientReplies());
 eventLogContract(async (options) => memoryEvents(options.maxStreamChars, options.retainMs));
 
 test('a rotation through many addresses forgets the oldest keys and keeps the newest', async () => {

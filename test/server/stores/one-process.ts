@@ -6,7 +6,8 @@ import {
   redisStreamSlots,
 } from '../../../src/server/stores/redis/stream-slots.js';
 import { type RedisTasksOptions, redisTasks } from '../../../src/server/stores/redis/tasks.js';
-import type { EventLog, StreamSlots } from '../../../src/server/stores/types.js';
+import type { EventLog } from '../../../src/server/stores/event-log.js';
+import type { StreamSlots } from '../../../src/server/stores/types.js';
 import type { TaskStore } from '../../../src/server/stores/task-store.js';
 
 export function eventsOfOneProcess(options: Omit<RedisEventsOptions, 'heartbeat'>): EventLog {

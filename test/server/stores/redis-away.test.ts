@@ -5,7 +5,8 @@ import { connect, type Connection } from '../../../src/server/stores/redis/conne
 import { redisChanges } from '../../../src/server/stores/redis/changes.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
-import { type EventReader, type SessionRecord, StoreUnavailable } from '../../../src/server/stores/types.js';
+import type { EventReader } from '../../../src/server/stores/event-log.js';
+import { type SessionRecord, StoreUnavailable } from '../../../src/server/stores/types.js';
 import { after } from './after.js';
 import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
 import { describeWithRedis } from '../../helpers/redis.js';
@@ -347,7 +348,7 @@ describeWithRedis('while Redis is away', () => {
     await Promise.all([here, there].map((one) => new Promise<void>(one.onBack)));
     const [making, hearing] = [redisChanges(here), redisChanges(there)];
     const told: string[] = [];
-    making.subscribe(({ kind }) => told.push(kind));
+    making.subscribe([{ kind: 'tools' }], ({ kind }) => told.push(kind));
     const again = Promise.all([making, hearing].map((one) => new Promise<void>(one.onMissed)));
     await server.stop();
     while (here.healthy()) await after(10);
@@ -375,10 +376,10 @@ describeWithRedis('while Redis is away', () => {
     };
     const [making, hearing] = [redisChanges(flaky), redisChanges(there)];
     const told = jest.fn();
-    hearing.subscribe(told);
+    hearing.subscribe([{ kind: 'tools' }], told);
     const missed = new Promise<void>(hearing.onMissed);
-    const listening = () => connection.client.pubSubNumSub('mcp:changes');
-    while ((await listening())['mcp:changes'] !== 2) await after(10);
+    const listening = () => connection.client.pubSubNumSub('mcp:changes-lost');
+    while ((await listening())['mcp:changes-lost'] !== 2) await after(10);
     making.publish({ kind: 'tools' });
     await new Promise((resolve) => setImmediate(resolve));
     isRefused = false;

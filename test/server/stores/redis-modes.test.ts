@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { examine } from '../../../src/server/commands/doctor.js';
 import { defineTool } from '../../../src/server/index.js';
 import { redisChanges } from '../../../src/server/stores/redis/changes.js';
+import { redisClientReplies } from '../../../src/server/stores/redis/client-replies.js';
 import type { RedisAddress } from '../../../src/server/stores/redis/client.js';
 import { connect, type Connection } from '../../../src/server/stores/redis/connection.js';
 import { redisRateLimits } from '../../../src/server/stores/redis/rate-limits.js';
@@ -17,6 +18,8 @@ import { serve, type Served } from '../../helpers/serve.js';
 import { SETTINGS } from '../../settings.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
+import { clientRepliesContract } from './client-replies.contract.js';
+import { replicaMessagesContract } from './replica-messages.contract.js';
 import { eventLogContract } from './events.contract.js';
 import { eventsOfOneProcess, slotsOfOneProcess } from './one-process.js';
 import { rateLimitContract } from './rate-limits.contract.js';
@@ -67,6 +70,8 @@ describeWithRedis('on', () => {
       redisSessions({ connection: await emptied(), idleMs, ...(inUseMs !== undefined && { inUseMs }) }),
     );
     changeBusContract(async () => redisChanges(await emptied()));
+    clientRepliesContract(async () => redisClientReplies(await emptied()));
+    replicaMessagesContract(emptied);
     usedOnceContract(async () => redisUsedOnce(await emptied()));
     keptValuesContract(async () => redisKeptValues(await emptied()));
     streamSlotContract(async () => slotsOfOneProcess({ connection: await emptied(), ...shared }));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { redisChanges } from '../../../src/server/stores/redis/changes.js';
+import { redisClientReplies } from '../../../src/server/stores/redis/client-replies.js';
 import { connect, type Connection, PREFIX } from '../../../src/server/stores/redis/connection.js';
 import { redisKeptValues } from '../../../src/server/stores/redis/kept-values.js';
 import { redisUsedOnce } from '../../../src/server/stores/redis/used-once.js';
@@ -12,6 +13,8 @@ import { taskContract } from './tasks.contract.js';
 import { after } from './after.js';
 import { changeBusContract } from './changes.contract.js';
 import { keptValuesContract } from './kept-values.contract.js';
+import { clientRepliesContract } from './client-replies.contract.js';
+import { replicaMessagesContract } from './replica-messages.contract.js';
 import { usedOnceContract } from './used-once.contract.js';
 import { eventsOfOneProcess, slotsOfOneProcess, tasksOfOneProcess } from './one-process.js';
 import { streamSlotContract } from './stream-slots.contract.js';
@@ -49,6 +52,8 @@ describeWithRedis('on Redis', () => {
     redisSessions({ connection: await emptied(), idleMs, ...(inUseMs !== undefined && { inUseMs }) }),
   );
   changeBusContract(async () => redisChanges(await emptied()));
+  clientRepliesContract(async () => redisClientReplies(await emptied()));
+  replicaMessagesContract(emptied);
   usedOnceContract(async () => redisUsedOnce(await emptied()));
   keptValuesContract(async () => redisKeptValues(await emptied()));
   const shared = { onFailure: 'strict', replicas: 1 } as const;

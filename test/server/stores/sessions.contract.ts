@@ -101,6 +101,31 @@ export function sessionContract(open: (idleMs: number, inUseMs?: number) => Prom
         expect(ended).toEqual([session.id]);
       }));
 
+    test('who follows a session is told of each change and of its end, and of no other session, until it stops', () =>
+      withStore(LONG_MS, async (store) => {
+        const [followed, other] = [record(), record()];
+        await Promise.all([followed, other].map((one) => store.create(one, 10)));
+        let told = () => {};
+        let times = 0;
+        const { listening, stop } = store.follow(followed.id, () => {
+          times++;
+          told();
+        });
+        await listening;
+        const telling = async (change: () => Promise<unknown>) => {
+          const arrival = new Promise<void>((resolve) => (told = resolve));
+          await Promise.all([change(), arrival]);
+        };
+        await store.update(other.id, { logLevel: 'debug' });
+        await telling(() => store.update(followed.id, { logLevel: 'debug' }));
+        await store.delete(other.id);
+        await telling(() => store.delete(followed.id));
+        stop();
+
+        expect(times).toBe(2);
+        expect(await store.peek(followed.id)).toBeUndefined();
+      }));
+
     test('an owner at its cap gets no more, another owner still does', () =>
       withStore(LONG_MS, async (store) => {
         const results = await Promise.all(Array.from({ length: 5 }, () => store.create(record(), 2)));

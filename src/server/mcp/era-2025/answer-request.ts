@@ -13,6 +13,7 @@ import type { PreparedLists } from '../definitions/prepared-lists.js';
 import { MissingCapability } from '../definitions/tool.js';
 import { type CallWithin, createClientCall } from './client-call.js';
 import type { Engine, Handle } from './engine.js';
+import type { FollowedSessions } from './followed-sessions.js';
 import type { LiveSessions } from './live-sessions.js';
 import type { Method } from './methods.js';
 import type { Output } from './output.js';
@@ -21,6 +22,7 @@ export interface AnswerOptions {
   readonly engine: Engine;
   readonly methods: ReadonlyMap<string, Method>;
   readonly live: LiveSessions;
+  readonly followed: Pick<FollowedSessions, 'heedReplies'>;
   readonly lists: PreparedLists;
   readonly askTimeoutMs: number;
   readonly catalog: Catalog;
@@ -37,14 +39,16 @@ export async function answerRequest(
   options: AnswerOptions,
 ): Promise<void> {
   const id = req.envelope.id as string | number;
-  const live = options.live.findOrAdd(session.id);
-  if (live.calls.has(id)) throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' } });
+  if (options.live.find(session.id)?.calls.has(id))
+    throw new RefusedRequest('malformed_message', { detail: { reason: 'id_in_use' } });
+  const live = options.live.enter(session.id);
   live.minLevel = session.logLevel;
   const cancellation = new Cancellation();
   const made = options.unsent.part(req.caller);
   live.calls.set(id, cancellation);
+  const heedReplies = () => options.followed.heedReplies(session.id);
   try {
-    await answer(req, res, { session, live, output, cancellation, made }, options);
+    await answer(req, res, { session, live, output, cancellation, made, heedReplies }, options);
   } finally {
     made.close();
     live.calls.delete(id);

@@ -15,6 +15,8 @@ export interface CallWithin extends Within {
   readonly output: Output;
   readonly cancellation: Cancellation;
   readonly made: UnsentPart;
+  /** Called before a question: its answer may come by another replica. */
+  readonly heedReplies: () => void;
 }
 
 /** @param scopes that the call needs: an answer to its questions needs the same */
@@ -66,7 +68,7 @@ const BLOCKS_SINCE = '2025-11-25';
 
 /** Requests from a call to its client: sent on the call's stream, answered by a POST of their own. */
 function createAsks(
-  { session, live, output, cancellation }: CallWithin,
+  { session, live, output, cancellation, heedReplies }: CallWithin,
   scopes: readonly string[],
   timeoutMs: number,
 ) {
@@ -103,6 +105,7 @@ function createAsks(
         resolve(answer.result);
       };
       live.asks.set(id, { scopes, settle });
+      heedReplies();
       const params = { ...request.params, ...more };
       void output.send({ jsonrpc: '2.0', id, method: request.method, params });
     });

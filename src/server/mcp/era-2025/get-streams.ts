@@ -15,16 +15,17 @@ import { allChanges, changeNotification } from '../calls/notifications.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { Capabilities } from '../definitions/server-info.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
-import type { LiveSessions, LiveStream } from './live-sessions.js';
+import type { FollowedSessions } from './followed-sessions.js';
+import type { LiveSession, LiveSessions, LiveStream } from './live-sessions.js';
 import { readInto } from './output.js';
 
-export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'changes' | 'events' | 'streamSlots'> {
+export interface GetStreamsOptions extends Pick<Stores, 'sessions' | 'events' | 'streamSlots'> {
   readonly live: LiveSessions;
+  readonly followed: Pick<FollowedSessions, 'hearChanges'>;
   readonly catalog: Catalog;
   readonly capabilities: Capabilities;
   readonly challenge: Challenge;
   readonly maxStreamsPerCaller: number;
-  readonly onError: (error: unknown) => void;
 }
 
 export type GetStreams = ReturnType<typeof createGetStreams>;
@@ -32,7 +33,7 @@ export type GetStreams = ReturnType<typeof createGetStreams>;
 const UNKNOWN_EVENT = 'Unknown Last-Event-ID, or its stream is no longer kept: open a new stream without it';
 
 export function createGetStreams(options: GetStreamsOptions) {
-  const { live, events, sessions, changes } = options;
+  const { live, followed, events, sessions } = options;
   const writers = new Set<ResponseWriter>();
   let open = 0;
   let closed = false;
@@ -49,27 +50,23 @@ export function createGetStreams(options: GetStreamsOptions) {
     });
   };
 
-  const deliverAll = (change?: Change) => {
-    for (const id of live.ids()) deliver(id, change, options).catch(options.onError);
-  };
-  const stops = [changes.subscribe(deliverAll), changes.onMissed(() => deliverAll())];
-
   /** Makes this stream the one that its session is told of changes on. */
   const listen = async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
     const name = nameFor(session.id, randomBytes(16).toString('base64url'));
     if (!(await sessions.update(session.id, { changesTo: name })))
       throw new RefusedRequest('session_not_found');
-    const { scopes } = req.caller;
-    const stream = { scopes, writer };
-    const { streams } = live.findOrAdd(session.id);
-    streams.set(name, stream);
+    const { streams } = live.enter(session.id);
     writer.onClose(() => {
       streams.delete(name);
       live.release(session.id);
     });
+    const record = await followed.hearChanges(session.id);
+    if (!record) throw new RefusedRequest('session_not_found');
+    const stream = { scopes: req.caller.scopes, writer };
+    streams.set(name, stream);
     readInto(writer, session).onEvent({ id: name, data: '' });
     const isBack = session.changesTo !== undefined;
-    if (isBack) send(stream, session, undefined, options);
+    if (isBack) send(stream, record, undefined, options);
   };
 
   /** Resumes the stream of a call. */
@@ -101,10 +98,9 @@ export function createGetStreams(options: GetStreamsOptions) {
 
     count: () => open,
 
-    /** Ends every stream and stops listening for changes. */
+    /** Ends every stream. */
     close: () => {
       closed = true;
-      for (const stop of stops) stop();
       for (const writer of writers) writer.end();
     },
   };
@@ -123,19 +119,21 @@ function isNameFor(sessionId: string, eventId: string): boolean {
   return nonce !== undefined && eventId === nameFor(sessionId, nonce);
 }
 
-type Telling = Pick<GetStreamsOptions, 'live' | 'sessions' | 'capabilities' | 'catalog'>;
+type Telling = Pick<GetStreamsOptions, 'capabilities' | 'catalog'>;
 
 /**
  * Tells a session of a change, or of everything. Each message goes to one stream of the session (MCP 2025-11-25,
  * transports, multiple connections).
  */
-async function deliver(id: string, change: Change | undefined, options: Telling): Promise<void> {
-  const streams = [...(options.live.find(id)?.streams ?? [])]; // as they are now: one that opens while the record is read is not in that record
-  if (streams.length === 0) return;
-  const session = await options.sessions.peek(id);
-  for (const [name, stream] of streams) {
-    if (session === undefined || name !== (session.changesTo ?? name)) stream.writer.end();
-    else send(stream, session, change, options);
+export function tellChange(
+  { record, streams = new Map() }: Partial<LiveSession> = {},
+  change: Change | undefined,
+  options: Telling,
+): void {
+  if (!record) return;
+  for (const [name, stream] of [...streams]) {
+    if (name !== (record.changesTo ?? name)) stream.writer.end();
+    else send(stream, record, change, options);
   }
 }
 

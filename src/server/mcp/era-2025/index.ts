@@ -8,7 +8,8 @@ import { createPreparedLists } from '../definitions/prepared-lists.js';
 import { type AnswerOptions, answerRequest } from './answer-request.js';
 import { acceptMessage, receiveReply } from './client-messages.js';
 import { createEngine } from './engine.js';
-import { createGetStreams, type GetStreams } from './get-streams.js';
+import { createFollowedSessions } from './followed-sessions.js';
+import { createGetStreams, type GetStreams, tellChange } from './get-streams.js';
 import { createLiveSessions } from './live-sessions.js';
 import { createMethods, type MethodsOptions } from './methods.js';
 import { createLoggedOutput } from './output.js';
@@ -38,13 +39,20 @@ interface Context extends Era2025Options, AnswerOptions {
 
 export function createEra2025(options: Era2025Options): Era {
   const { sessions, events, keepAlive } = options;
-  const live = createLiveSessions();
+  const live = createLiveSessions((id) => followed.stop(id));
   const onError = (err: unknown) => options.logger.error({ err }, 'a store failed');
-  const streams = createGetStreams({ ...options, live, onError });
+  const followed = createFollowedSessions({
+    ...options,
+    live,
+    onReply: (reply) => receiveReply(reply, live),
+    onChange: (id, change) => tellChange(live.find(id), change, options),
+    onError,
+  });
+  const streams = createGetStreams({ ...options, live, followed });
   const methods = createMethods(options);
   const engine = createEngine(options);
   const lists = createPreparedLists();
-  const parts = { ...options, live, streams, methods, engine, lists, onError };
+  const parts = { ...options, live, followed, streams, methods, engine, lists, onError };
   const sse = createSse(parts);
   const context: Context = { ...parts, sse };
 
@@ -60,7 +68,6 @@ export function createEra2025(options: Era2025Options): Era {
     },
   };
   keepAlive.add(touch);
-  const stopReplies = options.clientReplies.subscribe((reply) => void receiveReply(reply, live));
 
   const running = new Set<Promise<void>>();
   return {
@@ -75,7 +82,7 @@ export function createEra2025(options: Era2025Options): Era {
       sse.close(); // last: its streams carry the answers of the calls
       keepAlive.remove(touch);
       stopListening();
-      stopReplies();
+      followed.close();
     },
     streams: () => streams.count(),
   };

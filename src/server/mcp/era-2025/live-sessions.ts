@@ -1,4 +1,5 @@
 /** What each session has open in this process. The session itself is a record in a store. */
+import type { SessionRecord } from '../../stores/types.js';
 import type { Cancellation } from '../calls/call.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';
@@ -14,6 +15,10 @@ export interface LiveSession {
   minLevel: string | undefined;
   /** The last update of the record: updates wait for each other, so that none overwrites another. */
   lastUpdate: Promise<unknown>;
+  /** As it was at the last look; only while it is followed (`followed-sessions.ts`). */
+  record: SessionRecord | undefined;
+  /** Calls and streams that use it. */
+  users: number;
 }
 
 /** A question of a call; its answer needs the scopes of the call. */
@@ -30,29 +35,33 @@ export interface LiveStream {
 
 export type LiveSessions = ReturnType<typeof createLiveSessions>;
 
-export function createLiveSessions() {
+/** @param onRelease called when a session has nothing open any more */
+export function createLiveSessions(onRelease: (id: string) => void = () => {}) {
   const sessions = new Map<string, LiveSession>();
   return {
     find: (id: string) => sessions.get(id),
 
-    findOrAdd: (id: string): LiveSession => {
-      const known = sessions.get(id);
-      if (known) return known;
-      const added: LiveSession = {
+    /** For a call or a stream, which releases it. */
+    enter: (id: string): LiveSession => {
+      const live = sessions.get(id) ?? {
         calls: new Map(),
         asks: new Map(),
         streams: new Map(),
         minLevel: undefined,
         lastUpdate: Promise.resolve(),
+        record: undefined,
+        users: 0,
       };
-      sessions.set(id, added);
-      return added;
+      sessions.set(id, live);
+      live.users++;
+      return live;
     },
 
-    /** Forgets a session that has nothing open. */
     release: (id: string): void => {
       const live = sessions.get(id);
-      if (live && live.calls.size === 0 && live.streams.size === 0) sessions.delete(id);
+      if (!live || --live.users > 0) return;
+      sessions.delete(id);
+      onRelease(id);
     },
 
     /** Cancels the calls and ends the streams of a session. */

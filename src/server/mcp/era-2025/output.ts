@@ -1,5 +1,6 @@
 /** Where the messages of a call go: a JSON body, or a stream that its client can resume. */
-import type { EventLog, EventReader, EventStream, LoggedEvent, SessionRecord } from '../../stores/types.js';
+import type { EventLog, EventReader, EventStream, LoggedEvent } from '../../stores/event-log.js';
+import type { SessionRecord } from '../../stores/types.js';
 import { type Call, INTERNAL_ERROR } from '../calls/call.js';
 import type { Sent } from '../definitions/tool.js';
 import type { ResponseWriter } from '../exchange/response-writer.js';

@@ -41,7 +41,7 @@ export function createListeners(options: Era2026Options) {
       const { audit, isStillAllowed } = req;
       const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
       writer.onClose(giveBack);
-      const finish = follow(options, writer, id, filter, more, () => streams.delete(writer));
+      const finish = await follow(options, writer, id, filter, more, () => streams.delete(writer));
       if (writer.closed) return;
       streams.set(writer, finish);
       if (draining || Object.keys(filter).length === 0) finish();
@@ -56,29 +56,32 @@ export function createListeners(options: Era2026Options) {
 }
 
 /** Sends the acknowledgment, then the changes that pass the filter. @returns a function that ends the stream cleanly */
-function follow(
+async function follow(
   { changes, serverInfo }: Era2026Options,
   writer: ResponseWriter,
   id: string | number,
   notifications: SubscriptionFilter,
   more: readonly Listening[],
   onEnd: () => void,
-): () => void {
+): Promise<() => void> {
   const subscription = { 'io.modelcontextprotocol/subscriptionId': id };
   const send = (method: string, params: object) => {
     writer.send({ jsonrpc: '2.0', method, params: { ...params, _meta: subscription } });
   };
-  send('notifications/subscriptions/acknowledged', { notifications });
+  let isTold = false;
   const tell = (change: Change) => {
     const { method, params } = changeNotification(change);
-    if (isWanted(notifications, change)) send(method, { ...params });
+    if (isTold) send(method, { ...params });
   };
-  const tellAgain = () => allChanges(notifications.resourceSubscriptions ?? []).forEach(tell);
-  const stops = [
-    changes.subscribe(tell),
-    changes.onMissed(tellAgain),
-    ...more.map(({ start }) => start(send)),
-  ];
+  const wanted = allChanges(notifications.resourceSubscriptions ?? []).filter((change) =>
+    isWanted(notifications, change),
+  );
+  const { listening, stop: stopChanges } = changes.subscribe(wanted, tell);
+  await listening; // before the client is told so
+  isTold = true;
+  send('notifications/subscriptions/acknowledged', { notifications });
+  const tellAgain = () => wanted.forEach(tell);
+  const stops = [stopChanges, changes.onMissed(tellAgain), ...more.map(({ start }) => start(send))];
   const stop = () => {
     for (const unsubscribe of stops) unsubscribe();
     onEnd();

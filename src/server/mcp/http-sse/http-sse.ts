@@ -10,6 +10,7 @@ import {
 } from '../exchange/response-writer.js';
 import { type AnswerOptions, answerRequest } from '../era-2025/answer-request.js';
 import { type AcceptOptions, acceptMessage } from '../era-2025/client-messages.js';
+import type { FollowedSessions } from '../era-2025/followed-sessions.js';
 import type { GetStreams } from '../era-2025/get-streams.js';
 import type { Output } from '../era-2025/output.js';
 import { newSessionId, openSession, type OpenSessionOptions, requireSession } from '../era-2025/sessions.js';
@@ -22,6 +23,7 @@ export interface SseOptions
   /** Path of the endpoint for the client's messages. */
   readonly sseMessagesPath: string;
   readonly streams: Pick<GetStreams, 'take'>;
+  readonly followed: Pick<FollowedSessions, 'heedReplies' | 'hearChanges'>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -75,13 +77,14 @@ export function createSse(options: SseOptions) {
       connection.isInitialized = answer?.result !== undefined;
     }
     if (!answer.result) return answer;
-    const { streams } = live.findOrAdd(id);
+    const { streams } = live.enter(id);
     streams.set(id, { scopes, writer });
     writer.onClose(() => {
       streams.delete(id);
       live.release(id);
       sessions.delete(id).catch(options.onError); // this cancels its calls in flight
     });
+    await options.followed.hearChanges(id);
     return answer;
   };
 

@@ -11,7 +11,7 @@ import type { Audit } from '../../observe/audit.js';
 import type { RequestTrail } from '../../observe/audit-trail.js';
 import type { Logger } from '../../observe/logger.js';
 import { RefusedRequest } from '../../refusal.js';
-import type { Bus, Change } from '../../stores/types.js';
+import type { Change, ChangeBus, Subscription } from '../../stores/types.js';
 import {
   type Call,
   Cancellation,
@@ -24,6 +24,7 @@ import {
 import type { Catalog } from '../definitions/catalog.js';
 import type { Handlers, SharedMethod } from '../calls/handlers.js';
 import {
+  allChanges,
   changeNotification,
   MAX_SUBSCRIPTIONS,
   progressTo,
@@ -44,7 +45,7 @@ export interface StdioOptions extends Introduction {
   readonly handlers: Handlers;
   readonly extensions: readonly Extension[];
   readonly catalog: Catalog;
-  readonly changes: Bus<Change>;
+  readonly changes: Pick<ChangeBus, 'subscribe'>;
   readonly requestState: RequestStateOptions;
   /** How long a 2025 client has for an answer, in milliseconds. */
   readonly askTimeoutMs: number;
@@ -202,23 +203,23 @@ function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError
 
 /** Sends the changes to the one client: of resources, only those that it subscribed to. */
 function tellChanges(server: Server, { catalog, changes, capabilities }: StdioOptions): void {
-  const subscribed = new Set<string>();
+  const tell = (change: Change) => void server.notification(changeNotification(change)).catch(() => {}); // the client has gone
+  const lists = changes.subscribe(allChanges([]), tell);
+  const subscribed = new Map<string, Subscription>();
   if (isOffered('resources/subscribe', capabilities)) {
     server.setRequestHandler('resources/subscribe', ({ params: { uri } }) => {
       if (!catalog.findResource(uri)) throw new RpcError(INVALID_PARAMS, 'Resource not found');
       if (!subscribed.has(uri) && subscribed.size >= MAX_SUBSCRIPTIONS)
         throw new RpcError(INVALID_PARAMS, TOO_MANY_SUBSCRIPTIONS);
-      subscribed.add(uri);
+      if (!subscribed.has(uri)) subscribed.set(uri, changes.subscribe([{ kind: 'resource', uri }], tell));
       return {};
     });
     server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+      subscribed.get(params.uri)?.stop();
       subscribed.delete(params.uri);
       return {};
     });
   }
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a property of the SDK's `Server`, no event target
-  server.onclose = changes.subscribe((change) => {
-    if (change.kind === 'resource' && !subscribed.has(change.uri)) return;
-    server.notification(changeNotification(change)).catch(() => {}); // the client has gone
-  });
+  server.onclose = () => [lists, ...subscribed.values()].forEach(({ stop }) => stop());
 }

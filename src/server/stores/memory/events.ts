@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import type { EventLog, EventReader, EventStream, LoggedEvent, NewStream, StreamOwner } from '../types.js';
+import type {
+  EventLog,
+  EventReader,
+  EventStream,
+  LoggedEvent,
+  NewStream,
+  StreamOwner,
+} from '../event-log.js';
 
 const MAX_EVENTS = 1000;
 const MAX_SESSION_CHARS = 4 * 1024 * 1024;

@@ -5,7 +5,9 @@ import {
   type SessionRecord,
   type SessionStore,
   StoreUnavailable,
+  type Subscription,
 } from '../types.js';
+import { memoryChannels } from './bus.js';
 
 /** Memory for the sessions of one owner, and of all: clients choose part of what a record holds. */
 const MAX_OWNER_CHARS = 4 * 1024 * 1024;
@@ -36,6 +38,7 @@ class MemorySessions implements SessionStore {
   readonly #entries = new Map<string, Entry>();
   readonly #owners = new Map<string, Owned>();
   readonly #listeners = new Set<(id: string) => void>();
+  readonly #followers = memoryChannels<void>();
   readonly #timer: NodeJS.Timeout;
   #totalChars = 0;
 
@@ -98,11 +101,16 @@ class MemorySessions implements SessionStore {
     this.#requireSpace(growth);
     entry.json = json;
     this.#grow(owned, growth);
+    this.#followers.tell(id);
     return true;
   }
 
   async delete(id: string): Promise<boolean> {
     return this.#live(id) !== undefined && this.#end(id);
+  }
+
+  follow(id: string, onChange: () => void): Subscription {
+    return { listening: Promise.resolve(), stop: this.#followers.add(id, onChange) };
   }
 
   onEnd(listener: (id: string) => void): () => void {
@@ -118,6 +126,7 @@ class MemorySessions implements SessionStore {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#listeners.clear();
+    this.#followers.clear();
     this.#entries.clear();
     this.#owners.clear();
   }
@@ -163,6 +172,7 @@ class MemorySessions implements SessionStore {
     this.#grow(owned, -entry.json.length);
     if (owned.ids.size === 0) this.#owners.delete(entry.owner);
     for (const listener of this.#listeners) listener(id);
+    this.#followers.tell(id);
     return true;
   }
 

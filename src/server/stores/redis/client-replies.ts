@@ -1,51 +1,85 @@
-import { memoryBus } from '../memory/bus.js';
 import type { ClientReplies, ClientReply } from '../types.js';
 import { type Connection, PREFIX } from './connection.js';
 
-/** Named as replicas of the version before name them: one may wait for an answer while it is replaced. */
-const LOG = `${PREFIX}mail`;
-const CHANNEL = `${PREFIX}bus:mail`;
 /** Long enough for a replica to subscribe again; no longer, since these are answers of users. */
 const KEPT_MS = 30_000;
-const MAX_KEPT = 1000;
-const MAX_KEPT_CHARS = 16 * 1024 * 1024;
+/** How far back the log is read at first: a call asks for it within a second of its beginning. */
+const RECENT_MS = 2000;
+const MAX_KEPT = 100;
+const MAX_KEPT_CHARS = 2 * 1024 * 1024;
 /** Entries read at once: each may be as large as a body. */
 const READ_COUNT = 10;
 
+type Entry = readonly [id: string, fields: readonly string[]];
+
 /**
- * Answers and cancellations on their way to the replica that waits for them. A log keeps them, and the channel only
- * announces that there is more to read: a replica that was cut off reads what it missed.
+ * Answers and cancellations on their way to the replicas that run a call of the session. A log of the session keeps them,
+ * and its channel only announces that there is more to read: a replica that was cut off reads what it missed.
  */
 export function redisClientReplies(connection: Connection): ClientReplies {
-  const local = memoryBus<ClientReply>();
-  let seen = '0-0';
-  let reading = Promise.resolve();
-  const readOn = async (): Promise<void> => {
-    const range = await connection.run((client) =>
-      client.xRange(LOG, `(${seen}`, '+', { COUNT: READ_COUNT }),
-    );
-    const entries = range ?? [];
-    for (const { id, message } of entries) {
-      seen = id;
-      local.publish(JSON.parse(message['d'] ?? '') as ClientReply);
-    }
-    if (entries.length === READ_COUNT) await readOn();
-  };
-  const read = () => void (reading = reading.then(readOn).catch(() => {})); // while Redis is away; then it is read when it is back
-  const stops = [connection.subscribe(CHANNEL, read), connection.onBack(read)];
+  /** How each subscriber reads on. */
+  const readers = new Set<() => void>();
+  const stopOnBack = connection.onBack(() => readers.forEach((read) => read()));
 
   return {
-    subscribe: local.subscribe,
     async publish(reply) {
-      const args = [JSON.stringify(reply), CHANNEL, ...[KEPT_MS, MAX_KEPT, MAX_KEPT_CHARS].map(String)];
-      await connection.run((client) => client.eval(PUBLISH, { keys: [LOG], arguments: args }));
+      const { sessionId } = reply;
+      const bounds = [KEPT_MS, MAX_KEPT, MAX_KEPT_CHARS].map(String);
+      const call = {
+        keys: [repliesKey(sessionId)],
+        arguments: [JSON.stringify(reply), channelOf(sessionId), ...bounds],
+      };
+      await connection.run((client) => client.eval(PUBLISH, call));
+    },
+    subscribe(sessionId, listener) {
+      let seen = '';
+      let reading = Promise.resolve();
+      let isStopped = false;
+      const readOn = async (): Promise<void> => {
+        const call = {
+          keys: [repliesKey(sessionId)],
+          arguments: [seen, String(RECENT_MS), String(READ_COUNT)],
+        };
+        const [from, entries] = (await connection.run((client) => client.eval(READ, call))) as [
+          string,
+          Entry[],
+        ];
+        seen = entries.at(-1)?.[0] ?? from;
+        for (const [, [, data = '']] of entries) if (!isStopped) listener(JSON.parse(data) as ClientReply);
+        if (entries.length === READ_COUNT) await readOn();
+      };
+      const read = () => void (reading = reading.then(readOn).catch(() => {})); // while Redis is away; then it is read when it is back
+      readers.add(read);
+      const { listening, stop } = connection.subscribe(channelOf(sessionId), read);
+      void listening.then(read);
+      return () => {
+        isStopped = true;
+        readers.delete(read);
+        stop();
+      };
     },
     async close() {
-      for (const stop of stops) stop();
-      await local.close();
+      stopOnBack();
+      readers.clear();
     },
   };
 }
+
+/** The log of a session, which ends with it. */
+export const repliesKey = (sessionId: string) => `${PREFIX}replies:{${sessionId}}`;
+const channelOf = (sessionId: string) => `${PREFIX}replied:${sessionId}`;
+
+/**
+ * What came after an entry; without one, in the last moment.
+ * ARGV: the entry, milliseconds, how many at most. Answers the entry read from, and the entries.
+ */
+const READ = `
+local from = ARGV[1]
+if from == '' then
+  local time = redis.call('TIME')
+  from = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2])
+end
+return {from, redis.call('XRANGE', KEYS[1], '(' .. from, '+', 'COUNT', ARGV[3])}`;
 
 /**
  * An entry's `c` counts the characters up to it, so that those between two entries are known.

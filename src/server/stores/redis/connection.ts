@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../types.js';
+import { StoreUnavailable, type Subscription } from '../types.js';
 import { randomBytes } from 'node:crypto';
 import { type Client, openRedis, type RedisAddress } from './client.js';
 import { BACK_WITHIN_MS, DeadlineExceeded, withinDeadline } from './command-deadline.js';
@@ -27,8 +27,8 @@ export interface Connection {
   /** @throws {StoreUnavailable} at once while Redis is away, and when it fails or exceeds the deadline: a paused Redis or
    *  a cut link gives no error by itself */
   run<T>(command: (client: Client) => Promise<T>): Promise<T>;
-  /** Listens to a channel; the subscription outlives reconnections. Returns the way to stop. */
-  subscribe(channel: string, listener: (message: string) => void): () => void;
+  /** Listens to a channel; the subscription outlives reconnections, whose messages {@link onBack} says may be lost. */
+  subscribe(channel: string, listener: (message: string) => void): Subscription;
   /** Calls back whenever Redis or the subscriptions work again, also for the first time: messages may have been lost. */
   onBack(listener: () => void): () => void;
   healthy(): boolean;
@@ -143,8 +143,10 @@ export function connect({ onChange, onRefused, onAnswer, ...address }: Connectio
     },
 
     subscribe(channel, listener) {
-      subscriber.subscribe(channel, listener).catch(reportRefusal); // tried again when it connects anew
-      return () => void subscriber.unsubscribe(channel, listener).catch(() => {}); // not connected: nothing to end
+      // One that fails is tried again when it connects anew.
+      const listening = withinDeadline(subscriber.subscribe(channel, listener)).catch(reportRefusal);
+      const stop = () => void subscriber.unsubscribe(channel, listener).catch(() => {}); // not connected: nothing to end
+      return { listening, stop };
     },
 
     onBack(listener) {

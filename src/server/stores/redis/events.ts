@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { EventLog, EventReader, EventStream, NewStream, StreamOwner } from '../types.js';
+import type { EventLog, EventReader, EventStream, NewStream, StreamOwner } from '../event-log.js';
 import type { Heartbeat } from './heartbeat.js';
 import { type Connection, PREFIX } from './connection.js';
 import { APPEND, BEGIN, DROP, LOSE, RESUME, STOP, TAIL } from './events-scripts.js';
@@ -53,7 +53,7 @@ class RedisEvents implements EventLog {
     this.#inbox = options.heartbeat.inbox;
     this.#unsubscribe = options.connection.subscribe(this.#inbox, (message) => {
       this.#received(JSON.parse(message) as Message);
-    });
+    }).stop;
     const interval = Math.min(TAIL_INTERVAL_MS, options.retainMs / 3);
     const catchUpAll = () => {
       for (const [token, tail] of this.#tails) void this.#catchUp(token, tail);

@@ -33,6 +33,11 @@ export class RovingSubscriber {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
   readonly #listeners = new Map<string, Set<Listener>>();
+  /** What the connection in use listens to. */
+  #subscribed = new Set<string>();
+  /** Channels that got their first listener or lost their last one since the last round. */
+  #changed = new Set<string>();
+  #round = Promise.resolve();
   #onPulse = (_message: string) => {};
 
   constructor(private readonly options: RovingSubscriberOptions) {
@@ -62,14 +67,17 @@ export class RovingSubscriber {
     if (this.#ready) this.#lost(this.#ready);
   }
 
+  /** Resolves once messages arrive; at once while there is no connection, since {@link onReady} follows. */
   async subscribe(channel: string, listener: Listener): Promise<void> {
     this.#listenersOf(channel).add(listener);
-    await this.#ready?.subscribe(channel, listener);
+    if (!this.#subscribed.has(channel)) await this.#change(channel);
   }
 
   async unsubscribe(channel: string, listener: Listener): Promise<void> {
-    this.#listenersOf(channel).delete(listener);
-    await this.#ready?.unsubscribe(channel, listener);
+    const listeners = this.#listeners.get(channel);
+    if (!listeners?.delete(listener) || listeners.size > 0) return;
+    this.#listeners.delete(channel);
+    await this.#change(channel);
   }
 
   async close(): Promise<void> {
@@ -94,9 +102,8 @@ export class RovingSubscriber {
         this.#lost(client);
       });
       await client.connect();
-      for (const [channel, listeners] of this.#listeners) {
-        for (const listener of listeners) await client.subscribe(channel, listener);
-      }
+      this.#changed = new Set(this.#listeners.keys());
+      await this.#nextRound(client);
       if (this.#isClosed || this.#opening !== client) return client.destroy();
       [this.#ready, this.#opening, this.#retryMs] = [client, undefined, FIRST_RETRY_MS];
       this.options.onReady();
@@ -110,6 +117,7 @@ export class RovingSubscriber {
   #lost(client: Client): void {
     if (client !== this.#ready && client !== this.#opening) return;
     this.#ready = this.#opening = undefined;
+    this.#subscribed = new Set();
     if (client.isOpen) client.destroy();
     this.#openLater();
   }
@@ -120,6 +128,37 @@ export class RovingSubscriber {
     this.#timer = setTimeout(() => void this.#open(), this.#retryMs).unref();
     this.#retryMs = Math.min(this.#retryMs * 2, MAX_RETRY_MS);
   }
+
+  #change(channel: string): Promise<void> {
+    const client = this.#ready ?? this.#opening;
+    if (!client) return Promise.resolve();
+    this.#changed.add(channel);
+    return this.#nextRound(client);
+  }
+
+  /** One at a time: the client loses a channel that is left and joined again before Redis answered. */
+  #nextRound(client: Client): Promise<void> {
+    this.#round = this.#round.catch(() => {}).then(() => this.#follow(client));
+    return this.#round;
+  }
+
+  /** Joins and leaves, all channels at once. */
+  async #follow(client: Client): Promise<void> {
+    if (client !== this.#ready && client !== this.#opening) return; // lost meanwhile: the next one joins them all
+    const changed = [...this.#changed];
+    const subscribed = this.#subscribed;
+    this.#changed.clear();
+    const joined = changed.filter((one) => this.#listeners.has(one) && !subscribed.has(one));
+    const left = changed.filter((one) => !this.#listeners.has(one) && subscribed.has(one));
+    if (joined.length > 0) await client.subscribe(joined, this.#deliver);
+    if (left.length > 0) await client.unsubscribe(left, this.#deliver);
+    for (const one of joined) subscribed.add(one);
+    for (const one of left) subscribed.delete(one);
+  }
+
+  readonly #deliver = (message: string, channel: string) => {
+    for (const listener of this.#listeners.get(channel) ?? []) listener(message);
+  };
 
   #listenersOf(channel: string): Set<Listener> {
     const found = this.#listeners.get(channel) ?? new Set();

@@ -35,8 +35,9 @@ if ARGV[2] ~= '' and redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then return
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return {} end
 return redis.call('HGETALL', KEYS[1])`;
 
-/** Changes a live record only: a change must not recreate a part of an ended one. */
+/** Changes a live record only: a change must not recreate a part of an ended one. ARGV: idle time, channel, fields. */
 export const CHANGE_RECORD = `
 if redis.call('PEXPIRE', KEYS[1], ARGV[1]) == 0 then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('PUBLISH', ARGV[2], '')
 return 1`;

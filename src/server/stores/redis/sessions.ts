@@ -5,12 +5,13 @@ import {
   type SessionChange,
   type SessionRecord,
   type SessionStore,
+  type Subscription,
 } from '../types.js';
 import type { Client } from './client.js';
 import { type Connection, PREFIX } from './connection.js';
+import { repliesKey } from './client-replies.js';
 import { CHANGE_RECORD, KEEP_SLOT, TAKE_SLOT, USE_RECORD } from './sessions-scripts.js';
 
-const ENDED = `${PREFIX}ended`;
 /** How often sessions that may have idled out are looked up. */
 const WATCH_INTERVAL_MS = 500;
 /** The most time between two times that the slot of a session in use is kept. */
@@ -39,14 +40,12 @@ class RedisSessions implements SessionStore {
   readonly #slotKeepMs: number;
   readonly #inUseMs: number;
   readonly #timer: NodeJS.Timeout;
-  readonly #unsubscribe: () => void;
 
   constructor({ connection, idleMs, inUseMs = IN_USE_MS }: RedisSessionsOptions) {
     this.#connection = connection;
     this.#idleMs = idleMs;
     this.#slotKeepMs = Math.min(MAX_SLOT_KEEP_MS, idleMs / 10);
     this.#inUseMs = inUseMs;
-    this.#unsubscribe = connection.subscribe(ENDED, (id) => this.#ended(id));
     const lookUp = () => void this.#lookUpDue().catch(() => {}); // Redis is away: the next round asks again
     this.#timer = setInterval(lookUp, Math.min(WATCH_INTERVAL_MS, idleMs / 4)).unref();
   }
@@ -95,7 +94,7 @@ class RedisSessions implements SessionStore {
 
   async update(id: string, change: SessionChange): Promise<boolean> {
     const fields = Object.entries(fieldsOf(change)).flat();
-    const call = { keys: [recordKey(id)], arguments: [String(this.#idleMs), ...fields] };
+    const call = { keys: [recordKey(id)], arguments: [String(this.#idleMs), channelOf(id), ...fields] };
     return (await this.#connection.run((client) => client.eval(CHANGE_RECORD, call))) === 1;
   }
 
@@ -105,9 +104,15 @@ class RedisSessions implements SessionStore {
     const deleted = await this.#connection.run((client) => client.del(recordKey(id)));
     if (deleted === 0) return false;
     const slots = ownerKey((JSON.parse(owner) as SessionRecord).owner);
-    await this.#connection.run((client) => Promise.all([client.zRem(slots, id), client.publish(ENDED, id)]));
+    await this.#connection.run((client) =>
+      Promise.all([client.zRem(slots, id), client.del(repliesKey(id)), client.publish(channelOf(id), '')]),
+    );
     this.#ended(id);
     return true;
+  }
+
+  follow(id: string, onChange: () => void): Subscription {
+    return this.#connection.subscribe(channelOf(id), onChange);
   }
 
   onEnd(listener: (id: string) => void): () => void {
@@ -122,7 +127,6 @@ class RedisSessions implements SessionStore {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#unsubscribe();
     this.#listeners.clear();
     this.#dueAt.clear();
     this.#slotKeptAt.clear();
@@ -170,6 +174,11 @@ class RedisSessions implements SessionStore {
 /** Keys of one session share a hash tag, so that they share a slot of a cluster. */
 function recordKey(id: string): string {
   return `${PREFIX}session:{${id}}`;
+}
+
+/** Says that the record changed or ended, to the replicas that have something open in the session. */
+function channelOf(id: string): string {
+  return `${PREFIX}session-changed:${id}`;
 }
 
 function ownerKey(owner: string): string {

@@ -13,17 +13,17 @@ if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
 return redis.call('PEXPIRE', KEYS[1], ARGV[3])`;
 
-/** KEYS: the hash. ARGV: id, channel, names and values in turn. Answers 0 when the task has ended or is gone. */
+/** KEYS: the hash. ARGV: channel, names and values in turn. Answers 0 when the task has ended or is gone. */
 export const CHANGE_TASK = `
 if redis.call('HGET', KEYS[1], 'status') ~= 'working' then return 0 end
-for i = 3, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   local answered = string.match(ARGV[i], '^answer:(.*)$')
   if not answered then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   elseif redis.call('HEXISTS', KEYS[1], 'question:' .. answered) == 1 then
     redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1])
   end
 end
-redis.call('PUBLISH', ARGV[2], ARGV[1])
+redis.call('PUBLISH', ARGV[1], '')
 return 1`;
 
 /** Whether the process of a task has been away for ARGV[1] milliseconds, looked at twice; KEYS: the hash. */

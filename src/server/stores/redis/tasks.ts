@@ -4,8 +4,6 @@ import { type Connection, PREFIX } from './connection.js';
 import type { Heartbeat } from './heartbeat.js';
 import { CHANGE_TASK, IS_LOST, TAKE_TASK } from './tasks-scripts.js';
 
-/** Says that a task changed: the message is its id. */
-const CHANGED = `${PREFIX}task-changed`;
 /** How often watched tasks are looked at, for a message that was lost or a process that died. */
 const LOOK_INTERVAL_MS = 1000;
 /** Between the two looks at a process that has no heartbeat: after a pause of Redis every heartbeat has expired. */
@@ -20,7 +18,6 @@ export interface RedisTasksOptions {
 export function redisTasks({ connection, heartbeat }: RedisTasksOptions): TaskStore {
   const listeners = new Map<string, Set<() => void>>();
   const tell = (id: string) => listeners.get(id)?.forEach((listener) => listener());
-  const unsubscribe = connection.subscribe(CHANGED, tell);
   const lookAtAll = () => [...listeners.keys()].forEach(tell);
   const timer = setInterval(lookAtAll, LOOK_INTERVAL_MS).unref();
 
@@ -28,7 +25,7 @@ export function redisTasks({ connection, heartbeat }: RedisTasksOptions): TaskSt
     connection.run((client) => client.eval(script, { keys: [key], arguments: [...args] }));
   const change = async (id: string, changes: TaskChange): Promise<boolean> => {
     const fields = { ...fieldsOf(changes), lastUpdatedAt: String(Date.now()) };
-    const args = [id, CHANGED, ...Object.entries(fields).flat()];
+    const args = [channelOf(id), ...Object.entries(fields).flat()];
     return (await evaluate(CHANGE_TASK, taskKey(id), args)) === 1;
   };
   /** @returns whether it failed the task */
@@ -64,14 +61,15 @@ export function redisTasks({ connection, heartbeat }: RedisTasksOptions): TaskSt
     watch(id, listener) {
       const those = listeners.get(id) ?? new Set();
       listeners.set(id, those.add(listener));
+      const { stop } = connection.subscribe(channelOf(id), listener);
       return () => {
+        stop();
         those.delete(listener);
         if (those.size === 0) listeners.delete(id);
       };
     },
     async close() {
       clearInterval(timer);
-      unsubscribe();
       listeners.clear();
     },
   };
@@ -81,6 +79,8 @@ type Fields = Readonly<Record<string, string>>;
 
 /** Keys of one task share a hash tag, so that they share a slot of a cluster. */
 const taskKey = (id: string) => `${PREFIX}task:{${id}}`;
+/** Says that the task changed, to the replicas that run or watch it. */
+const channelOf = (id: string) => `${PREFIX}task-changed:${id}`;
 const ownerKey = (owner: string) =>
   `${PREFIX}tasks:{${createHash('sha256').update(owner).digest('base64url')}}`;
 

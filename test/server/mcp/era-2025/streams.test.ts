@@ -26,9 +26,6 @@ const updated = (uri: string) => ({
   method: 'notifications/resources/updated',
   params: { uri },
 });
-const until = async (isReached: () => boolean) => {
-  while (!isReached()) await new Promise((done) => setImmediate(done));
-};
 const listChanged = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' };
 
 describe('a GET stream', () => {
@@ -76,23 +73,26 @@ describe('a GET stream', () => {
     expect(await next(older)).toBeUndefined();
   });
 
-  test('that is opened while a change is on its way to an older one does not end with it', async () => {
+  test('that is opened while the store is slow does not end with a change of meanwhile, which the older one tells', async () => {
     const session = await raw.initialize();
     const older = messages(await raw.get({ session }));
     const peek = server.sessions.peek.bind(server.sessions);
     let goOn = () => {};
-    server.sessions.peek = async (id) => {
-      const record = await peek(id);
-      await new Promise<void>((resolve) => (goOn = resolve)); // a store across the network
-      return record;
-    };
+    const asked = new Promise<void>((resolve) => {
+      server.sessions.peek = async (id) => {
+        server.sessions.peek = peek;
+        resolve();
+        await new Promise<void>((wake) => (goOn = wake)); // a store across the network
+        return peek(id);
+      };
+    });
+    const opening = raw.get({ session });
+    await asked;
     server.changes.publish({ kind: 'tools' });
-    await until(() => goOn.name !== 'goOn');
-    server.sessions.peek = peek;
-    const newer = messages(await raw.get({ session }));
     goOn();
+    const newer = messages(await opening);
     expect(await next(older)).toEqual(listChanged);
-    expect(await next(newer)).toEqual(listChanged);
+    expect(await next(newer)).toEqual(listChanged); // what it may have missed
     server.changes.publish({ kind: 'prompts' });
 
     expect(await next(newer)).toMatchObject({ method: 'notifications/prompts/list_changed' });

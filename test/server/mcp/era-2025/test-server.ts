@@ -12,11 +12,10 @@ import {
   ToolError,
   type Definitions,
 } from '../../../../src/server/mcp/definitions/tool.js';
-import { memoryBus, memoryClientReplies } from '../../../../src/server/stores/memory/bus.js';
+import { memoryBus, memoryChanges, memoryClientReplies } from '../../../../src/server/stores/memory/bus.js';
 import { memoryEvents } from '../../../../src/server/stores/memory/events.js';
 import { memoryStreamSlots } from '../../../../src/server/stores/memory/stream-slots.js';
 import { memorySessions } from '../../../../src/server/stores/memory/sessions.js';
-import type { Change } from '../../../../src/server/stores/types.js';
 import { eraParts, serveEra } from '../serve-era.js';
 
 const confirm: AskRequest = {
@@ -163,7 +162,7 @@ export async function startTestServer({
 }: TestServerOptions = {}) {
   const sessions = memorySessions(idleMs ?? 600_000);
   const missed = memoryBus<void>();
-  const changes = { ...memoryBus<Change>(), onMissed: missed.subscribe };
+  const changes = { ...memoryChanges(), onMissed: missed.subscribe };
   const clientReplies = memoryClientReplies();
   const events = memoryEvents(1_000_000, retainMs ?? 60_000);
   const { catalog, handlers, logger, unsent } = eraParts(definitions, changes);

@@ -3,10 +3,9 @@ import { createEra2026 } from '../../../../src/server/mcp/era-2026/index.js';
 import type { Era2026Options } from '../../../../src/server/mcp/era-2026/options.js';
 import { createKeepAlive } from '../../../../src/server/mcp/exchange/keep-alive.js';
 import type { Definitions } from '../../../../src/server/mcp/definitions/tool.js';
-import type { Change } from '../../../../src/server/stores/types.js';
 import { memoryUsedOnce } from '../../../../src/server/stores/memory/used-once.js';
 import { memoryStreamSlots } from '../../../../src/server/stores/memory/stream-slots.js';
-import { memoryBus } from '../../../../src/server/stores/memory/bus.js';
+import { memoryBus, memoryChanges } from '../../../../src/server/stores/memory/bus.js';
 import { eraParts, serveEra } from '../serve-era.js';
 
 export const KEY = Buffer.alloc(32, 1);
@@ -18,7 +17,7 @@ export async function startTestServer(
   change: Partial<Era2026Options> = {},
 ) {
   const missed = memoryBus<void>();
-  const changes = { ...memoryBus<Change>(), onMissed: missed.subscribe };
+  const changes = { ...memoryChanges(), onMissed: missed.subscribe };
   const { catalog, handlers, logger, logged, unsent } = eraParts(definitions, changes);
   const keepAlive = createKeepAlive(60_000);
   const era = createEra2026({

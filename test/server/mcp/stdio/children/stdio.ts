@@ -9,8 +9,7 @@ import { defineResource, defineTool } from '../../../../../src/server/mcp/defini
 import { openAudit } from '../../../../../src/server/observe/audit.js';
 import { createLogger } from '../../../../../src/server/observe/logger.js';
 import { memoryUsedOnce } from '../../../../../src/server/stores/memory/used-once.js';
-import { memoryBus } from '../../../../../src/server/stores/memory/bus.js';
-import type { Change } from '../../../../../src/server/stores/types.js';
+import { memoryChanges } from '../../../../../src/server/stores/memory/bus.js';
 import { noServices, noSettings } from '../../no-settings.js';
 
 const ask = defineTool({
@@ -63,7 +62,7 @@ const doc = defineResource({
 const resources = process.argv.includes('resources') ? [doc] : [];
 const catalog = compileCatalog({ tools: [ask, visit, fail], resources, prompts: [] });
 const logger = createLogger('silent');
-const changes = memoryBus<Change>();
+const changes = memoryChanges();
 serveOverStdio({
   catalog,
   extensions: [{ id: 'org.example/both', declares: { 2025: { of: '2025' }, 2026: { of: '2026' } } }],
