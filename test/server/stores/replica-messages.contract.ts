@@ -3,7 +3,7 @@ import { redisChanges } from '../../../src/server/stores/redis/changes.js';
 import { redisClientReplies } from '../../../src/server/stores/redis/client-replies.js';
 import type { Connection } from '../../../src/server/stores/redis/connection.js';
 import { redisSessions } from '../../../src/server/stores/redis/sessions.js';
-import type { Change } from '../../../src/server/stores/types.js';
+import { type Change, StoreUnavailable } from '../../../src/server/stores/types.js';
 import { tasksOfOneProcess } from './one-process.js';
 
 const TOOLS: Change = { kind: 'tools' };
@@ -41,25 +41,26 @@ export function replicaMessagesContract(open: () => Promise<Connection>): void {
         [asking, 'concerned', [TOOLS, A]],
         [third, 'other', [B]],
       ] as const) {
-        await one.sessions.create(
-          { ...created, id, owner: OWNER, clientInfo: { name: 'a', version: '1' } },
-          10,
+        await surely(() =>
+          one.sessions.create({ ...created, id, owner: OWNER, clientInfo: { name: 'a', version: '1' } }, 10),
         );
         await one.sessions.follow(id, () => {}).listening;
         one.replies.subscribe(id, () => {});
         await one.changes.subscribe(wanted, () => {}).listening;
-        await one.tasks.create({ id, owner: OWNER, tool: 'work', createdAt, ttlMs: 60_000 }, 10);
+        await surely(() =>
+          one.tasks.create({ id, owner: OWNER, tool: 'work', createdAt, ttlMs: 60_000 }, 10),
+        );
         one.tasks.watch(id, () => {});
-        await one.sessions.update(id, { logLevel: 'debug' });
+        await surely(() => one.sessions.update(id, { logLevel: 'debug' }));
         await seen(one.received, 'mcp:session-changed');
       }
       third.received.length = 0;
 
       sending.changes.publish(A);
       sending.changes.publish(TOOLS);
-      await sending.replies.publish({ sessionId: 'concerned', scopes: [], message: { id: 1 } });
-      await sending.tasks.change('concerned', { statusMessage: 'half' });
-      await sending.sessions.delete('concerned');
+      await surely(() => sending.replies.publish({ sessionId: 'concerned', scopes: [], message: { id: 1 } }));
+      await surely(() => sending.tasks.change('concerned', { statusMessage: 'half' }));
+      await surely(() => sending.sessions.delete('concerned'));
       for (const kind of ['changed', 'replied', 'task-changed']) await seen(asking.received, `mcp:${kind}`);
       sending.changes.publish(B); // the one message for the third: what came before it has arrived
       await seen(third.received, 'mcp:changed');
@@ -77,4 +78,16 @@ export function replicaMessagesContract(open: () => Promise<Connection>): void {
 
 async function seen(received: readonly string[], channel: string): Promise<void> {
   while (!received.includes(channel)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** On a busy machine Redis counts as away for a moment. */
+async function surely<T>(step: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }

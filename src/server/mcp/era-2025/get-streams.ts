@@ -131,7 +131,7 @@ export function tellChange(
   options: Telling,
 ): void {
   if (!record) return;
-  for (const [name, stream] of [...streams]) {
+  for (const [name, stream] of streams) {
     if (name !== (record.changesTo ?? name)) stream.writer.end();
     else send(stream, record, change, options);
   }
