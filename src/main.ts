@@ -2,9 +2,9 @@
 import { about } from './about.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
-import { apps, startServer } from './server/index.js';
+import { apps, startServer, tasks } from './server/index.js';
 import { openServices } from './services.js';
 import { settings } from './settings.js';
 import { tools } from './tools/index.js';
 
-await startServer({ about, settings, openServices, tools, resources, prompts, extensions: [apps] });
+await startServer({ about, settings, openServices, tools, resources, prompts, extensions: [apps, tasks] });

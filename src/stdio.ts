@@ -2,9 +2,9 @@
 import { about } from './about.js';
 import { prompts } from './prompts/index.js';
 import { resources } from './resources/index.js';
-import { apps, startStdio } from './server/index.js';
+import { apps, startStdio, tasks } from './server/index.js';
 import { openServices } from './services.js';
 import { settings } from './settings.js';
 import { tools } from './tools/index.js';
 
-await startStdio({ about, settings, openServices, tools, resources, prompts, extensions: [apps] });
+await startStdio({ about, settings, openServices, tools, resources, prompts, extensions: [apps, tasks] });

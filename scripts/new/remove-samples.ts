@@ -11,7 +11,7 @@ const REMOVED = TEMPLATE.samples.map((path) => path.replace(/\/$/, ''));
 /** Edits that make these files work without samples. If one text is missing, nothing is changed. */
 const EDITS: readonly (readonly [file: string, text: RegExp, instead: string])[] = [
   ['src/tools/index.ts', /^(?:import .*'\.\.\/samples\/.*\n)+/m, ''],
-  ['src/tools/index.ts', /^(?: {2}(?:processFiles|deleteDocument|whoami|logLevels),\n)+/m, ''],
+  ['src/tools/index.ts', /^(?: {2}(?:processFiles|findDuplicates|deleteDocument|whoami|logLevels),\n)+/m, ''],
   ['src/resources/index.ts', /^(?:import .*'\.\.\/samples\/.*\n)+/m, ''],
   ['src/resources/index.ts', /^ {2}documents,\n {2}processFilesApp,\n/m, ''],
   ['src/prompts/index.ts', /^import .*'\.\.\/samples\/.*\n/m, ''],

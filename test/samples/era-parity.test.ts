@@ -20,6 +20,7 @@ const CASES: Readonly<Record<string, SameCall>> = {
   'process_files, missing': toolCall('process_files', { paths: ['missing.md'] }),
   delete_document: toolCall('delete_document', { path: PATH }, decline),
   'delete_document, escaping': toolCall('delete_document', { path: '../secret.txt' }, decline),
+  find_duplicates: toolCall('find_duplicates', {}, { progressToken: 'p' }),
   whoami: toolCall('whoami', {}),
   log_levels: toolCall('log_levels', {}, { logLevel: 'warning' }),
   document: { method: 'resources/read', params: { uri: `documents:///${PATH}` } },

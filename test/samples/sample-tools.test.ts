@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '../../src/server/config/index.js';
 import { compileCatalog } from '../../src/server/mcp/definitions/catalog.js';
@@ -94,6 +94,20 @@ describe('process_files', () => {
 
     expect(events.filter((event) => 'done' in (event as object))).toHaveLength(2);
     expect(JSON.stringify(events)).not.toContain('complete');
+  });
+});
+
+describe('find_duplicates', () => {
+  test('names the documents that are the same, each once, and says how far it is', async () => {
+    const { context, events } = await recordedContext(root);
+    await copyFile(join(root, 'sprachcafe.md'), join(root, 'events/copy.md'));
+    const { structured } = await run('find_duplicates', {}, context);
+
+    const { documents } = structured as { documents: number };
+    expect(structured).toMatchObject({ duplicates: [['events/copy.md', 'sprachcafe.md']] });
+    expect(events).toHaveLength(documents);
+    const message = `Compared ${documents} of ${documents} documents`;
+    expect(events.at(-1)).toEqual({ done: documents, total: documents, message });
   });
 });
 

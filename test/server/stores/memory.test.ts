@@ -48,6 +48,18 @@ test('tasks beyond the memory for all are refused, and nothing of them stays', a
   expect((await tasks.get('one', 'alice'))?.status).toBe('working');
   await tasks.close();
 });
+
+test('a message that is replaced and an answer that is ignored take no memory', async () => {
+  const tasks = memoryTasks(3000);
+  await tasks.create({ id: 'one', owner: 'alice', tool: 'work', createdAt: 0, ttlMs: 60_000 }, 10);
+  await tasks.change('one', { questions: { name: {} } });
+  for (let i = 0; i < 10; i++) {
+    const answers = { name: `${i}`.repeat(500), unasked: 'x' };
+    expect(await tasks.change('one', { statusMessage: `${i}`.repeat(500), answers })).toBe(true);
+  }
+  expect((await tasks.get('one', 'alice'))?.answers).toEqual({ name: '0'.repeat(500) });
+  await tasks.close();
+});
 streamSlotContract(async () => memoryStreamSlots());
 changeBusContract(async () => memoryChanges());
 clientRepliesContract(async () => memoryClientReplies());

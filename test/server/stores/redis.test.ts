@@ -99,6 +99,7 @@ describeWithRedis('on Redis', () => {
     const [here, dying, living] = [1, 2, 3].map((): TaskStore => tasksOfOneProcess({ connection }));
     const task = { owner: 'alice', tool: 'work', createdAt: Date.now(), ttlMs: 60_000 };
     await dying?.create({ ...task, id: 'lost' }, 10);
+    await dying?.create({ ...task, id: 'unseen' }, 10);
     await living?.create({ ...task, id: 'kept' }, 10);
     await dying?.close();
     const diedAt = performance.now();
@@ -106,6 +107,7 @@ describeWithRedis('on Redis', () => {
 
     expect(performance.now() - diedAt).toBeLessThan(5000);
     expect(await here?.get('lost', 'alice')).toMatchObject(TASK_LOST);
+    expect(await here?.get('unseen', 'alice')).toMatchObject(TASK_LOST); // for whoever looks for the first time too
     expect((await here?.get('kept', 'alice'))?.status).toBe('working');
     await Promise.all([here?.close(), living?.close()]);
   });

@@ -81,7 +81,7 @@ export function serveOverStdio(options: StdioOptions): StdioConnection {
         ...(options.instructions !== undefined && { instructions: options.instructions }),
         capabilities: withExtensions(
           options.capabilities,
-          options.extensions,
+          options.extensions.filter(({ open }) => !open), // what it opens is served over HTTP alone
           era === 'modern' ? '2026' : '2025',
         ),
         jsonSchemaValidator,

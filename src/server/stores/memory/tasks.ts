@@ -41,18 +41,18 @@ class MemoryTasks implements TaskStore {
   async change(id: string, { questions, answers, ...change }: TaskChange): Promise<boolean> {
     const task = this.#tasks.get(id);
     if (task?.record.status !== 'working') return false;
-    const chars = JSON.stringify({ questions, answers, ...change }).length;
-    this.#take(chars);
-    task.chars += chars;
     const { record } = task;
     const wanted = Object.entries(answers ?? {}).filter(([key]) => Object.hasOwn(record.questions, key));
-    task.record = {
+    const changed: TaskRecord = {
       ...record,
       ...change,
       lastUpdatedAt: Date.now(),
       questions: { ...record.questions, ...questions },
       answers: { ...Object.fromEntries(wanted), ...record.answers },
     };
+    const chars = RECORD_CHARS + JSON.stringify(changed).length; // what is replaced or ignored takes no room
+    this.#take(chars - task.chars);
+    Object.assign(task, { record: changed, chars });
     this.#tell(id);
     return true;
   }

@@ -1,13 +1,11 @@
 /**
  * What Redis keeps of a task: `mcp:task:{id}`, a hash of `owner`, `task` (JSON of what never changes), `runner` (inbox),
- * `status`, `statusMessage`, `outcome`, `lastUpdatedAt`, `lostSince`, and of each question `question:KEY` and `answer:KEY`.
+ * `status`, `statusMessage`, `outcome`, `lastUpdatedAt`, and of each question `question:KEY` and `answer:KEY`.
  */
-const NOW = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
-
 /** KEYS: the set of an owner's tasks. ARGV: id, most, milliseconds to live. Answers 0 when the owner has so many. */
-export const TAKE_TASK = `${NOW}
+export const TAKE_TASK = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
@@ -25,9 +23,3 @@ for i = 2, #ARGV, 2 do
 end
 redis.call('PUBLISH', ARGV[1], '')
 return 1`;
-
-/** Whether the process of a task has been away for ARGV[1] milliseconds, looked at twice; KEYS: the hash. */
-export const IS_LOST = `${NOW}
-if redis.call('HGET', KEYS[1], 'status') ~= 'working' then return 0 end
-redis.call('HSETNX', KEYS[1], 'lostSince', now)
-return now - redis.call('HGET', KEYS[1], 'lostSince') >= tonumber(ARGV[1]) and 1 or 0`;

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type NewTask, TASK_LOST, type TaskChange, type TaskRecord, type TaskStore } from '../task-store.js';
 import { type Connection, PREFIX } from './connection.js';
 import type { Heartbeat } from './heartbeat.js';
-import { CHANGE_TASK, IS_LOST, TAKE_TASK } from './tasks-scripts.js';
+import { CHANGE_TASK, TAKE_TASK } from './tasks-scripts.js';
 
 /** How often watched tasks are looked at, for a message that was lost or a process that died. */
 const LOOK_INTERVAL_MS = 1000;
-/** Between the two looks at a process that has no heartbeat: after a pause of Redis every heartbeat has expired. */
-const LOST_AFTER_MS = 1000;
+/** A process without a heartbeat is looked at again, because after a pause of Redis every heartbeat has expired. */
+const LOOK_AGAIN_MS = 1000;
 
 export interface RedisTasksOptions {
   readonly connection: Connection;
@@ -28,15 +29,11 @@ export function redisTasks({ connection, heartbeat }: RedisTasksOptions): TaskSt
     const args = [channelOf(id), ...Object.entries(fields).flat()];
     return (await evaluate(CHANGE_TASK, taskKey(id), args)) === 1;
   };
-  /** @returns whether it failed the task */
-  const failIfLost = async (id: string, { runner = '', lostSince }: Fields): Promise<boolean> => {
-    if (runner === heartbeat.inbox) return false;
-    const isDead = (await heartbeat.deadOf([runner])).length > 0;
-    if (isDead && (await evaluate(IS_LOST, taskKey(id), [String(LOST_AFTER_MS)])) === 1)
-      return change(id, TASK_LOST);
-    if (!isDead && lostSince !== undefined)
-      await connection.run((client) => client.hDel(taskKey(id), 'lostSince'));
-    return false;
+  const isDead = async (runner: string) => (await heartbeat.deadOf([runner])).length > 0;
+  const isLost = async (runner: string) => {
+    if (runner === heartbeat.inbox || !(await isDead(runner))) return false;
+    await sleep(LOOK_AGAIN_MS, undefined, { ref: false });
+    return isDead(runner);
   };
   const read = (id: string): Promise<Fields> => connection.run((client) => client.hGetAll(taskKey(id)));
 
@@ -54,7 +51,8 @@ export function redisTasks({ connection, heartbeat }: RedisTasksOptions): TaskSt
     async get(id, owner) {
       const fields = await read(id);
       if (fields['owner'] !== owner) return undefined;
-      if (fields['status'] !== 'working' || !(await failIfLost(id, fields))) return recordOf(fields);
+      if (fields['status'] !== 'working' || !(await isLost(fields['runner'] ?? ''))) return recordOf(fields);
+      await change(id, TASK_LOST);
       return recordOf(await read(id));
     },
     change,

@@ -44,7 +44,7 @@ describe.each(['2025', '2026'])('a client of the %s era over stdio', (era) => {
     expect(client.getInstructions()).toBe('Ask first.');
   });
 
-  test('reads the extensions that its era has', () => {
+  test('reads the extensions that its era has, without those that only HTTP serves', () => {
     expect(client.getServerCapabilities()?.extensions).toEqual({ 'org.example/both': { of: era } });
   });
 

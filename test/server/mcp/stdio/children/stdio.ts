@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { compileCatalog } from '../../../../../src/server/mcp/definitions/catalog.js';
 import { serveOverStdio } from '../../../../../src/server/mcp/stdio/stdio.js';
 import { urlRules } from '../../../../../src/server/mcp/calls/safe-url.js';
+import { tasks } from '../../../../../src/server/mcp/extensions/tasks/index.js';
 import { createHandlers } from '../../../../../src/server/mcp/calls/handlers.js';
 import { introduction } from '../../../../../src/server/mcp/definitions/server-info.js';
 import { defineResource, defineTool } from '../../../../../src/server/mcp/definitions/tool.js';
@@ -65,7 +66,7 @@ const logger = createLogger('silent');
 const changes = memoryChanges();
 serveOverStdio({
   catalog,
-  extensions: [{ id: 'org.example/both', declares: { 2025: { of: '2025' }, 2026: { of: '2026' } } }],
+  extensions: [{ id: 'org.example/both', declares: { 2025: { of: '2025' }, 2026: { of: '2026' } } }, tasks],
   changes,
   logger,
   audit: openAudit({ sinks: [{ kind: 'stderr' }], mode: 'strict', hmacKey: Buffer.alloc(32, 1) }),
