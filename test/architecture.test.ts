@@ -103,7 +103,7 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '1000 because the door has helpers, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
+  '.': '1025 because credentials can be withdrawn, the door has helpers, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '300',
   'commands/doctor': '675 because Redis is run in three ways',
   config: '950 because bound tokens need proofs, tools can be left out, and Redis is run in three ways',
@@ -112,11 +112,11 @@ const LINES: Readonly<Record<string, string>> = {
     '825 because Node offers no fetch that goes only where it is told, and tokens for other APIs are kept',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity:
-    '1075 because each provider writes its claims in its own way, and a bound token needs a proof of its key',
+    '1300 because credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
   layers: '925',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':
-    '825 because users are sent to URLs, by what each revision has for it, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
+    '850 because credentials can be withdrawn, users are sent to URLs, by what each revision has for it, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
   'mcp/definitions':
     '975 because users are sent to URLs and connect accounts, a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
@@ -127,7 +127,7 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/exchange': '375 because a reader is slow only when its socket took nothing',
   'mcp/extensions': '100 because an extension may open methods',
   'mcp/extensions/apps': '150',
-  'mcp/extensions/tasks': '375 because a task answers on every replica',
+  'mcp/extensions/tasks': '400 because credentials can be withdrawn, and a task answers on every replica',
   'mcp/http-sse': '175 because all of HTTP+SSE lies here, so that one commit can delete it',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe: '1175',
@@ -137,7 +137,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/redis':
     '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 16300; // messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 16650; // credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -9,7 +9,9 @@ import { challenge as createChallenge, resourceMetadata } from './identity/chall
 import { readCredential } from './identity/credential.js';
 import { PROOF_ALGORITHMS, requirePossession } from './identity/dpop.js';
 import { dpopNonces } from './identity/dpop-nonces.js';
+import { openDenylist } from './identity/denylist.js';
 import { jwtVerifier } from './identity/jwt.js';
+import { createStandings } from './identity/standings.js';
 import type { Verifier } from './identity/verifier.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
@@ -29,7 +31,7 @@ const ANONYMOUS = { issuer: 'none', subject: 'anonymous', method: 'none' } as co
 /** Some clients answer a failed key by trying OAuth. When that fails too, they show this text. */
 const KEYS_ONLY = 'this server takes API keys only, as Authorization: Bearer or X-Api-Key';
 
-/** @throws when the key file cannot be read */
+/** @throws when the key file or the denylist cannot be read */
 export async function createIdentity(
   config: Config,
   { catalog, serverInfo }: McpParts,
@@ -41,6 +43,8 @@ export async function createIdentity(
   const { scopes } = catalog;
   const ownPath = `${WELL_KNOWN}${PUBLIC_URL.pathname === '/' ? '' : PUBLIC_URL.pathname}`;
   const keys = AUTH.includes('api-key') ? await openKeys(config, scopes, logger) : undefined;
+  const denylist = await openDenied(config, logger);
+  const verifiers = [...(keys ? [keys.verifier] : []), ...(takesTokens ? [openJwt(config, logger)] : [])];
   const dpop = DPOP === 'off' ? undefined : { algorithms: PROOF_ALGORITHMS, isRequired: DPOP === 'require' };
   const challenge = createChallenge({
     ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
@@ -49,7 +53,13 @@ export async function createIdentity(
     dpop,
   });
   return {
-    verifiers: [...(keys ? [keys.verifier] : []), ...(takesTokens ? [openJwt(config, logger)] : [])],
+    verifiers: verifiers.map((verifier) => denylist?.guard(verifier) ?? verifier),
+    standings: createStandings({
+      challenge,
+      withdrawals: [denylist?.current, ...verifiers.map(({ withdrawn }) => withdrawn)].filter(
+        (one) => one !== undefined,
+      ),
+    }),
     readCredential: (req: Pick<IncomingMessage, 'rawHeaders'>) => readCredential(req, dpop !== undefined),
     challenge,
     requirePossession:
@@ -93,6 +103,15 @@ async function openKeys({ API_KEYS_FILE }: Config, scopes: readonly string[], lo
   }
   const { key, entry } = developmentKey(scopes);
   return { verifier: await apiKeyVerifier({ entries: [entry], logger }), developmentKey: key };
+}
+
+async function openDenied({ DENYLIST_FILE: file }: Config, logger: Logger) {
+  if (file === undefined) return undefined;
+  return openDenylist(file, logger).catch((error: Error) => {
+    throw new ConfigError([
+      { variable: 'DENYLIST_FILE', message: `${file}: ${error.message}: repair it, or unset DENYLIST_FILE` },
+    ]);
+  });
 }
 
 function openJwt(config: Config, logger: Logger): Verifier {

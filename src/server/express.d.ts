@@ -1,4 +1,5 @@
 import type { Caller } from './identity/caller.js';
+import type { WatchCredential } from './identity/standings.js';
 import type { Envelope } from './mcp/envelope/message.js';
 import type { AuditTrail } from './observe/audit-record.js';
 
@@ -10,7 +11,7 @@ declare global {
       audit: AuditTrail; // auditLog
       clientAddress: string; // auditLog (from the trusted proxies)
       caller: Caller; // authenticate
-      isStillAllowed: () => Promise<boolean>; // authenticate
+      watchCredential: WatchCredential; // authenticate
       body: unknown; // jsonBody
       argumentBytes?: Buffer; // jsonBody (`params.arguments`, as received)
       envelope: Envelope; // envelope

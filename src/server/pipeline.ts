@@ -146,6 +146,7 @@ export async function createPipeline(options: PipelineOptions) {
       await Promise.all(extensions.map((one) => one.close()));
       closeEras();
       overloadGuard.close();
+      identity.standings.close();
       for (const verifier of identity.verifiers) verifier.close();
     },
   };

@@ -103,6 +103,11 @@ export const RULES: readonly Rule[] = [
     (config) => config.DPOP !== 'off' && !config.AUTH.includes('jwt'),
   ),
   rule(
+    ['DENYLIST_FILE', 'AUTH'],
+    'has no effect with AUTH=none: set jwt, api-key or both, or unset it',
+    (config, isGiven) => isGiven('DENYLIST_FILE') && config.AUTH.length === 0,
+  ),
+  rule(
     ['JWT_JWKS_URL', 'JWT_ISSUERS'],
     'allows a single issuer, or one issuer could sign for another: unset it to use discovery',
     (config, isGiven) => isGiven('JWT_JWKS_URL') && config.JWT_ISSUERS.length > 1,

@@ -111,6 +111,11 @@ const authentication = {
     'off',
   ),
   API_KEYS_FILE: optional('JSON file of hashed keys (`npm run key`); re-read when it changes', readableFile),
+  DENYLIST_FILE: optional(
+    'JSON `{"subjects":[],"clients":[],"tokens":[],"keys":[]}` (`issuer subject`, client ids, `jti`, ids of API keys) of whom ' +
+      'to refuse; re-read when it changes',
+    readableFile,
+  ),
   ENABLED_TOOLS: list(value.parseToolName, 'the name of a tool')
     .default([])
     .meta({ description: 'Tools that are served, comma-separated; the others do not exist', default: 'all' }),

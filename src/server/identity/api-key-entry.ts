@@ -1,7 +1,8 @@
 /** The format of the key file and of one API key in it. */
 import { z } from 'zod';
-import { newApiKey } from './api-key-format.js';
+import { API_KEY_ID, newApiKey } from './api-key-format.js';
 import { SCOPE_TOKEN } from '../exact-names.js';
+import { parseJsonFile } from './parse-json-file.js';
 
 const time = z.iso.datetime();
 const scope = z.string().regex(SCOPE_TOKEN);
@@ -14,7 +15,7 @@ const ApiKeySecret = z.strictObject({
 });
 
 export const ApiKeyEntry = z.strictObject({
-  id: z.string().regex(/^[0-9A-Za-z]{12}$/),
+  id: z.string().regex(API_KEY_ID),
   /** For people. No control characters: terminals print it. */
   name: z.string().regex(/^\P{C}{1,100}$/u),
   scopes: z.array(scope),
@@ -34,19 +35,7 @@ export type ApiKeyFile = z.infer<typeof ApiKeyFile>;
 
 /** The text of a key file. @throws {Error} naming the first problem, without values. */
 export function parseApiKeyFile(text: string): ApiKeyFile {
-  const result = ApiKeyFile.safeParse(parseJson(text));
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  throw new Error(`not a key file: ${issue?.path.join('.')} ${issue?.message}`);
-}
-
-/** Hides the message of `JSON.parse`, which quotes the text. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error('not a key file: not JSON');
-  }
+  return parseJsonFile(ApiKeyFile, text, 'key file');
 }
 
 /** A key for a first try on one's own machine, valid as long as this process. */

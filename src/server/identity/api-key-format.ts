@@ -12,6 +12,7 @@ const ID_LENGTH = 12;
 const SECRET_LENGTH = 43;
 /** 6 base62 characters hold any 32-bit number. */
 const CHECKSUM_LENGTH = 6;
+export const API_KEY_ID = /^[0-9A-Za-z]{12}$/;
 const FORM = /^mcp_[a-z]{2,12}_([0-9A-Za-z]{12})_[0-9A-Za-z]{43}([0-9A-Za-z]{6})$/;
 
 export interface NewApiKey {

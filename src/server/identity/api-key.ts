@@ -1,10 +1,9 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { RefusedRequest } from '../refusal.js';
 import { type ApiKeyEntry, parseApiKeyFile } from './api-key-entry.js';
 import { hashApiKey, looksLikeApiKey, parseApiKey } from './api-key-format.js';
 import type { Caller } from './caller.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
-import { rereadOnUse } from './reread-on-use.js';
+import { rereadOrRefuse } from './reread-on-use.js';
 
 export interface ApiKeyVerifierOptions {
   /** Path of the key file (`npm run key`), re-read when it changes. */
@@ -36,29 +35,15 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
     throw new TypeError('apiKeyVerifier needs a file or entries');
   const byId = (keys: readonly ApiKeyEntry[]) => new Map(keys.map((entry) => [entry.id, entry]));
   const fixed = byId(entries);
-  const read =
+  const { read, orRefuse } =
     file === undefined
-      ? async () => fixed
-      : rereadOnUse(file, (text) => byId(parseApiKeyFile(text).keys), now);
-  let problem: string | undefined;
+      ? { read: async () => fixed, orRefuse: async () => fixed }
+      : rereadOrRefuse(file, (text) => byId(parseApiKeyFile(text).keys), now, {
+          reason: 'api_keys_file',
+          problem: 'API_KEYS_FILE refused: no key is accepted',
+          logger,
+        });
   if ((await read()).size === 0) logger?.warn({ file }, NO_KEY);
-
-  async function currentKeys() {
-    try {
-      const keys = await read();
-      problem = undefined;
-      return keys;
-    } catch (error) {
-      const { message } = error as Error;
-      if (message !== problem)
-        logger?.warn({ problem: message }, 'API_KEYS_FILE refused: no key is accepted');
-      problem = message;
-      throw new RefusedRequest('store_unavailable', {
-        detail: { reason: 'api_keys_file' },
-        headers: { 'Retry-After': '5' },
-      });
-    }
-  }
 
   return {
     kind: 'api-key',
@@ -66,7 +51,11 @@ export async function apiKeyVerifier(options: ApiKeyVerifierOptions): Promise<Ve
     async verify(credential) {
       const parsed = parseApiKey(credential);
       if (typeof parsed === 'string') throw credentialsInvalid(parsed);
-      return prove((await currentKeys()).get(parsed.id), credential, now());
+      return prove((await orRefuse()).get(parsed.id), credential, now());
+    },
+    withdrawn: async () => {
+      const keys = await orRefuse();
+      return ({ method, keyId = '', scopes }) => method === 'api-key' && !isGranted(keys.get(keyId), scopes);
     },
     close() {},
   };
@@ -82,7 +71,20 @@ function prove(entry: ApiKeyEntry | undefined, credential: string, now: number):
   if (entry.revokedAt) throw credentialsInvalid('revoked', { keyId: entry.id });
   if (isOver(entry.expiresAt, now)) throw credentialsInvalid('expired', { keyId: entry.id });
   if (isOver(secret.validUntil, now)) throw credentialsInvalid('rotated', { keyId: entry.id });
-  return { issuer: 'api-key', subject: entry.id, keyId: entry.id, method: 'api-key', scopes: entry.scopes };
+  const ends = [entry.expiresAt, secret.validUntil].flatMap((time) => (time ? [Date.parse(time)] : []));
+  return {
+    issuer: 'api-key',
+    subject: entry.id,
+    keyId: entry.id,
+    method: 'api-key',
+    scopes: entry.scopes,
+    ...(ends.length > 0 && { expiresAt: Math.min(...ends) }),
+  };
+}
+
+/** Whether the key is still there, with all the scopes that it had. */
+function isGranted(entry: ApiKeyEntry | undefined, scopes: readonly string[]): boolean {
+  return !!entry && !entry.revokedAt && scopes.every((scope) => entry.scopes.includes(scope));
 }
 
 function storedHash(entry: ApiKeyEntry | undefined, slot: number): Buffer {

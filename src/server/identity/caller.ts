@@ -6,8 +6,12 @@ export interface Caller {
   readonly subject: string;
   readonly clientId?: string;
   readonly keyId?: string;
+  /** `jti` of the token, by which `DENYLIST_FILE` can name it. */
+  readonly tokenId?: string;
   readonly method: 'jwt' | 'api-key' | 'none' | 'stdio';
   readonly scopes: readonly string[];
+  /** When the credential is over, in milliseconds since the epoch; absent where it has no end. */
+  readonly expiresAt?: number;
   /** Thumbprint (RFC 7638) of the key that the token is bound to; only whoever proves that it has the key may use it. */
   readonly boundTo?: string;
 }

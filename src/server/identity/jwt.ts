@@ -65,8 +65,9 @@ export function jwtVerifier(options: JwtVerifierOptions): Verifier {
       requiredClaims: ['exp', 'sub'],
     });
     requireWholeTimes(payload);
-    const caller = callerOf(payload, { issuer, method: 'jwt' }, scopes);
-    cache.set(token, caller, ((payload.exp ?? 0) + clockToleranceS) * 1000);
+    const expiresAt = ((payload.exp ?? 0) + clockToleranceS) * 1000;
+    const caller = { ...callerOf(payload, { issuer, method: 'jwt' }, scopes), expiresAt };
+    cache.set(token, caller, expiresAt);
     return caller;
   }
 

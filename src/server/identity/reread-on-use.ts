@@ -1,19 +1,18 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { RefusedRequest } from '../refusal.js';
+import type { IdentityLog } from './verifier.js';
 
-const CHECK_INTERVAL_MS = 1000;
+/** A revocation has two seconds; another one goes by between two looks at what is open (`standings.ts`). */
+const CHECK_INTERVAL_MS = 500;
 
 /**
- * The current content of a file. Each use checks it, at most once per second, and rereads it when it changed. Unlike a watch,
+ * The current content of a file. Each use checks it, at most twice per second, and rereads it when it changed. Unlike a watch,
  * the check follows the symbolic links by which Kubernetes swaps a mounted secret.
  *
  * The result rejects while the file cannot be read or parsed: its last content may be revoked.
  */
-export function rereadOnUse<T>(
-  path: string,
-  parse: (text: string) => T,
-  now: () => number,
-): () => Promise<T> {
+function rereadOnUse<T>(path: string, parse: (text: string) => T, now: () => number): () => Promise<T> {
   let latest: { readonly version: string; readonly value: T } | undefined;
   let checkedAt = Number.NEGATIVE_INFINITY;
   let check: Promise<T> | undefined;
@@ -39,6 +38,42 @@ export function rereadOnUse<T>(
     }
     return check;
   };
+}
+
+interface Refusal {
+  /** For the audit. */
+  readonly reason: string;
+  /** Logged once for each problem. */
+  readonly problem: string;
+  readonly logger?: IdentityLog | undefined;
+}
+
+/** {@link rereadOnUse}, as it is and for requests: these are refused with 503 while the file cannot be read or parsed. */
+export function rereadOrRefuse<T>(
+  file: string,
+  parse: (text: string) => T,
+  now: () => number,
+  { reason, problem, logger }: Refusal,
+) {
+  const read = rereadOnUse(file, parse, now);
+  let logged: string | undefined;
+
+  async function orRefuse(): Promise<T> {
+    try {
+      const value = await read();
+      logged = undefined;
+      return value;
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== logged) logger?.warn({ problem: message }, problem);
+      logged = message;
+      throw new RefusedRequest('store_unavailable', {
+        detail: { reason },
+        headers: { 'Retry-After': '5' },
+      });
+    }
+  }
+  return { read, orRefuse };
 }
 
 async function versionOf(file: FileHandle): Promise<string> {

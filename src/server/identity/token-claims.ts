@@ -22,13 +22,14 @@ export function callerOf(
   { issuer, method }: Pick<Caller, 'issuer' | 'method'>,
   rules: ScopeRules,
 ): Caller {
-  const { sub } = payload;
+  const { sub, jti } = payload;
   if (typeof sub !== 'string' || sub === '') throw credentialsInvalid('sub');
   const clientId = CLIENT_CLAIMS.map((name) => payload[name]).find((value) => value !== undefined);
   return {
     issuer,
     subject: sub,
     ...(typeof clientId === 'string' && { clientId }),
+    ...(typeof jti === 'string' && { tokenId: jti }),
     method,
     scopes: scopesOf(payload, rules),
     ...('cnf' in payload && { boundTo: thumbprintIn(payload['cnf']) }),

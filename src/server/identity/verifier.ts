@@ -1,6 +1,9 @@
 import { RefusedRequest } from '../refusal.js';
 import type { Caller } from './caller.js';
 
+/** Whether somebody took a caller's credential back. Time alone does that to none: see `Caller.expiresAt`. */
+export type IsWithdrawn = (caller: Caller) => boolean;
+
 /** Proves one kind of credential. */
 export interface Verifier {
   readonly kind: 'jwt' | 'api-key';
@@ -11,6 +14,8 @@ export interface Verifier {
    * credential that seems bad.
    */
   verify(credential: string): Promise<Caller>;
+  /** Who is withdrawn now, where that can be told without the credential. Rejects while it cannot be told. */
+  readonly withdrawn?: () => Promise<IsWithdrawn>;
   close(): void;
 }
 

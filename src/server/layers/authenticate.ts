@@ -1,6 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import type { Caller } from '../identity/caller.js';
 import type { RequirePossession } from '../identity/dpop.js';
+import type { Standings, WatchCredential } from '../identity/standings.js';
 import type { Verifier } from '../identity/verifier.js';
 import { RefusedRequest } from '../refusal.js';
 import type { RateLimiter } from '../stores/types.js';
@@ -11,13 +12,15 @@ export interface AuthenticateOptions {
   /** One for each accepted kind of credential. */
   readonly verifiers: readonly Verifier[];
   /** The one credential of a request; refuses none (`credentials_missing`) and two (`credentials_ambiguous`). */
-  readonly readCredential: (req: Request) => string;
+  readonly readCredential: (req: Pick<Request, 'rawHeaders'>) => string;
   /** Refuses whoever does not prove that a bound token is its own; only where that is asked for. */
   readonly requirePossession?: RequirePossession | undefined;
   /** The `WWW-Authenticate` header of a 401 (RFC 6750 §3). */
   readonly challenge: (error?: string) => Readonly<Record<string, string>>;
   /** Added to the message of a 401. */
   readonly hint?: string;
+  /** Tells what is open when its credential expires or is withdrawn. */
+  readonly standings: Pick<Standings, 'watcher'>;
   /** Counts failed attempts per address. */
   readonly failures: RateLimiter;
   /** The caller of every request when authentication is off; credentials are then ignored. */
@@ -28,7 +31,7 @@ export interface AuthenticateOptions {
 export function authenticate(options: AuthenticateOptions): RequestHandler {
   return async function authenticate(req, _res, next) {
     req.caller = options.anonymous ?? (await identify(req, options));
-    req.isStillAllowed = () => isStillAllowed(req, options);
+    req.watchCredential = watcher(req, req.caller, options);
     req.audit.note({ caller: req.caller });
     next();
   };
@@ -53,25 +56,20 @@ function provenRequest({ rawHeaders, method, originalUrl }: Request) {
   return { rawHeaders, method, path: requestPath(originalUrl) };
 }
 
-async function prove(req: Request, { readCredential, verifiers }: AuthenticateOptions): Promise<Caller> {
+async function prove(
+  req: Pick<Request, 'rawHeaders'>,
+  { readCredential, verifiers }: AuthenticateOptions,
+): Promise<Caller> {
   const credential = readCredential(req);
   const verifier = verifiers.find((each) => each.accepts(credential));
   if (verifier) return verifier.verify(credential);
   throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
 }
 
-/**
- * For streams, which could outlive a revoked key or an expired token: whether the credential still proves a caller with all
- * its scopes. During an outage of the check (503) the stream stays.
- */
-async function isStillAllowed(req: Request, options: AuthenticateOptions): Promise<boolean> {
-  if (options.anonymous) return true;
-  try {
-    const { scopes } = await prove(req, options);
-    return req.caller.scopes.every((scope) => scopes.includes(scope));
-  } catch (error) {
-    return !(error instanceof RefusedRequest && error.status === 401);
-  }
+/** For what may outlive the request. Keeps nothing of it but its headers. */
+function watcher({ rawHeaders }: Request, caller: Caller, options: AuthenticateOptions): WatchCredential {
+  if (options.anonymous) return () => () => {};
+  return options.standings.watcher(caller, () => prove({ rawHeaders }, options));
 }
 
 /** Slows guessing. Only failures are counted and limited, so nobody can lock out a caller with a good key. */

@@ -30,6 +30,8 @@ test.each(algorithms)('a real %s token is proven with keys found by discovery', 
     const caller = await verifierFor(own).verify(await own.token({ scope: 'documents:read' }));
 
     expect(caller).toEqual({
+      tokenId: expect.any(String),
+      expiresAt: expect.any(Number),
       issuer: own.issuer,
       subject: SERVICE_CLIENT,
       clientId: SERVICE_CLIENT,

@@ -45,9 +45,12 @@ beforeEach(async () => {
 afterAll(() => Promise.all([issuer.close(), other.close()]));
 
 test('a good token tells issuer, subject, client and scopes', async () => {
-  const token = await issuer.sign({ client_id: 'app' });
+  const exp = seconds(10);
+  const token = await issuer.sign({ client_id: 'app', jti: 't1', exp });
 
   await expect(verifier.verify(token)).resolves.toEqual({
+    tokenId: 't1',
+    expiresAt: (exp + 5) * 1000,
     issuer: issuer.url,
     subject: 'alice',
     clientId: 'app',

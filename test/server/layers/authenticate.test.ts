@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Caller } from '../../../src/server/identity/caller.js';
 import type { Verifier } from '../../../src/server/identity/verifier.js';
 import { type AuthenticateOptions, authenticate } from '../../../src/server/layers/authenticate.js';
+import { headerLines } from '../../../src/server/raw-headers.js';
 import { RefusedRequest } from '../../../src/server/refusal.js';
 import { StoreUnavailable } from '../../../src/server/stores/types.js';
 import { codeOf, memoryLimiter, serve } from './serve.js';
@@ -29,11 +30,13 @@ const keys: Verifier = {
 function layer(options: Partial<AuthenticateOptions> = {}) {
   return authenticate({
     verifiers: [keys],
-    readCredential({ headers }) {
-      if (headers.authorization === undefined) throw new RefusedRequest('credentials_missing');
-      if (headers['x-api-key'] !== undefined) throw new RefusedRequest('credentials_ambiguous');
-      return headers.authorization;
+    readCredential({ rawHeaders }) {
+      const [authorization] = headerLines(rawHeaders, 'authorization');
+      if (authorization === undefined) throw new RefusedRequest('credentials_missing');
+      if (headerLines(rawHeaders, 'x-api-key').length > 0) throw new RefusedRequest('credentials_ambiguous');
+      return authorization;
     },
+    standings: { watcher: () => () => () => {} },
     challenge: (error) => ({ 'WWW-Authenticate': `Bearer realm="mcp"${error ? `, error="${error}"` : ''}` }),
     failures: memoryLimiter(100),
     ...options,

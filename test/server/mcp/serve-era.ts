@@ -75,6 +75,7 @@ function layers(audits: AuditFacts[], calls: EventEmitter) {
     res.once('close', () => calls.emit('closed', facts));
     req.requestId = `request-${audits.length}`;
     req.caller = { issuer: 'test', subject, method: 'api-key', scopes };
+    req.watchCredential = () => () => {};
     req.audit = {
       requestId: req.requestId,
       facts,

@@ -3,7 +3,7 @@ import type { Config } from '../../config/index.js';
 import type { OpenServices } from '../../mcp/definitions/tool.js';
 import { withProgress } from '../progress.js';
 import { checkHost, checkOrigins, checkProxies } from './addresses.js';
-import { checkAudit, checkCertificates, checkKeyFile } from './files.js';
+import { checkAudit, checkCertificates, checkDenylist, checkKeyFile } from './files.js';
 import { type Check, type Finding, findingsOf } from './finding.js';
 import { checkIssuers } from './issuers.js';
 import { checkPorts, checkServices } from './opened.js';
@@ -21,6 +21,7 @@ const TRIALS: readonly Trial[] = [
   ['origins', checkOrigins, ['PUBLIC_URL', 'ALLOWED_ORIGINS']],
   ['proxies', checkProxies, ['PUBLIC_URL', 'TLS_CERT_FILE', 'TRUSTED_PROXIES']],
   ['API keys', checkKeyFile, ['AUTH', 'API_KEYS_FILE']],
+  ['denylist', checkDenylist, ['DENYLIST_FILE']],
   ['certificates', checkCertificates, ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'REDIS_CA_FILE', 'PUBLIC_URL']],
   ['audit', checkAudit, ['AUDIT_SINKS']],
   [

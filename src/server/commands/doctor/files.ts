@@ -5,6 +5,7 @@ import { access, open, statfs } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { parseApiKeyFile } from '../../identity/api-key-entry.js';
+import { parseDenylist } from '../../identity/denylist.js';
 import { type Check, daysUntil, type Finding, findingsOf, SOON_DAYS } from './finding.js';
 
 /** The flags by which the server opens an existing file: a FIFO without a reader is an error. */
@@ -46,12 +47,11 @@ export const checkKeyFile: Check = ({ AUTH, API_KEYS_FILE: file }, now) => {
       .filter(({ revokedAt }) => revokedAt === undefined)
       .map(({ id, expiresAt }) => ({ id, days: expiresAt ? daysUntil(new Date(expiresAt), now) : Infinity }))
       .filter(({ days }) => days >= 0);
-    const isOpen = process.platform !== 'win32' && (statSync(file).mode & 0o022) !== 0;
     return [
       active.length > 0
         ? ok(`${active.length} active`)
         : warning('no key is active, so nobody can call with one', MAKE_KEY),
-      ...(isOpen
+      ...(isWritableByOthers(file)
         ? [problem(`other users can write ${file} and so add keys of their own`, `chmod 600 ${file}`)]
         : []),
       ...active
@@ -64,6 +64,22 @@ export const checkKeyFile: Check = ({ AUTH, API_KEYS_FILE: file }, now) => {
     return problem((error as Error).message, `repair the file, or ${MAKE_KEY}`);
   }
 };
+
+export const checkDenylist: Check = ({ DENYLIST_FILE: file }) => {
+  if (file === undefined) return [];
+  const { ok, problem } = findingsOf('denylist');
+  try {
+    parseDenylist(readFileSync(file, 'utf8'));
+  } catch (error) {
+    return problem((error as Error).message, 'repair the file: until then nobody can call');
+  }
+  if (!isWritableByOthers(file)) return ok(`${file} can be read`);
+  return problem(`other users can write ${file} and so let a denied caller in`, `chmod 600 ${file}`);
+};
+
+function isWritableByOthers(file: string): boolean {
+  return process.platform !== 'win32' && (statSync(file).mode & 0o022) !== 0;
+}
 
 export const checkCertificates: Check = ({ TLS_CERT_FILE, REDIS_CA_FILE, PUBLIC_URL }, now) => [
   ...(TLS_CERT_FILE ? [checkCertificate('TLS certificate', TLS_CERT_FILE, now, PUBLIC_URL.hostname)] : []),

@@ -90,6 +90,7 @@ export const POSTURE: readonly Line[] = [
       ? (c.API_KEYS_FILE ?? 'a development key, made at start and never stored')
       : 'off',
   ),
+  line('  denylist', ['DENYLIST_FILE'], (c) => c.DENYLIST_FILE ?? 'none: a token works until it expires'),
   line('caller limit', ['RATE_LIMIT_CALLER'], (c) => rate(c.RATE_LIMIT_CALLER)),
   line(
     'body',

@@ -1,6 +1,8 @@
 /** One call, for both eras: its caller, how to reach its client, and how it may fail. */
 import type { Caller } from '../../identity/caller.js';
+import type { WatchCredential } from '../../identity/standings.js';
 import type { AuditTrail } from '../../observe/audit-record.js';
+import type { RefusedRequest } from '../../refusal.js';
 import type { UnsentPart } from '../exchange/unsent-answers.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
 import type { CompiledTool } from '../definitions/catalog.js';
@@ -16,6 +18,8 @@ export interface Call {
   readonly audit: Pick<AuditTrail, 'received' | 'note'>;
   /** Fires when the client cancels the request or, in the 2026 era, disconnects. */
   readonly cancellation: Cancellation;
+  /** For what goes on after the answer; absent over stdio, which has no credential. */
+  readonly watchCredential?: WatchCredential;
   /** Counts the result until it is the answer; absent over stdio, where a process has a single client. */
   readonly made?: Pick<UnsentPart, 'take'>;
   /** Sends a log notification, if the client's minimum level lets it through. */
@@ -41,12 +45,15 @@ export interface Call {
 export class Cancellation {
   readonly #listeners: (() => void)[] = [];
   #isCancelled = false;
+  /** What the client is answered, where somebody else cancelled. */
+  refusal: RefusedRequest | undefined;
 
   get isCancelled(): boolean {
     return this.#isCancelled;
   }
 
-  cancel(): void {
+  cancel(refusal?: RefusedRequest): void {
+    this.refusal ??= refusal;
     this.#isCancelled = true;
     for (const listener of this.#listeners.splice(0)) listener();
   }

@@ -5,6 +5,7 @@ import { RefusedRequest } from '../../refusal.js';
 import type { SessionRecord } from '../../stores/types.js';
 import { Cancellation, internalError, INVALID_PARAMS, RpcError } from '../calls/call.js';
 import { scopesOf } from '../calls/authorize.js';
+import { cancelWhenWithdrawn } from '../calls/cancel-when-withdrawn.js';
 import { toolFailure } from '../calls/call-tool.js';
 import type { Catalog } from '../definitions/catalog.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
@@ -46,10 +47,12 @@ export async function answerRequest(
   const cancellation = new Cancellation();
   const made = options.unsent.part(req.caller);
   live.calls.set(id, cancellation);
+  const stopWatching = cancelWhenWithdrawn(req.watchCredential, cancellation);
   const heedReplies = () => options.followed.heedReplies(session.id);
   try {
     await answer(req, res, { session, live, output, cancellation, made, heedReplies }, options);
   } finally {
+    stopWatching();
     made.close();
     live.calls.delete(id);
     options.live.release(session.id);
@@ -83,6 +86,7 @@ async function answer(req: Request, res: Response, within: CallWithin, options: 
   made.close(); // the output counts the answer from here on
   if (!result) {
     // Cancelled: no response is sent (MCP 2025-11-25, cancellation), and the client need not wait for one.
+    if (cancellation.refusal && !res.headersSent) throw cancellation.refusal;
     req.audit.note({ detail: { ended: 'cancelled' } });
     return output.end();
   }

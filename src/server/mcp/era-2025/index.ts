@@ -19,7 +19,7 @@ import { createSse, type Sse } from '../http-sse/http-sse.js';
 
 export interface Era2025Options
   extends MethodsOptions,
-    Omit<ResponseWriterOptions, 'audit'>,
+    Omit<ResponseWriterOptions, 'audit' | 'watchCredential'>,
     Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
     Pick<Stores, 'changes' | 'events' | 'clientReplies' | 'streamSlots'> {
   readonly catalog: Catalog;
@@ -97,7 +97,7 @@ async function handle(req: Request, res: Response, context: Context): Promise<vo
     unsent,
     maxBufferBytes,
     audit: req.audit,
-    isStillAllowed: req.isStillAllowed,
+    watchCredential: req.watchCredential,
   });
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();

@@ -2,6 +2,7 @@
 import type { Request, Response } from 'express';
 import { RefusedRequest } from '../../refusal.js';
 import { type Call, Cancellation, errorOf, internalError, type Params, RpcError } from '../calls/call.js';
+import { cancelWhenWithdrawn } from '../calls/cancel-when-withdrawn.js';
 import { createResponseWriter, type ResponseWriter } from '../exchange/response-writer.js';
 import { declaresExtension, extensionRequired } from '../extensions/extension.js';
 import type { SharedMethod } from '../calls/handlers.js';
@@ -34,12 +35,13 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
     unsent,
     maxBufferBytes,
     audit: req.audit,
-    isStillAllowed: req.isStillAllowed,
+    watchCredential: req.watchCredential,
   });
   const prepared = lists.find(req);
   if (prepared) return writer.answerPrepared(...prepared);
   writer.onDisconnect(() => cancellation.cancel()); // a client cancels by closing the response
 
+  const stopWatching = cancelWhenWithdrawn(req.watchCredential, cancellation);
   const made = unsent.part(req.caller);
   const run = runner(req, { cancellation, made }, notifier(res, writer, streams), options);
   try {
@@ -47,17 +49,21 @@ export async function answerCall(req: Request, res: Response, options: AnswerCal
       .answer(message, run, cancellation)
       .catch((error: unknown) => toAnswer(req, error, options));
     made.close(); // from here on the writer counts it
-    if (!answer) return;
+    if (!answer) {
+      if (cancellation.refusal && !res.headersSent) throw cancellation.refusal;
+      return;
+    }
     if (!(answer instanceof RefusedRequest)) lists.keep(req, answer);
     deliver(req, res, writer, answer);
   } finally {
+    stopWatching();
     streams.delete(res);
   }
 }
 
 /** Makes the handler of a request; `undefined` for a method that is not served. */
 function runner(
-  { envelope, caller, audit, requestId }: Request,
+  { envelope, caller, audit, requestId, watchCredential }: Request,
   within: Pick<Call, 'cancellation' | 'made'>,
   notify: Notify,
   { handlers, extensions, capabilities: offered, states }: AnswerCallOptions,
@@ -81,6 +87,7 @@ function runner(
         caller,
         requestId,
         audit,
+        watchCredential,
         log,
         progress,
         ...within,

@@ -8,7 +8,9 @@ import type { ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { RequestStateOptions } from './request-state.js';
 
 /** A method whose capability is missing is answered as unknown. */
-export interface Era2026Options extends Introduction, Omit<ResponseWriterOptions, 'audit'> {
+export interface Era2026Options
+  extends Introduction,
+    Omit<ResponseWriterOptions, 'audit' | 'watchCredential'> {
   readonly handlers: Handlers;
   readonly extensions: readonly OpenExtension[];
   readonly catalog: Catalog;

@@ -1,6 +1,6 @@
 /**
- * Two timers for all open streams. One sends comments, so that proxies do not cut an idle stream. The other checks whether
- * each stream may stay open.
+ * Two timers for all that is open. One sends comments, so that proxies do not cut an idle stream. The other keeps the sessions
+ * that have something open.
  */
 export interface KeepAlive {
   add(stream: KeptAlive): void;
@@ -14,13 +14,13 @@ export interface KeepAlive {
 
 export interface KeptAlive {
   ping?(): void;
-  /** Ends the stream if its caller's credential was revoked or its session has ended. */
-  recheck(): void;
+  /** Keeps the sessions from idling, and ends what has lost its session. */
+  recheck?(): void;
   /** Bytes that its reader has not taken yet. */
   readonly bufferedBytes: number;
 }
 
-/** A revoked credential must lose its streams within 60 s, and verifiers may cache it for up to 30 s of them. */
+/** A stream must not outlive its session for long, where nobody told of its end. */
 const MAX_RECHECK_MS = 20_000;
 
 /** @param intervalMs `STREAM_KEEPALIVE_MS` */
@@ -32,7 +32,7 @@ export function createKeepAlive(intervalMs: number): KeepAlive {
   timer.unref();
   const recheckTimer = setInterval(
     () => {
-      for (const stream of streams) stream.recheck();
+      for (const stream of streams) stream.recheck?.();
     },
     Math.min(intervalMs, MAX_RECHECK_MS),
   );

@@ -4,6 +4,7 @@
  */
 import type { Response } from 'express';
 import type { AuditTrail } from '../../observe/audit-record.js';
+import type { WatchCredential } from '../../identity/standings.js';
 import type { KeepAlive, KeptAlive } from './keep-alive.js';
 import type { UnsentAnswers, UnsentPart } from './unsent-answers.js';
 
@@ -15,8 +16,8 @@ export interface ResponseWriterOptions {
   readonly maxBufferBytes: number;
   /** That while, in milliseconds; up to twice as long where part of a write was taken. Default 10 s. */
   readonly stalledMs?: number;
-  /** Asked again and again, where the stream could outlive its caller's credential; then it ends. */
-  readonly isStillAllowed?: () => Promise<boolean>;
+  /** Of the caller: a stream ends with it. */
+  readonly watchCredential: WatchCredential;
 }
 
 export interface ResponseWriter {
@@ -70,6 +71,7 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   readonly #unsent: UnsentPart;
   /** While the reader is behind. */
   #behind: { readonly isOver: Promise<void>; readonly end: () => void } | undefined;
+  #unwatchCredential: (() => void) | undefined;
   readonly #listeners: (() => void)[] = [];
 
   constructor(
@@ -92,15 +94,6 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     this.#write(': keep-alive\n\n');
   }
 
-  recheck(): void {
-    const { audit, isStillAllowed } = this.options;
-    void isStillAllowed?.().then((isAllowed) => {
-      if (isAllowed || this.closed) return;
-      audit.note({ reason: 'credentials_invalid' });
-      this.end();
-    });
-  }
-
   open(): void {
     if (this.#streaming || this.closed) return;
     this.#streaming = true;
@@ -111,6 +104,10 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
       'X-Accel-Buffering': 'no', // nginx would hold the events back
     });
     this.options.keepAlive.add(this);
+    this.#unwatchCredential = this.options.watchCredential((standing) => {
+      this.options.audit.note({ reason: 'credentials_invalid', detail: { credential: standing } });
+      this.end();
+    });
     this.#write(': open\n\n'); // proxies send the header on with the first byte of the body
   }
 
@@ -220,6 +217,7 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     this.closed = true;
     this.#unwatch();
     this.options.keepAlive.remove(this);
+    this.#unwatchCredential?.();
     for (const listener of this.#listeners.splice(0)) listener();
   }
 }

@@ -16,7 +16,7 @@ import type { Output } from '../era-2025/output.js';
 import { newSessionId, openSession, type OpenSessionOptions, requireSession } from '../era-2025/sessions.js';
 
 export interface SseOptions
-  extends Omit<ResponseWriterOptions, 'audit'>,
+  extends Omit<ResponseWriterOptions, 'audit' | 'watchCredential'>,
     AnswerOptions,
     OpenSessionOptions,
     AcceptOptions {
@@ -46,8 +46,8 @@ export function createSse(options: SseOptions) {
 
   /** @throws {RefusedRequest} `too_many_streams` */
   const open = async (req: Request, res: Response): Promise<void> => {
-    const { audit, isStillAllowed } = req;
-    const writer = createResponseWriter(res, { ...options, audit, isStillAllowed });
+    const { audit, watchCredential } = req;
+    const writer = createResponseWriter(res, { ...options, audit, watchCredential });
     const owner = callerKey(req.caller);
     await options.streams.take(owner, writer);
     const id = newSessionId();

@@ -1,7 +1,7 @@
 /** What the doctor finds by trying, each thing broken once. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -115,6 +115,16 @@ test('an API key file that others may write, or without a key that works, is nam
   await writeFile(join(folder, 'open.json'), '{"version":1,"keys":[]}', { mode: 0o600 });
   await writeFile(API_KEYS_FILE, '{"version":1}');
   expect(await levelsOf({ API_KEYS_FILE }, 'API keys')).toEqual(['problem']);
+});
+
+test('a denylist that cannot be used, or that others may write, is named', async () => {
+  const DENYLIST_FILE = join(folder, 'denylist.json');
+  await writeFile(DENYLIST_FILE, '{"clients":["app"]}', { mode: 0o600 });
+  expect(await levelsOf({ DENYLIST_FILE }, 'denylist')).toEqual(['ok']);
+  await chmod(DENYLIST_FILE, 0o666);
+  expect(await levelsOf({ DENYLIST_FILE }, 'denylist')).toEqual(['problem']);
+  await writeFile(DENYLIST_FILE, '{"client":["app"]}');
+  expect(await levelsOf({ DENYLIST_FILE }, 'denylist')).toEqual(['problem']);
 });
 
 test('an issuer is reached, its keys fit, and its clock agrees', async () => {

@@ -5,7 +5,7 @@ beforeEach(() => void jest.useFakeTimers());
 afterEach(() => void jest.useRealTimers());
 
 test.each([50, 15_000, 3_600_000])(
-  'with a comment every %s ms, a stream still asks at least every 20 s whether its caller is allowed',
+  'with a comment every %s ms, what is open still keeps its session at least every 20 s',
   (intervalMs) => {
     const keepAlive = createKeepAlive(intervalMs);
     const stream = { ping: jest.fn(), recheck: jest.fn(), bufferedBytes: 0 };

@@ -39,7 +39,8 @@ beforeEach(async () => {
       note: (facts: AuditFacts) => void Object.assign(audit.facts, facts),
     };
     const bounds = { maxBufferBytes: MAX_BUFFER_BYTES, stalledMs: STALLED_MS };
-    const options = { audit: trail as never, keepAlive, unsent, ...bounds };
+    const watchCredential = () => () => {};
+    const options = { audit: trail as never, keepAlive, unsent, watchCredential, ...bounds };
     writers.emit('writer', createResponseWriter(res as ServerResponse, options));
   });
   server.listen(0, '127.0.0.1');

@@ -22,6 +22,7 @@ const MAX_TASKS_PER_CALLER = 100;
 const WRITE_INTERVAL_MS = 500;
 
 const STOPPED = 'The server was stopped before the task was done';
+const WITHDRAWN = 'The credential that started the task was withdrawn';
 
 export function createTaskRunner(parts: ExtensionParts) {
   const { tasks } = parts.stores;
@@ -91,9 +92,10 @@ function runTask(
   const stopWatching = tasks.watch(id, () => void look().catch(() => {})); // while the store is away; the next look finds it
   const progress = createProgress((statusMessage) => change({ statusMessage }));
   /** The store may be away: a task that has ended must not work for ever. */
-  const end = async (what: TaskChange): Promise<void> => {
+  let isStopped = false;
+  const write = async (what: TaskChange): Promise<void> => {
     for (;;) {
-      if (cancellation.isCancelled) return;
+      if (isStopped) return;
       try {
         return void (await change(what));
       } catch (error) {
@@ -102,6 +104,17 @@ function runTask(
       }
     }
   };
+  const end = async (what: TaskChange): Promise<void> => {
+    if (!cancellation.isCancelled) await write(what);
+  };
+  let withdrawing: Promise<void> | undefined;
+  const stopCredential = call.watchCredential?.((standing) => {
+    if (standing !== 'withdrawn') return; // a task may outlive its token
+    cancellation.cancel();
+    withdrawing = write(failed(WITHDRAWN)).catch((err: unknown) =>
+      logger.error({ err, requestId }, WITHDRAWN),
+    );
+  });
 
   const work = async () => {
     try {
@@ -117,20 +130,29 @@ function runTask(
       await end({ status: 'failed', statusMessage: outcome.message, outcome });
     } finally {
       stopWatching();
+      stopCredential?.();
+      await withdrawing;
       const ended = await tasks.get(id, owner).catch(() => undefined);
-      trail.end({ detail: { task: ended?.status ?? 'unknown' } });
+      trail.end({
+        ...(withdrawing && { reason: 'credentials_invalid' }),
+        detail: { task: ended?.status ?? 'unknown' },
+      });
     }
   };
   const done = work();
   return {
     done,
     stop: async () => {
-      const outcome = { code: INTERNAL_ERROR, message: STOPPED };
-      await change({ status: 'failed', statusMessage: STOPPED, outcome }).catch(() => {}); // then other replicas find it lost
+      isStopped = true;
+      await change(failed(STOPPED)).catch(() => {}); // then other replicas find it lost
       cancellation.cancel();
       await done;
     },
   };
+}
+
+function failed(statusMessage: string): TaskChange {
+  return { status: 'failed', statusMessage, outcome: { code: INTERNAL_ERROR, message: statusMessage } };
 }
 
 /** The JSON-RPC error that the call would have been answered with. */

@@ -1,0 +1,98 @@
+/**
+ * What is open under a credential, on this replica, ends with it: streams, calls, tasks.
+ *
+ * - Every second: who is withdrawn (`DENYLIST_FILE`, `API_KEYS_FILE`), and whose time is over. Cheap, since it needs no credential.
+ * - Every 20 s the credential is proven again: its issuer may have withdrawn the key that signed it.
+ * - Where nobody can tell (a file that cannot be read, an issuer that is away), what is open stays: the same outage lets
+ *   nobody in.
+ */
+import { RefusedRequest } from '../refusal.js';
+import type { Caller } from './caller.js';
+import type { Challenge } from './challenge.js';
+import { credentialsInvalid, type IsWithdrawn } from './verifier.js';
+
+/** What became of a credential. Only one that is withdrawn ends what its caller once started: expiry is nobody's fault. */
+type Standing = 'good' | 'expired' | 'withdrawn';
+type Lost = Exclude<Standing, 'good'>;
+
+/**
+ * Calls back when the credential of a request expires, and when it is withdrawn: once each. `refusal` is what answers a request
+ * that still waits. Returns the way to stop.
+ */
+export type WatchCredential = (onLost: (standing: Lost, refusal: RefusedRequest) => void) => () => void;
+
+interface WatchedCredential {
+  readonly caller: Caller;
+  /** Proves the credential again. */
+  readonly prove: () => Promise<Caller>;
+  readonly onLost: (standing: Lost) => void;
+}
+
+export interface StandingsOptions {
+  readonly withdrawals: readonly (() => Promise<IsWithdrawn>)[];
+  readonly challenge: Challenge;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
+export type Standings = ReturnType<typeof createStandings>;
+
+const LOOK_MS = 1_000;
+/** Verifiers may cache a credential for up to 60 s besides. */
+const PROVE_MS = 20_000;
+
+const nobody: IsWithdrawn = () => false;
+
+export function createStandings({ withdrawals, challenge, now = Date.now }: StandingsOptions) {
+  /** What was told of each. */
+  const watched = new Map<WatchedCredential, Standing>();
+
+  const tell = (one: WatchedCredential, standing: Standing) => {
+    if (standing === 'good' || watched.get(one) === standing || !watched.has(one)) return;
+    if (standing === 'withdrawn') watched.delete(one);
+    else watched.set(one, standing);
+    one.onLost(standing);
+  };
+  const isOver = ({ caller: { expiresAt } }: WatchedCredential) =>
+    expiresAt !== undefined && now() >= expiresAt;
+
+  async function look(): Promise<void> {
+    if (watched.size === 0) return;
+    const judges = await Promise.all(withdrawals.map((current) => current().catch(() => nobody)));
+    for (const one of watched.keys()) {
+      if (judges.some((isWithdrawn) => isWithdrawn(one.caller))) tell(one, 'withdrawn');
+      else if (isOver(one)) tell(one, 'expired');
+    }
+  }
+
+  async function proveAll(): Promise<void> {
+    for (const [one, standing] of watched) {
+      if (standing === 'good' && !isOver(one)) void standingOf(one).then((found) => tell(one, found));
+    }
+  }
+
+  const refusal = () => credentialsInvalid('withdrawn', {}, challenge('invalid_token'));
+  const timers = [setInterval(() => void look(), LOOK_MS), setInterval(() => void proveAll(), PROVE_MS)];
+  for (const timer of timers) timer.unref();
+  return {
+    /** @param prove proves the credential again */
+    watcher:
+      (caller: Caller, prove: () => Promise<Caller>): WatchCredential =>
+      (onLost) => {
+        const one: WatchedCredential = { caller, prove, onLost: (standing) => onLost(standing, refusal()) };
+        watched.set(one, 'good');
+        return () => void watched.delete(one);
+      },
+    close: () => timers.forEach(clearInterval),
+  };
+}
+
+/** By whether the credential still proves a caller with all its scopes. */
+async function standingOf({ caller, prove }: WatchedCredential): Promise<Standing> {
+  try {
+    const { scopes } = await prove();
+    return caller.scopes.every((scope) => scopes.includes(scope)) ? 'good' : 'withdrawn';
+  } catch (error) {
+    return error instanceof RefusedRequest && error.status === 401 ? 'withdrawn' : 'good';
+  }
+}
