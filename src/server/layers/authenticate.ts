@@ -1,7 +1,7 @@
 import type { Request, RequestHandler } from 'express';
 import type { Caller } from '../identity/caller.js';
 import type { RequirePossession } from '../identity/dpop.js';
-import type { Standings, WatchCredential } from '../identity/standings.js';
+import type { Standings } from '../identity/standings.js';
 import type { Verifier } from '../identity/verifier.js';
 import { RefusedRequest } from '../refusal.js';
 import type { RateLimiter } from '../stores/types.js';
@@ -31,7 +31,9 @@ export interface AuthenticateOptions {
 export function authenticate(options: AuthenticateOptions): RequestHandler {
   return async function authenticate(req, _res, next) {
     req.caller = options.anonymous ?? (await identify(req, options));
-    req.watchCredential = watcher(req, req.caller, options);
+    const { rawHeaders, caller } = req; // all that is kept of a request by what outlives it
+    const proveAgain = () => prove({ rawHeaders }, options);
+    req.watchCredential = options.anonymous ? () => () => {} : options.standings.watcher(caller, proveAgain);
     req.audit.note({ caller: req.caller });
     next();
   };
@@ -64,12 +66,6 @@ async function prove(
   const verifier = verifiers.find((each) => each.accepts(credential));
   if (verifier) return verifier.verify(credential);
   throw new RefusedRequest('credentials_invalid', { detail: { reason: 'kind_not_accepted' } });
-}
-
-/** For what may outlive the request. Keeps nothing of it but its headers. */
-function watcher({ rawHeaders }: Request, caller: Caller, options: AuthenticateOptions): WatchCredential {
-  if (options.anonymous) return () => () => {};
-  return options.standings.watcher(caller, () => prove({ rawHeaders }, options));
 }
 
 /** Slows guessing. Only failures are counted and limited, so nobody can lock out a caller with a good key. */
