@@ -58,12 +58,13 @@ export function problemOf(written: string, results: Results): string | undefined
   return other && `${file}: "${other.name.join(' › ')}" is ${other.status}`;
 }
 
-/** The end of a name, in which `%s`, `$key` and `${key}` of a table or template stand for anything. */
-function patternOf(name: string): RegExp {
-  const literal = name
+/** The end of a name, in which `%s`, `$key` and `${key}` of a table or template stand for anything. Jest itself joins by a space. */
+export function patternOf(name: string, separator = ' › '): RegExp {
+  const written = name.replaceAll(' › ', separator);
+  const literal = written
     .split(/%[a-zA-Z#]|\$\{[^}]*\}/)
     .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`(^| › )${literal.join('.*')}$`, 's');
+  return new RegExp(`(^|${separator})${literal.join('.*')}$`, 's');
 }
 
 function sourceFiles(folder: string): readonly string[] {

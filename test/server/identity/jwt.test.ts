@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { CompactSign, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
@@ -224,6 +224,16 @@ describe('algorithm confusion is refused', () => {
 
     await expectRefused(token, 'algorithm');
   });
+});
+
+test('a token signed with a weak key that its issuer publishes is refused', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 });
+  issuer.keys = [{ ...(await exportJWK(publicKey)), kid: 'weak' }];
+  const token = new SignJWT({ iss: issuer.url, aud: AUDIENCE, sub: 'alice', exp: seconds(300) })
+    .setProtectedHeader({ alg: 'RS256', kid: 'weak', typ: 'at+jwt' })
+    .sign(privateKey);
+
+  await expectRefused(await token, 'unknown_key');
 });
 
 test('two issuers with the same kid never verify each other', async () => {

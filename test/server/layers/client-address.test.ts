@@ -62,8 +62,9 @@ describe('the address of a client', () => {
   });
 
   test('never comes from the header when the peer is not listed', () => {
+    const forged = fc.oneof(fc.ipV4(), fc.ipV6(), fc.string());
     fc.assert(
-      fc.property(fc.string(), (forwarded) => addressOf('203.0.113.9', forwarded, PROXIES) === '203.0.113.9'),
+      fc.property(forged, (forwarded) => addressOf('203.0.113.9', forwarded, PROXIES) === '203.0.113.9'),
     );
   });
 
