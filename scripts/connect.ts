@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { KEY_VARIABLE } from './connect/client.js';
 import { CLIENTS, DEFAULT_URL, ownProcess, targetAt } from './connect/page.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const HELP = `Usage: npm run connect -- NAME [--url URL]
 
@@ -14,7 +15,6 @@ ${CLIENTS.map(({ id, title }) => `  ${id.padEnd(16)}${title}`).join('\n')}
 
 Exit code: 0 printed, 64 usage.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 class UsageError extends Error {}
 

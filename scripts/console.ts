@@ -19,6 +19,7 @@ import { startClassicServer } from '../examples/classic-streaming/server.js';
 import { build, install, isInstalled } from '../examples/console/build.js';
 import { type ConsoleTarget, serveConsole } from '../examples/console/server.js';
 import { ownSettings } from './own-settings.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const USAGE = `npm run console [-- --url URL] [--port PORT]
 
@@ -31,7 +32,6 @@ of yours: start that first, with the console's origin in ALLOWED_ORIGINS.
 
 Exit code: 0 when it was stopped, 1 when it could not start, 64 for a wrong argument.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 async function main({ url, port }: { readonly url?: string; readonly port: number }): Promise<void> {
   if (!isInstalled()) {

@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { isName, NAME_RULE } from './rename/with-name.js';
 import { TEMPLATE_FILE, type Template } from './template/ownership.js';
 import { gitIn } from './upgrade/git.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const USAGE = `npm run create -- FOLDER --name NAME [--samples]
 
@@ -25,7 +26,6 @@ one commit. FOLDER must be empty or absent. NAME has only lower-case letters, di
 
 Exit code: 0, 1 when it could not be made, 64 for a wrong argument.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 class UsageError extends Error {}
 

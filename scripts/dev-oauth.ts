@@ -7,6 +7,7 @@ import { tools } from '../src/tools/index.js';
 import type { DevOauth } from './dev-oauth/start.js';
 import { walk } from './dev-oauth/walk.js';
 import { ownSettings } from './own-settings.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const HELP = `Usage: npm run dev:oauth -- [--walk] [--port N] [--issuer-port N]
 
@@ -20,7 +21,6 @@ password sign in. For development only: keys, clients and grants last for this r
 
 Exit code: 0 after Ctrl-C or a walk, 1 otherwise, 64 usage.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 function readArguments() {
   const port = (byDefault: string) => ({ type: 'string', default: byDefault }) as const;

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { developmentKey } from '../src/server/identity/api-key-entry.js';
 import { welcome } from '../src/server/welcome.js';
 import { readable } from './dev/readable.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const USAGE = `npm run dev
 
@@ -18,7 +19,6 @@ npm start. The development key stays the same until Ctrl-C, with the scopes that
 
 Ends with Ctrl-C. Exit code: that of the watcher, 64 for a wrong argument.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 const TSX = 'node_modules/tsx/dist/cli.mjs';
 const SERVING = /^Serving MCP on (\S+)$/;
 

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { type Kind, KINDS, namesOf, writeDefinition } from './new/definition.js';
 import { removeSamples } from './new/remove-samples.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const USAGE = `npm run new -- tool|resource|prompt NAME [--scopes "a b"]
 
@@ -16,7 +17,6 @@ removed and changed. Your own tools, settings and services stay. Commit first: t
 
 Exit code: 0, 1 when it could not be written, 64 for a wrong argument.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 class UsageError extends Error {}
 

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { digestOf, type Reference } from './deploy/registry.js';
 import { withProgress } from '../src/server/commands/progress.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const HELP = `Usage: npm run pin [-- --check]
 
@@ -15,7 +16,6 @@ const FILES = ['deploy/Dockerfile', 'deploy/compose.yaml', 'deploy/kubernetes/co
 const IMAGE =
   /^( *image: |ARG \w+_IMAGE=)([\w.-]+(?::\d+)?)\/([\w./-]+):([\w.-]+)(?:@(sha256:[0-9a-f]{64}))?$/gm;
 const EXIT_FAILURE = 1;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 interface Image extends Reference {
   readonly file: string;

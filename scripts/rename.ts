@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { parseArgs } from 'node:util';
 import { NAME } from './name.js';
 import { isName, NAME_RULE, NAMED, withName, wordFor } from './rename/with-name.js';
+import { EXIT_USAGE } from '../src/server/command-line.js';
 
 const USAGE = `npm run rename -- NAME
 
@@ -13,7 +14,6 @@ easy to look at.
 
 Exit code: 0, 1 when these files already use NAME for something else, 64 for a wrong argument.
 `;
-const EXIT_USAGE = 64; // sysexits.h EX_USAGE
 
 function main(name: string): void {
   if (name === NAME) return void process.stdout.write(`This is ${name} already.\n`);
