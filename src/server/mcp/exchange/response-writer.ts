@@ -5,6 +5,7 @@
 import type { Response } from 'express';
 import type { AuditTrail } from '../../observe/audit-record.js';
 import type { WatchCredential } from '../../identity/standings.js';
+import { frame, type StreamEvent } from './event-frame.js';
 import type { KeepAlive, KeptAlive } from './keep-alive.js';
 import type { UnsentAnswers, UnsentPart } from './unsent-answers.js';
 
@@ -48,15 +49,6 @@ export interface ResponseWriter {
   onClose(listener: () => void): void;
 }
 
-export interface StreamEvent {
-  /** `message` unless said otherwise. */
-  readonly type?: string;
-  readonly id?: string;
-  readonly data: string;
-}
-
-/** Milliseconds that a client waits before it comes back for the rest of its stream. */
-const RETRY_MS = 1000;
 const STALLED_MS = 10_000;
 const ROOM = Promise.resolve();
 
@@ -225,17 +217,4 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
 /** Known even where a pipelined response has no socket yet. */
 function isGone({ req }: Response): boolean {
   return req.socket.destroyed;
-}
-
-/** Line breaks of Unicode. SSE and stdio know only CR and LF, but several client libraries split lines at these too. */
-const UNICODE_LINE_BREAKS = /[\u0085\u2028\u2029]/g;
-
-export function onOneLine(json: string): string {
-  return json.replace(UNICODE_LINE_BREAKS, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-/** `data` is JSON or a path: no CR or LF, and JSON has Unicode's line breaks within strings only. */
-function frame({ type = 'message', id, data }: StreamEvent): string {
-  const kind = data === '' ? `retry: ${RETRY_MS}` : `event: ${type}`;
-  return `${id === undefined ? '' : `id: ${id}\n`}${kind}\ndata: ${onOneLine(data)}\n\n`;
 }

@@ -3,56 +3,31 @@
  * 2026-07-28. For 2025 clients it turns our `input_required` results into requests.
  */
 import { randomUUID } from 'node:crypto';
-import { type Implementation, Server, type ServerContext } from '@modelcontextprotocol/server';
+import { type Implementation, Server } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
-import type { Caller } from '../../identity/caller.js';
-import type { Audit } from '../../observe/audit.js';
-import type { RequestTrail } from '../../observe/audit-trail.js';
-import type { Logger } from '../../observe/logger.js';
-import { RefusedRequest } from '../../refusal.js';
+import type { RefusedRequest } from '../../refusal.js';
 import type { Change, ChangeBus, Subscription } from '../../stores/types.js';
-import {
-  type Call,
-  Cancellation,
-  INVALID_PARAMS,
-  internalError,
-  type Params,
-  type Result,
-  RpcError,
-} from '../calls/call.js';
-import type { Catalog } from '../definitions/catalog.js';
-import type { Handlers, SharedMethod } from '../calls/handlers.js';
+import { INVALID_PARAMS, type Params, type Result, RpcError } from '../calls/call.js';
+import type { SharedMethod } from '../calls/handlers.js';
 import {
   allChanges,
   changeNotification,
   MAX_SUBSCRIPTIONS,
-  progressTo,
   TOO_MANY_SUBSCRIPTIONS,
 } from '../calls/notifications.js';
 import { type Introduction, isOffered } from '../definitions/server-info.js';
-import { MissingCapability } from '../definitions/tool.js';
+import { createRequestStates, type RequestStateOptions } from '../era-2026/request-state.js';
 import { type Extension, withExtensions } from '../extensions/extension.js';
 import { StdioTransport, type StdioTransportOptions } from './transport.js';
-import { runMultiRound } from '../era-2026/input-required.js';
-import {
-  createRequestStates,
-  type RequestStateOptions,
-  type RequestStates,
-} from '../era-2026/request-state.js';
+import { type AnswerOptions, answerRequest } from './answer-request.js';
 
-export interface StdioOptions extends Introduction {
-  readonly handlers: Handlers;
+export interface StdioOptions extends AnswerOptions, Introduction {
   readonly extensions: readonly Extension[];
-  readonly catalog: Catalog;
   readonly changes: Pick<ChangeBus, 'subscribe'>;
   readonly requestState: RequestStateOptions;
   /** How long a 2025 client has for an answer, in milliseconds. */
   readonly askTimeoutMs: number;
-  /** The user who started the process. */
-  readonly caller: Caller;
-  readonly audit: Audit;
-  readonly logger: Logger;
   /** Limits of one line, those of an HTTP body. */
   readonly limits: StdioTransportOptions['limits'];
 }
@@ -94,7 +69,7 @@ export function serveOverStdio(options: StdioOptions): StdioConnection {
         server.setRequestHandler(
           method as 'completion/complete',
           async ({ params = {} }: { params?: Params }, ctx) => {
-            const answered = answer({ method, params, era, server, ctx, transport }, options, states);
+            const answered = answerRequest({ method, params, era, server, ctx, transport }, options, states);
             running.add(answered);
             return (await answered.finally(() => running.delete(answered))) as never;
           },
@@ -121,84 +96,6 @@ function refuse(refusal: RefusedRequest, { audit, caller }: StdioOptions): objec
   const trail = audit.trail(randomUUID(), { caller: { ...caller }, ...refusal.facts });
   trail.end();
   return refusal.toBody(trail.requestId);
-}
-
-interface StdioRequest {
-  readonly method: SharedMethod;
-  readonly params: Params;
-  readonly era: 'legacy' | 'modern';
-  readonly server: Server;
-  readonly ctx: ServerContext;
-  readonly transport: StdioTransport;
-}
-
-async function answer(request: StdioRequest, options: StdioOptions, states: RequestStates): Promise<Result> {
-  const { method, params, ctx } = request;
-  const { caller } = options;
-  const { mcpReq } = ctx;
-  const audit = openTrail(request, options);
-  const { requestId } = audit;
-  try {
-    const notify = (name: string, body: Params) =>
-      mcpReq.notify({ method: name, params: body }).catch(() => {}); // the client has gone
-    const progress = progressTo(notify, mcpReq._meta);
-    const log: Call['log'] = (level, data) => mcpReq.log(level, data).catch(() => {}); // knows both eras' levels
-    const multiRound = {
-      caller,
-      method,
-      params: { ...params, inputResponses: mcpReq.inputResponses, requestState: mcpReq.requestState() },
-      capabilities: capabilitiesOfClient(request),
-    };
-    const cancellation = new Cancellation();
-    mcpReq.signal.addEventListener('abort', () => cancellation.cancel(), { once: true });
-    return await runMultiRound(states, multiRound, (way) =>
-      options.handlers[method](params, { caller, requestId, audit, cancellation, progress, log, ...way }),
-    );
-  } catch (error) {
-    const shown = toRpcError(error, requestId, options.logger);
-    audit.note(error instanceof RefusedRequest ? error.facts : { 'rpc.code': shown.code });
-    throw shown;
-  } finally {
-    audit.end();
-  }
-}
-
-/** A 2025 client declares its capabilities once, a 2026 client with every request. */
-function capabilitiesOfClient({ era, server, ctx }: StdioRequest): Params {
-  if (era === 'legacy') return { ...server.getClientCapabilities() };
-  const { envelope = {} } = ctx.mcpReq as { envelope?: Params };
-  return { ...(envelope['io.modelcontextprotocol/clientCapabilities'] as Params) };
-}
-
-function openTrail(
-  { method, params, era, ctx, transport }: StdioRequest,
-  { audit, catalog, caller }: StdioOptions,
-): RequestTrail {
-  const trail = audit.trail(randomUUID(), {
-    'mcp.era': era === 'modern' ? '2026' : '2025',
-    'mcp.method.name': method,
-    caller: { ...caller },
-    decision: 'allow',
-  });
-  if (method !== 'tools/call') return trail;
-  const tool = catalog.tools.get(String(params['name']));
-  trail.note({ 'gen_ai.tool.name': tool?.definition.name ?? 'unknown' });
-  const args = params['arguments'];
-  const received = transport.argumentBytes(ctx.mcpReq.id) ?? '';
-  trail.arguments(received, args, tool?.definition.auditArguments);
-  return trail;
-}
-
-function toRpcError(error: unknown, requestId: string, logger: Logger): RpcError {
-  if (error instanceof RpcError) return error;
-  if (error instanceof RefusedRequest) {
-    return new RpcError(error.rpcCode, error.message, { code: error.code, requestId });
-  }
-  if (error instanceof MissingCapability) {
-    return new RpcError(-32021, error.message, { requiredCapabilities: error.required });
-  }
-  logger.error({ err: error, requestId }, 'stdio');
-  return internalError(requestId);
 }
 
 /** Sends the changes to the one client: of resources, only those that it subscribed to. */

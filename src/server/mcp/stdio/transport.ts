@@ -11,7 +11,7 @@ import { type JsonLimits, parseJson } from '../../layers/parse-json.js';
 import { RefusedRequest } from '../../refusal.js';
 import { requireFewSubscriptions } from '../calls/notifications.js';
 import { readMessage } from '../envelope/json-rpc.js';
-import { onOneLine } from '../exchange/response-writer.js';
+import { onOneLine } from '../exchange/event-frame.js';
 
 export interface StdioTransportOptions {
   readonly stdin: Readable;
