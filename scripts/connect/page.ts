@@ -113,7 +113,7 @@ function interop(): string {
     ];
     return `- ${title} ${version}: ${notes.join('; ')}`;
   });
-  return [INTEROP_HEAD, ...rows].join('\n');
+  return [INTEROP_HEAD, ...rows, INTEROP_TAIL].join('\n');
 }
 
 const HEAD = `# Clients
@@ -142,6 +142,11 @@ const INTEROP_HEAD = `## Tried
 its notifications, with an API key, with a token and by the whole OAuth flow; does nothing with a wrong key; and does what its
 line names (\`elicitation\`: its user answers a question; \`step-up\`: it fetches the scope that one tool needs more):
 `;
+
+const INTEROP_TAIL = `
+By hand, without an account: \`claude mcp list\` (Claude Code 2.1.197), \`gemini mcp list\` (Gemini CLI 0.61.0, in a folder that it
+trusts) and \`opencode mcp list\` (1.18.33) connect with a key, and say so when the key is wrong; \`codex mcp list\` (0.171.0) shows
+its configuration without connecting. The suite leaves them out: 100 to 424 MB each to install.`;
 
 const TAIL = `## In this repository
 

@@ -1,12 +1,13 @@
 /** Which grants a server opens, and for whom. */
 import { expect, test } from '@jest/globals';
+import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { openGrantsOf } from '../../../src/server/assemble-http.js';
 import { loadConfig } from '../../../src/server/config/index.js';
 import { openGrants } from '../../../src/server/grants/index.js';
 import type { GrantedApi, GrantOptions, OAuthClient } from '../../../src/server/grants/options.js';
 import type { Caller } from '../../../src/server/identity/caller.js';
-import { defineTool } from '../../../src/server/mcp/definitions/tool.js';
+import { defineTool, type UrlRequired } from '../../../src/server/mcp/definitions/tool.js';
 import { openStores } from '../../../src/server/stores/index.js';
 import { memoryKeptValues } from '../../../src/server/stores/memory/kept-values.js';
 import { memoryUsedOnce } from '../../../src/server/stores/memory/used-once.js';
@@ -71,6 +72,18 @@ test('a user without a grant is given a link, in https and on our own host', asy
     message: 'Connect your account: calendar',
     url: expect.stringMatching(/^https:\/\/mcp\.example\/grants\/connect\?flow=[\w-]{43}$/),
   });
+});
+
+test('a link opens nothing while the sign-in cannot be reached', async () => {
+  const issuer = 'http://127.0.0.1:1';
+  const { of, pages } = open({ signIn: { issuer } });
+  const asked: unknown = await of({ ...USER, issuer })
+    .token('calendar')
+    .catch((error: unknown) => error);
+  const { search } = new URL((asked as UrlRequired).url);
+  const opened = pages({ originalUrl: `/grants/connect${search}` } as Request, {} as Response, () => {});
+
+  await expect(opened).rejects.toMatchObject({ code: 'issuer_unavailable' });
 });
 
 const tools = [
