@@ -2,15 +2,23 @@
 import {
   isJSONRPCNotification,
   isJSONRPCRequest,
+  isJSONRPCResultResponse,
   type JSONRPCMessage,
   type JSONRPCNotification,
 } from '@modelcontextprotocol/client';
 import type { Display, Tone } from './display.js';
+import type { Task } from './follow-task.js';
 
-export function createMessageHandler(display: Display): (message: JSONRPCMessage) => void {
+/** @param onTask is told the handle, when a call became a task */
+export function createMessageHandler(
+  display: Display,
+  onTask: (handle: Task) => void,
+): (message: JSONRPCMessage) => void {
   return (message) => {
     if (isJSONRPCNotification(message)) return showNotification(message, display);
     if (isJSONRPCRequest(message)) return display.line(`request ${message.method}`, 'dim');
+    if (isJSONRPCResultResponse(message) && message.result['resultType'] === 'task')
+      return onTask(message.result as unknown as Task);
     // Anything else answers a request of ours: the call that waits for it shows it.
   };
 }

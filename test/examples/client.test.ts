@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { z } from 'zod';
+import { tasks } from '../../src/server/index.js';
 import { defineTool, ToolError, UrlRequired } from '../../src/server/mcp/definitions/tool.js';
 import { processFiles } from '../helpers/process-files.js';
 import { serve, type Served } from '../helpers/serve.js';
@@ -10,6 +11,24 @@ jest.setTimeout(60_000); // each run starts a process
 
 const tools = [
   processFiles,
+  defineTool({
+    name: 'long',
+    description: 'Runs on, as a task',
+    scopes: [],
+    task: 'allowed',
+    input: z.object({ forEver: z.boolean().default(false) }),
+    run: async ({ forEver }, { ask, progress, signal }) => {
+      progress(1, 2, 'half of it');
+      if (forEver) await once(signal, 'abort');
+      const requestedSchema = { type: 'object', properties: { sure: { type: 'boolean' } } };
+      const { action } = await ask('sure', {
+        method: 'elicitation/create',
+        params: { message: 'Sure?', requestedSchema },
+      });
+      if (action !== 'accept') throw new ToolError('Not without a yes');
+      return 'done at last';
+    },
+  }),
   defineTool({
     name: 'fail',
     description: 'Fails',
@@ -63,7 +82,10 @@ const tools = [
 let server: Served;
 let url: string;
 beforeAll(async () => {
-  server = await serve({ tools, resources: [], prompts: [], urlHosts: ['grants.example'] }, []);
+  server = await serve(
+    { tools, resources: [], prompts: [], extensions: [tasks], urlHosts: ['grants.example'] },
+    [],
+  );
   url = server.url.href;
 });
 afterAll(() => server.close());
@@ -131,6 +153,38 @@ test('shows the page that its user needs before the call can go on', async () =>
   expect(code).toBe(1);
   expect(stderr).toContain('error -32042: Connect your calendar');
   expect(stderr).toContain('Open https://grants.example/connect in your browser');
+});
+
+describe('a call that becomes a task', () => {
+  test('is followed to its end: its messages go to stderr, its questions are answered, its result is printed', async () => {
+    const { code, stdout, stderr } = await run(url, '--key', server.key, '--yes', 'call', 'long');
+
+    expect([code, stdout]).toEqual([0, 'done at last\n']);
+    expect(stderr).toMatch(/task (?:working|input_required) half of it\n[^]*The server asks: Sure\?/);
+    expect(stderr).toContain('task completed');
+    const asked = (await server.audited()).map((line) => line['mcp.method.name']);
+    expect(asked).toEqual(expect.arrayContaining(['tasks/get', 'tasks/update']));
+  });
+
+  test('fails as a call fails, and waits for its answer in the 2025 era', async () => {
+    const refused = await run(url, '--key', server.key, 'call', 'long');
+    const classic = await run(url, '--key', server.key, '--era', '2025', '--yes', 'call', 'long');
+
+    expect([refused.code, refused.stdout]).toEqual([1, 'Not without a yes\n']);
+    expect([classic.code, classic.stdout]).toEqual([0, 'done at last\n']);
+    expect(classic.stderr).not.toContain('task ');
+  });
+
+  const canSignal = process.platform !== 'win32';
+  (canSignal ? test : test.skip)('is cancelled at the server by Ctrl-C', async () => {
+    const { client, ended } = start([url, '--key', server.key, 'call', 'long', '{"forEver":true}']);
+    for (let text = ''; !text.includes('task working'); ) text += String(await once(client.stderr, 'data'));
+    client.kill('SIGINT');
+
+    expect((await ended).code).toBe(130);
+    const cancelled = (await server.audited()).filter((line) => line['mcp.method.name'] === 'tasks/cancel');
+    expect(cancelled).not.toHaveLength(0);
+  });
 });
 
 describe('the exit code', () => {

@@ -51,7 +51,7 @@ test('notifications and requests are shown as they come; an answer is left to th
     progress: (...all) => shown.push(all),
     leaveBar: () => {},
   };
-  const handle = createMessageHandler(display);
+  const handle = createMessageHandler(display, () => {});
   const jsonrpc = '2.0';
   handle({
     jsonrpc,
