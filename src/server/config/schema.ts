@@ -192,7 +192,7 @@ const state = {
     .default(() => [randomBytes(32)])
     .meta({
       description:
-        'Keys that seal request state of revision 2026-07-28, comma-separated: the first seals, all open',
+        'Keys that seal request state of revision 2026-07-28 and the accounts that users connect, comma-separated: the first seals, all open',
       default: 'random per process',
       secret: true,
     }),
