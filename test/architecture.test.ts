@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'close-services, command-line, config, exit, process, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
   commands:
-    'command-line, config, exact-names, served-tools, identity, http, stores, stores/redis, redis, type mcp',
+    'command-line, config, exact-names, open-verifiers, served-tools, identity, http, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'command-line, mcp, type observe',
@@ -36,16 +36,17 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   'served-tools': 'type config, type mcp',
   // What identity verifies by, how the guards write names, and the type of a clone's settings.
   config: 'zod, exact-names, identity/algorithms, type mcp',
-  // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
   pipeline:
-    'express, config, exact-names, layers, identity, grants, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
+    'express, config, exact-names, open-verifiers, layers, identity, grants, http, mcp, assemble-mcp, mcp/era-2025, mcp/era-2026, mcp/http-sse, ' +
     'type observe, type stores',
+  // `ConfigError` is a value: a broken key file is a bad configuration, seen when it is opened.
+  'open-verifiers': 'config, identity',
   // Values: the class by which a store that cannot answer is told from a bug, `callerKey`, whose limit it is, and what
   // cuts a credential out of a path.
   layers:
     'refusal, exact-names, raw-headers, express, helmet, cors, stores/types, identity/caller, observe/redact, type identity, type observe',
   // zod checks the key file, which is read again while the server runs; the metadata is one express handler.
-  identity: 'jose, zod, refusal, exact-names, raw-headers, type express, type stores',
+  identity: 'jose, oauth4webapi, zod, refusal, exact-names, raw-headers, type express, type stores',
   // Whose a grant is, and what a tool is told, are values; tokens are asked for within the bounds of the helpers.
   grants:
     'oauth4webapi, exact-names, refusal, helpers, identity/caller, mcp/definitions/errors, mcp/definitions/grants, ' +
@@ -104,16 +105,16 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '1025 because credentials can be withdrawn, the door has helpers, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
+  '.': '1050 because opaque tokens are introspected, credentials can be withdrawn, the door has helpers, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '300',
-  'commands/doctor': '675 because Redis is run in three ways',
-  config: '950 because bound tokens need proofs, tools can be left out, and Redis is run in three ways',
+  'commands/doctor': '725 because introspection is tried, and Redis is run in three ways',
+  config: '975 because opaque tokens are introspected, bound tokens need proofs, tools can be left out, and Redis is run in three ways',
   grants: '550 because tokens of users are kept and renewed, and whoever connects must be who was asked',
   helpers:
     '825 because Node offers no fetch that goes only where it is told, and tokens for other APIs are kept',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity:
-    '1300 because credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
+    '1525 because opaque tokens are introspected, credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
   layers: '925',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':
@@ -138,7 +139,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/redis':
     '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 16675; // credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 17000; // opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -1,18 +1,13 @@
-/** Builds what the layers of `pipeline.ts` need: the verifiers of credentials, and the two eras that answer. */
+/** Builds what the layers of `pipeline.ts` need: who is calling and how clients learn to say it, and the two eras that answer. */
 import type { IncomingMessage } from 'node:http';
 import { type Config, ConfigError } from './config/index.js';
 import { SSE_PATHS } from './exact-names.js';
 import { openGrants, type OpenGrants } from './grants/index.js';
-import { apiKeyVerifier } from './identity/api-key.js';
-import { developmentKey } from './identity/api-key-entry.js';
 import { challenge as createChallenge, resourceMetadata } from './identity/challenge.js';
 import { readCredential } from './identity/credential.js';
 import { PROOF_ALGORITHMS, requirePossession } from './identity/dpop.js';
 import { dpopNonces } from './identity/dpop-nonces.js';
-import { openDenylist } from './identity/denylist.js';
-import { jwtVerifier } from './identity/jwt.js';
 import { createStandings } from './identity/standings.js';
-import type { Verifier } from './identity/verifier.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
 import { createEra2026 } from './mcp/era-2026/index.js';
 import { type OpenExtension, withExtensions } from './mcp/extensions/extension.js';
@@ -22,6 +17,7 @@ import { UnsentAnswers } from './mcp/exchange/unsent-answers.js';
 import type { OpenGrantOptions } from './mcp/server-definition.js';
 import type { McpParts } from './assemble-mcp.js';
 import type { Logger } from './observe/logger.js';
+import { openVerifiers } from './open-verifiers.js';
 import type { Stores } from './stores/types.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'; // RFC 9728 §3.1
@@ -39,12 +35,10 @@ export async function createIdentity(
   logger: Logger,
 ) {
   const { AUTH, CHALLENGE_SCOPES, DPOP, JWT_SCOPE_PREFIX = '', PUBLIC_URL, REQUIRED_SCOPES } = config;
-  const takesTokens = AUTH.includes('jwt');
+  const takesTokens = AUTH.includes('jwt') || AUTH.includes('introspection');
   const { scopes } = catalog;
   const ownPath = `${WELL_KNOWN}${PUBLIC_URL.pathname === '/' ? '' : PUBLIC_URL.pathname}`;
-  const keys = AUTH.includes('api-key') ? await openKeys(config, scopes, logger) : undefined;
-  const denylist = await openDenied(config, logger);
-  const verifiers = [...(keys ? [keys.verifier] : []), ...(takesTokens ? [openJwt(config, logger)] : [])];
+  const { verifiers, withdrawals, developmentKey } = await openVerifiers(config, scopes, logger);
   const dpop = DPOP === 'off' ? undefined : { algorithms: PROOF_ALGORITHMS, isRequired: DPOP === 'require' };
   const challenge = createChallenge({
     ...(takesTokens && { resourceMetadata: new URL(ownPath, PUBLIC_URL) }),
@@ -53,13 +47,8 @@ export async function createIdentity(
     dpop,
   });
   return {
-    verifiers: verifiers.map((verifier) => denylist?.guard(verifier) ?? verifier),
-    standings: createStandings({
-      challenge,
-      withdrawals: [denylist?.current, ...verifiers.map(({ withdrawn }) => withdrawn)].filter(
-        (one) => one !== undefined,
-      ),
-    }),
+    verifiers,
+    standings: createStandings({ challenge, withdrawals }),
     readCredential: (req: Pick<IncomingMessage, 'rawHeaders'>) => readCredential(req, dpop !== undefined),
     challenge,
     requirePossession:
@@ -74,10 +63,10 @@ export async function createIdentity(
     /** The caller of every request when authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),
     ...(AUTH.includes('api-key') && !takesTokens && { hint: KEYS_ONLY }),
-    developmentKey: keys?.developmentKey,
+    developmentKey,
     metadata: resourceMetadata({
       resource: PUBLIC_URL.written,
-      authorization_servers: config.JWT_ISSUERS,
+      authorization_servers: issuersOf(config),
       scopes_supported: scopes.map((scope) => JWT_SCOPE_PREFIX + scope),
       resource_name: serverInfo.name,
       ...(dpop && {
@@ -85,45 +74,14 @@ export async function createIdentity(
         dpop_bound_access_tokens_required: dpop.isRequired,
       }),
     }),
-    /** Paths of the metadata. None without `jwt`: a client that sees OAuth advertised ignores its API key. */
+    /** Paths of the metadata. None without tokens: a client that sees OAuth advertised ignores its API key. */
     metadataPaths: takesTokens ? [...new Set([WELL_KNOWN, ownPath])] : [],
   };
 }
 
-/** The configuration allows a missing file only for a development server on loopback. */
-async function openKeys({ API_KEYS_FILE }: Config, scopes: readonly string[], logger: Logger) {
-  if (API_KEYS_FILE !== undefined) {
-    const verifier = await apiKeyVerifier({ file: API_KEYS_FILE, logger }).catch((error: Error) => {
-      const fix = 'repair it, or make one with npm run key -- create, or node dist/key.js create';
-      throw new ConfigError([
-        { variable: 'API_KEYS_FILE', message: `${API_KEYS_FILE}: ${error.message}: ${fix}` },
-      ]);
-    });
-    return { verifier, developmentKey: undefined };
-  }
-  const { key, entry } = developmentKey(scopes);
-  return { verifier: await apiKeyVerifier({ entries: [entry], logger }), developmentKey: key };
-}
-
-async function openDenied({ DENYLIST_FILE: file }: Config, logger: Logger) {
-  if (file === undefined) return undefined;
-  return openDenylist(file, logger).catch((error: Error) => {
-    throw new ConfigError([
-      { variable: 'DENYLIST_FILE', message: `${file}: ${error.message}: repair it, or unset DENYLIST_FILE` },
-    ]);
-  });
-}
-
-function openJwt(config: Config, logger: Logger): Verifier {
-  return jwtVerifier({
-    issuers: config.JWT_ISSUERS,
-    ...(config.JWT_JWKS_URL && { jwksUrl: config.JWT_JWKS_URL }),
-    audience: config.JWT_AUDIENCE,
-    algorithms: config.JWT_ALGORITHMS,
-    clockToleranceS: config.JWT_CLOCK_TOLERANCE_S,
-    scopes: { claims: config.JWT_SCOPE_CLAIMS, prefix: config.JWT_SCOPE_PREFIX },
-    logger,
-  });
+/** Whose tokens are accepted. */
+function issuersOf({ JWT_ISSUERS, INTROSPECTION_ISSUER: asked }: Config): readonly string[] {
+  return [...new Set([...JWT_ISSUERS, ...(asked === undefined ? [] : [asked])])];
 }
 
 interface GrantsOf {

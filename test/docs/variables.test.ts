@@ -31,6 +31,7 @@ const CONTENTS: Variables = {
   'api-keys.json': '{"version":1,"keys":[]}',
   'redis-url': 'rediss://mcp:secret@redis.internal:6379',
   'state-keys': randomBytes(32).toString('base64url'),
+  'introspection-secret': 'secret',
   'audit-hmac-key': randomBytes(32).toString('base64'),
 };
 

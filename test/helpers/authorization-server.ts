@@ -1,5 +1,5 @@
 /** A real authorization server (oidc-provider), whose user agrees to everything, or is asked. */
-import { type KeyObject, randomBytes } from 'node:crypto';
+import { createHash, type KeyObject, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -24,6 +24,8 @@ export interface AuthorizationServerOptions {
   readonly user?: () => string;
   /** Each refresh token is good once; a second use ends the grant. */
   readonly rotates?: boolean;
+  /** Its access tokens are no JWTs; whoever is a client may introspect them. */
+  readonly opaque?: boolean;
   /** Shows its user a page to sign in, and one to consent. */
   readonly interactive?: boolean;
 }
@@ -36,6 +38,8 @@ export interface AuthorizationServer {
   token(request: { readonly scope: string; readonly audience?: string }): Promise<string>;
   /** Does what a browser and its user would: opens the URL, agrees, and returns the redirect back to the client. */
   authorize(authorizationUrl: URL): Promise<URL>;
+  /** What its user gets for a client that registers itself, by code and PKCE. */
+  userTokens(): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 }
 
@@ -77,6 +81,7 @@ export async function startAuthorizationServer(
     secret,
     token: ({ scope, audience = options.resource }) => requestToken(issuer, secret, scope, audience),
     authorize: (url) => followAsBrowser(url, issuer),
+    userTokens: () => tokensByCode(issuer, options),
     async close() {
       server.close();
       server.closeAllConnections();
@@ -123,6 +128,8 @@ async function configuration(options: AuthorizationServerOptions, secret: string
       clientCredentials: { enabled: true },
       devInteractions: { enabled: options.interactive === true },
       registration: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
+      revocation: { enabled: true, allowedPolicy: () => true },
       resourceIndicators: {
         enabled: true,
         defaultResource: (_ctx: unknown, _client: unknown, one?: string) => one ?? options.resource,
@@ -130,7 +137,7 @@ async function configuration(options: AuthorizationServerOptions, secret: string
         getResourceServerInfo: (_ctx: unknown, resource: string) => ({
           scope: scopes.join(' '),
           audience: resource,
-          accessTokenFormat: 'jwt',
+          accessTokenFormat: options.opaque ? 'opaque' : 'jwt',
           accessTokenTTL: tokenLifetimeS,
           jwt: { sign: { alg: algorithm } },
         }),
@@ -209,6 +216,44 @@ async function requestToken(
   });
   if (!response.ok) throw new Error(`no token: ${await response.text()}`);
   return ((await response.json()) as { access_token: string }).access_token;
+}
+
+async function tokensByCode(issuer: string, { resource, scopes }: AuthorizationServerOptions) {
+  const redirectUri = 'http://127.0.0.1:9/callback';
+  const registration = await fetch(`${issuer}/reg`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      redirect_uris: [redirectUri],
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+    }),
+  });
+  const { client_id: clientId } = (await registration.json()) as { client_id: string };
+  const codeVerifier = randomBytes(32).toString('base64url');
+  const url = new URL(`${issuer}/auth`);
+  url.search = new URLSearchParams({
+    response_type: 'code',
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    scope: scopes.join(' '),
+    resource,
+    code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  }).toString();
+  const callback = await followAsBrowser(url, issuer);
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      code: callback.searchParams.get('code') ?? '',
+      client_id: clientId,
+      redirect_uri: redirectUri,
+      code_verifier: codeVerifier,
+      resource,
+    }),
+  });
+  return (await response.json()) as Readonly<Record<string, string>>;
 }
 
 /** Follows redirects within the authorization server, with its cookies, until one leads away. */

@@ -11,7 +11,7 @@ import { POSTURE } from './doctor/posture.js';
 const USAGE = `Usage: npm run doctor [-- --json], or node dist/doctor.js after a build
 
 Reads the configuration from the environment and prints its effect and every problem with its fix. Then it tries what the
-configuration names: issuers and their clocks, keys, hosts and origins, proxies, Redis and the rights of its user, audit
+configuration names: issuers and their clocks, introspection, keys, hosts and origins, proxies, Redis and the rights of its user, audit
 files, certificates, the ports, and the connections of src/services.ts. It changes nothing; its entries in Redis expire
 within seconds.
 npm run doctor reads .env as npm start does. After a build:  node --env-file=.env dist/doctor.js

@@ -48,15 +48,23 @@ function rule<const N extends Name>(
 const isExposed = ({ NODE_ENV, HOST }: Pick<Config, 'NODE_ENV' | 'HOST'>) =>
   NODE_ENV === 'production' || !isLoopback(HOST);
 
-const ONLY_JWT = [
-  'JWT_ISSUERS',
-  'JWT_JWKS_URL',
+const takesTokens = ({ AUTH }: Pick<Config, 'AUTH'>) =>
+  AUTH.includes('jwt') || AUTH.includes('introspection');
+
+const ONLY_JWT = ['JWT_ISSUERS', 'JWT_JWKS_URL', 'JWT_ALGORITHMS'] as const;
+/** What is asked of a token alike, whether its claims are signed or come from the issuer by introspection. */
+const ONLY_TOKENS = [
   'JWT_AUDIENCE',
-  'JWT_ALGORITHMS',
   'JWT_CLOCK_TOLERANCE_S',
   'JWT_SCOPE_CLAIMS',
   'JWT_SCOPE_PREFIX',
   'CHALLENGE_SCOPES',
+] as const;
+const INTROSPECTION = [
+  'INTROSPECTION_URL',
+  'INTROSPECTION_ISSUER',
+  'INTROSPECTION_CLIENT_ID',
+  'INTROSPECTION_CLIENT_SECRET',
 ] as const;
 
 export const RULES: readonly Rule[] = [
@@ -67,7 +75,7 @@ export const RULES: readonly Rule[] = [
   ),
   rule(
     ['AUTH', 'NODE_ENV', 'HOST'],
-    'must not be none in production or when HOST is not loopback: set jwt, api-key or both',
+    'must not be none in production or when HOST is not loopback: set jwt, introspection or api-key',
     (config) => isExposed(config) && config.AUTH.length === 0,
   ),
   rule(
@@ -97,14 +105,28 @@ export const RULES: readonly Rule[] = [
       (config, isGiven) => isGiven(name) && !config.AUTH.includes('jwt'),
     ),
   ),
+  ...ONLY_TOKENS.map((name) =>
+    rule(
+      [name, 'AUTH'],
+      'has no effect without jwt or introspection in AUTH: add one of them to AUTH, or unset it',
+      (config, isGiven) => isGiven(name) && !takesTokens(config),
+    ),
+  ),
+  ...INTROSPECTION.map((name) =>
+    rule(
+      [name, 'AUTH'],
+      'is needed by introspection in AUTH, and has no effect without it: set all four INTROSPECTION_… or none',
+      (config, isGiven) => isGiven(name) !== config.AUTH.includes('introspection'),
+    ),
+  ),
   rule(
     ['DPOP', 'AUTH'],
-    'has no effect without jwt in AUTH: add jwt to AUTH, or set DPOP=off',
-    (config) => config.DPOP !== 'off' && !config.AUTH.includes('jwt'),
+    'has no effect without jwt or introspection in AUTH: add one of them to AUTH, or set DPOP=off',
+    (config) => config.DPOP !== 'off' && !takesTokens(config),
   ),
   rule(
     ['DENYLIST_FILE', 'AUTH'],
-    'has no effect with AUTH=none: set jwt, api-key or both, or unset it',
+    'has no effect with AUTH=none: set jwt, introspection or api-key, or unset it',
     (config, isGiven) => isGiven('DENYLIST_FILE') && config.AUTH.length === 0,
   ),
   rule(

@@ -69,8 +69,8 @@ const origins = {
 
 const authentication = {
   AUTH: variable(
-    'Accepted credentials: `jwt`, `api-key` or both, comma-separated; `none` only on loopback outside production',
-    listOrNone(oneWord('jwt', 'api-key'), 'jwt or api-key'),
+    'Accepted credentials: `jwt`, `introspection`, `api-key`, comma-separated; `none` only on loopback outside production',
+    listOrNone(oneWord('jwt', 'introspection', 'api-key'), 'jwt, introspection or api-key'),
     'api-key',
   ),
   JWT_ISSUERS: list(network.parseIssuer, issuerForm)
@@ -104,6 +104,20 @@ const authentication = {
     'Taken off the scopes of a token that begin with it; the others do not count. Challenge and metadata name scopes with it',
     value.parsed((text) => SCOPE_TOKEN.exec(text)?.[0], 'must be the beginning of a scope (RFC 6749 §3.3)'),
   ),
+  INTROSPECTION_URL: optional(
+    'Where to ask about opaque tokens (RFC 7662); a yes counts for 30 s at most, and never beyond its `exp`',
+    network.keySetUrl,
+  ),
+  INTROSPECTION_ISSUER: optional(
+    'Issuer of the opaque tokens; compared as a plain string',
+    value.parsed(network.parseIssuer, `must be ${issuerForm}`),
+  ),
+  INTROSPECTION_CLIENT_ID: optional('Id of this server at that issuer', value.visibleText),
+  INTROSPECTION_CLIENT_SECRET: value.visibleText.optional().meta({
+    description:
+      'Its secret; or a private key, as a JWK with `alg`: it then signs an assertion (`private_key_jwt`)',
+    secret: true,
+  }),
   DPOP: variable(
     'Proof that a caller has the key its token is bound to (RFC 9449): `accept` asks for it where a token is bound, ' +
       '`require` takes bound tokens only',

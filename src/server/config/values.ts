@@ -106,6 +106,9 @@ export function parseKey(text: string): Buffer | undefined {
   return key.length === 32 && key.toString('base64url') === text && isVaried(key) ? key : undefined;
 }
 
+/** RFC 6749 appendix A: what a client's id and secret consist of; a JWK may have line breaks. */
+export const visibleText = parsed((text) => /^[\x20-\x7e\s]+$/.exec(text)?.[0], 'must be printable ASCII');
+
 /** RFC 6749 §3.3: `scope-token`s, separated by spaces; commas separate too, as in every other list here. */
 function parseScopes(text: string): readonly string[] | undefined {
   const scopes = [...new Set(text.split(/[\s,]+/))];

@@ -8,7 +8,7 @@ export interface Caller {
   readonly keyId?: string;
   /** `jti` of the token, by which `DENYLIST_FILE` can name it. */
   readonly tokenId?: string;
-  readonly method: 'jwt' | 'api-key' | 'none' | 'stdio';
+  readonly method: 'jwt' | 'introspection' | 'api-key' | 'none' | 'stdio';
   readonly scopes: readonly string[];
   /** When the credential is over, in milliseconds since the epoch; absent where it has no end. */
   readonly expiresAt?: number;

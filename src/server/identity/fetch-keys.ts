@@ -71,7 +71,7 @@ async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown> {
 }
 
 /** Counts what arrives, after decompression: `Content-Length` may be absent or false. */
-async function readText(response: Response, url: URL): Promise<string> {
+export async function readText(response: Response, url: URL): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {

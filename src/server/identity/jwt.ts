@@ -2,7 +2,6 @@ import {
   decodeJwt,
   decodeProtectedHeader,
   errors,
-  type JWTPayload,
   jwtVerify,
   type JWTVerifyGetKey,
   type JWTVerifyOptions,
@@ -12,7 +11,7 @@ import { ASYMMETRIC } from './algorithms.js';
 import type { Caller } from './caller.js';
 import { joseReason } from './jose-reason.js';
 import { keySet } from './key-set.js';
-import { callerOf, type ScopeRules, USUAL_SCOPES } from './token-claims.js';
+import { callerOf, requireWholeTimes, type ScopeRules, USUAL_SCOPES } from './token-claims.js';
 import { tokenCache } from './token-cache.js';
 import { credentialsInvalid, type IdentityLog, type Verifier } from './verifier.js';
 
@@ -105,12 +104,6 @@ async function verifyWithAny(token: string, key: JWTVerifyGetKey, options: JWTVe
     }
     throw new errors.JWSSignatureVerificationFailed();
   }
-}
-
-/** NumericDate (RFC 7519 §2). JSON can write infinity as 1e999, for a token that never expires. */
-function requireWholeTimes({ exp, nbf, iat }: JWTPayload): void {
-  if ([exp, nbf, iat].some((time) => time !== undefined && !Number.isSafeInteger(time)))
-    throw credentialsInvalid('time');
 }
 
 function requireSafe({ issuers, jwksUrl, audience, algorithms }: JwtVerifierOptions): void {

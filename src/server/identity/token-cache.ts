@@ -10,13 +10,14 @@ interface Entry {
   readonly endsAt: number;
 }
 
+export const digestOf = (token: string) => hash('sha256', token, 'base64');
+
 /**
  * Remembers verified tokens by their SHA-256, so that a memory dump of it contains no token.
  * Bounded: the least recently used is dropped. A flood of bad tokens evicts none, since only good ones are kept.
  */
 export function tokenCache(size: number, now: () => number) {
   const entries = new Map<string, Entry>();
-  const digestOf = (token: string) => hash('sha256', token, 'base64');
 
   return {
     get(token: string): Caller | undefined {

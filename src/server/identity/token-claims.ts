@@ -36,6 +36,12 @@ export function callerOf(
   };
 }
 
+/** NumericDate (RFC 7519 §2). JSON can write infinity as 1e999, for a token that never expires. */
+export function requireWholeTimes({ exp, nbf, iat }: JWTPayload): void {
+  if ([exp, nbf, iat].some((time) => time !== undefined && !Number.isSafeInteger(time)))
+    throw credentialsInvalid('time');
+}
+
 /** RFC 9449 §6.1. A token that is bound to something else gets a thumbprint that no key has. */
 function thumbprintIn(confirmation: unknown): string {
   const { jkt } = Object(confirmation) as { readonly jkt?: unknown };

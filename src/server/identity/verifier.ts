@@ -6,7 +6,7 @@ export type IsWithdrawn = (caller: Caller) => boolean;
 
 /** Proves one kind of credential. */
 export interface Verifier {
-  readonly kind: 'jwt' | 'api-key';
+  readonly kind: 'jwt' | 'introspection' | 'api-key';
   /** Whether a credential looks like this verifier's kind. */
   accepts(credential: string): boolean;
   /**

@@ -31,6 +31,13 @@ const PRODUCTION: Env = {
   TRUSTED_PROXIES: '10.0.0.0/8',
   API_KEYS_FILE: keysFile,
 };
+const INTROSPECTION: Env = {
+  AUTH: 'introspection',
+  INTROSPECTION_URL: 'https://id.example.com/introspect',
+  INTROSPECTION_ISSUER: 'https://id.example.com',
+  INTROSPECTION_CLIENT_ID: 'mcp',
+  INTROSPECTION_CLIENT_SECRET: 'secret',
+};
 const JWT: Env = { AUTH: 'jwt', JWT_ISSUERS: 'https://id.example.com' };
 const { cert, key } = selfSignedCertificate();
 const tls = { TLS_CERT_FILE: file('cert.pem', cert), TLS_KEY_FILE: file('key.pem', key) };
@@ -248,7 +255,16 @@ describe('a value that is refused by itself', () => {
     JWT_SCOPE_CLAIMS: ['scope scp', 'scope,'],
     JWT_SCOPE_PREFIX: ['api://a b/', 'a"/'],
   };
+  const introspectionTable: Record<string, readonly string[]> = {
+    INTROSPECTION_URL: ['http://id.example.com/i', 'https://u:p@id.example.com/i'],
+    INTROSPECTION_ISSUER: ['http://id.example.com', 'https://id.example.com?x=1'],
+    INTROSPECTION_CLIENT_ID: ['é'],
+    INTROSPECTION_CLIENT_SECRET: ['geheim\u0000'],
+  };
   const rows = [
+    ...Object.entries(introspectionTable).flatMap(([name, values]) =>
+      values.map((value) => [name, value, INTROSPECTION] as const),
+    ),
     ...Object.entries(table).flatMap(([name, values]) => values.map((value) => [name, value, {}] as const)),
     ...Object.entries(jwtTable).flatMap(([name, values]) =>
       values.map((value) => [name, value, JWT] as const),
@@ -308,6 +324,22 @@ describe('a combination that is refused', () => {
     ['JWT_ALGORITHMS without jwt', 'JWT_ALGORITHMS', { JWT_ALGORITHMS: 'ES256' }],
     ['JWT_CLOCK_TOLERANCE_S without jwt', 'JWT_CLOCK_TOLERANCE_S', { JWT_CLOCK_TOLERANCE_S: '5' }],
     ['JWT_SCOPE_CLAIMS without jwt', 'JWT_SCOPE_CLAIMS', { JWT_SCOPE_CLAIMS: 'roles' }],
+    ['introspection without the rest', 'INTROSPECTION_URL', { AUTH: 'introspection' }],
+    [
+      'introspection without its secret',
+      'INTROSPECTION_CLIENT_SECRET',
+      without(INTROSPECTION, 'INTROSPECTION_CLIENT_SECRET'),
+    ],
+    [
+      'INTROSPECTION_URL without introspection',
+      'INTROSPECTION_URL',
+      { INTROSPECTION_URL: 'https://id.example.com/i' },
+    ],
+    [
+      'JWT_ISSUERS with introspection alone',
+      'JWT_ISSUERS',
+      { ...INTROSPECTION, JWT_ISSUERS: 'https://id.example.com' },
+    ],
     ['JWT_SCOPE_PREFIX without jwt', 'JWT_SCOPE_PREFIX', { JWT_SCOPE_PREFIX: 'api://id/' }],
     [
       'one key set for several issuers',

@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { jwtVerifier } from '../../../src/server/identity/jwt.js';
 import type { Verifier } from '../../../src/server/identity/verifier.js';
@@ -56,41 +55,7 @@ test('a real token for another resource is refused', async () => {
 });
 
 test('a client that registers itself gets a token for its user by code and PKCE', async () => {
-  const token = await tokenByCode(authorizationServer.issuer);
+  const { access_token: token = '' } = await authorizationServer.userTokens();
 
   await expect(verifier.verify(token)).resolves.toMatchObject({ subject: USER, scopes });
 });
-
-async function tokenByCode(issuer: string): Promise<string> {
-  const redirectUri = 'http://127.0.0.1:9/callback';
-  const registration = await fetch(`${issuer}/reg`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ redirect_uris: [redirectUri], token_endpoint_auth_method: 'none' }),
-  });
-  const { client_id: clientId } = (await registration.json()) as { client_id: string };
-  const codeVerifier = randomBytes(32).toString('base64url');
-  const url = new URL(`${issuer}/auth`);
-  url.search = new URLSearchParams({
-    response_type: 'code',
-    client_id: clientId,
-    redirect_uri: redirectUri,
-    scope: scopes.join(' '),
-    resource,
-    code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
-    code_challenge_method: 'S256',
-  }).toString();
-  const callback = await authorizationServer.authorize(url);
-  const response = await fetch(`${issuer}/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'authorization_code',
-      code: callback.searchParams.get('code') ?? '',
-      client_id: clientId,
-      redirect_uri: redirectUri,
-      code_verifier: codeVerifier,
-      resource,
-    }),
-  });
-  return ((await response.json()) as { access_token: string }).access_token;
-}

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { loadConfig } from '../../../src/server/config/index.js';
+import { introspectionVerifier } from '../../../src/server/identity/introspection.js';
 import { jwtVerifier } from '../../../src/server/identity/jwt.js';
 import { blocks, read } from '../../helpers/pages.js';
 import { startIssuer, type TestIssuer } from './issuer.js';
@@ -9,8 +10,8 @@ import { startIssuer, type TestIssuer } from './issuer.js';
 /** The shape of an access token, with invented values. */
 interface Token {
   readonly of: string;
-  /** Besides `alg` and `kid`. */
-  readonly header: { readonly typ?: string };
+  /** Besides `alg` and `kid`; absent in what an introspection endpoint answers. */
+  readonly header?: { readonly typ?: string };
   /** Besides `exp`. */
   readonly claims: Readonly<Record<string, unknown>> & { readonly iss: string };
   /** What the server makes of it. */
@@ -19,6 +20,8 @@ interface Token {
 interface Fixture {
   readonly provider: string;
   readonly tokens: readonly Token[];
+  /** To introspection. */
+  readonly answers?: readonly Token[];
 }
 
 const FOLDER = 'test/server/identity/fixtures';
@@ -38,7 +41,13 @@ const sectionOf = (provider: string) =>
 const settingsOf = (provider: string) =>
   blocks(sectionOf(provider)).map(({ text }) => {
     const variables = text.split('\n').map((line) => /^([A-Z_]+)=(.+)$/.exec(line)?.slice(1) ?? []);
-    return loadConfig({ PUBLIC_URL: 'https://mcp.example.com/mcp', ...Object.fromEntries(variables) });
+    const given = { PUBLIC_URL: 'https://mcp.example.com/mcp', ...Object.fromEntries(variables) };
+    if (!('INTROSPECTION_CLIENT_SECRET_FILE' in given)) return loadConfig(given);
+    return loadConfig({
+      ...given,
+      INTROSPECTION_CLIENT_SECRET_FILE: undefined,
+      INTROSPECTION_CLIENT_SECRET: 's',
+    });
   });
 
 async function verify(
@@ -46,18 +55,28 @@ async function verify(
   { claims, header }: Token,
   changed: Readonly<Record<string, unknown>> = {},
 ) {
-  const config = settingsOf(provider).find(({ JWT_ISSUERS }) => JWT_ISSUERS.includes(claims.iss));
-  const verifier = jwtVerifier({
-    issuers: config?.JWT_ISSUERS ?? [],
-    jwksUrl: new URL(`${keys.url}/keys`), // instead of the provider's
-    audience: config?.JWT_AUDIENCE ?? [],
-    algorithms: config?.JWT_ALGORITHMS ?? [],
-    clockToleranceS: config?.JWT_CLOCK_TOLERANCE_S ?? 0,
-    scopes: { claims: config?.JWT_SCOPE_CLAIMS ?? [], prefix: config?.JWT_SCOPE_PREFIX },
-  });
+  const { iss: issuer } = claims;
+  const config = settingsOf(provider).find(({ JWT_ISSUERS, INTROSPECTION_ISSUER }) =>
+    header ? JWT_ISSUERS.includes(issuer) : INTROSPECTION_ISSUER === issuer,
+  );
+  if (!config) throw new Error(`the page has no settings for ${issuer}`);
+  const required = {
+    audience: config.JWT_AUDIENCE,
+    clockToleranceS: config.JWT_CLOCK_TOLERANCE_S,
+    scopes: { claims: config.JWT_SCOPE_CLAIMS, prefix: config.JWT_SCOPE_PREFIX },
+  };
+  const given = { scope: undefined, ...claims, ...changed };
+  const exp = Math.floor(Date.now() / 1000) + 300;
+  const verifier = header
+    ? jwtVerifier({
+        ...required,
+        issuers: config.JWT_ISSUERS,
+        jwksUrl: new URL(`${keys.url}/keys`), // instead of the provider's
+        algorithms: config.JWT_ALGORITHMS,
+      })
+    : introspectionVerifier({ ...required, issuer, ask: async () => ({ exp, ...given }) });
   try {
-    const token = { scope: undefined, ...claims, ...changed };
-    return await verifier.verify(await keys.sign(token, { typ: undefined, ...header }));
+    return await verifier.verify(header ? await keys.sign(given, { typ: undefined, ...header }) : 'opaque');
   } finally {
     verifier.close();
   }
@@ -65,13 +84,20 @@ async function verify(
 
 const refusal = (reason: string) => ({ code: 'credentials_invalid', detail: { reason } });
 const all = fixtures.flatMap((fixture) =>
-  fixture.tokens.map((token) => [`${fixture.provider}, of ${token.of}`, fixture, token] as const),
+  [...fixture.tokens, ...(fixture.answers ?? [])].map((token) => {
+    const kind = token.header ? 'a token' : 'an opaque token';
+    return [`${kind} of ${fixture.provider}, of ${token.of}`, fixture, token] as const;
+  }),
 );
 
-describe.each(all)('a token of %s', (_name, fixture, token) => {
+describe.each(all)('%s', (_name, fixture, token) => {
   test('says who is calling, by which client and with which scopes', async () => {
     const { iss: issuer } = token.claims;
-    expect(await verify(fixture, token)).toMatchObject({ issuer, method: 'jwt', ...token.caller });
+    expect(await verify(fixture, token)).toMatchObject({
+      issuer,
+      method: token.header ? 'jwt' : 'introspection',
+      ...token.caller,
+    });
   });
 
   test('for another API of the same provider is refused', async () => {

@@ -5,6 +5,7 @@ import { withProgress } from '../progress.js';
 import { checkHost, checkOrigins, checkProxies } from './addresses.js';
 import { checkAudit, checkCertificates, checkDenylist, checkKeyFile } from './files.js';
 import { type Check, type Finding, findingsOf } from './finding.js';
+import { checkIntrospection } from './introspection.js';
 import { checkIssuers } from './issuers.js';
 import { checkPorts, checkServices } from './opened.js';
 import { checkTemplate } from './template.js';
@@ -28,6 +29,17 @@ const TRIALS: readonly Trial[] = [
     'issuers',
     checkIssuers,
     ['AUTH', 'JWT_ISSUERS', 'JWT_JWKS_URL', 'JWT_ALGORITHMS', 'JWT_CLOCK_TOLERANCE_S'],
+  ],
+  [
+    'introspection',
+    checkIntrospection,
+    [
+      'AUTH',
+      'INTROSPECTION_URL',
+      'INTROSPECTION_ISSUER',
+      'INTROSPECTION_CLIENT_ID',
+      'INTROSPECTION_CLIENT_SECRET',
+    ],
   ],
   ['Redis', checkRedis, ['REDIS_URL', 'REDIS_MODE', 'REDIS_SENTINEL_NAME', 'REDIS_CA_FILE', 'REPLICAS']],
   ['template', () => checkTemplate(), []],

@@ -85,6 +85,11 @@ export const POSTURE: readonly Line[] = [
           `clocks within ${c.JWT_CLOCK_TOLERANCE_S} s; DPoP ${c.DPOP}`
         : 'off',
   ),
+  line('  introspection', ['AUTH', 'INTROSPECTION_URL', 'INTROSPECTION_ISSUER', 'JWT_AUDIENCE'], (c) =>
+    c.AUTH.includes('introspection')
+      ? `of ${c.INTROSPECTION_ISSUER} for ${c.JWT_AUDIENCE.join(', ')}, asked at ${c.INTROSPECTION_URL?.href}`
+      : 'off',
+  ),
   line('  api-key', ['AUTH', 'API_KEYS_FILE'], (c) =>
     c.AUTH.includes('api-key')
       ? (c.API_KEYS_FILE ?? 'a development key, made at start and never stored')

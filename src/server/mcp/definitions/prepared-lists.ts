@@ -2,6 +2,7 @@
 import type { Request } from 'express';
 import type { Caller } from '../../identity/caller.js';
 import type { JsonRpcMessage } from '../envelope/message.js';
+import { hasToken } from './scopes.js';
 
 /** Methods whose answer depends only on the scopes and the definitions, which do not change while the process runs. */
 const METHODS: ReadonlySet<string> = new Set(['tools/list', 'prompts/list', 'resources/templates/list']);
@@ -41,8 +42,8 @@ export function createPreparedLists() {
 }
 
 /** All that `mayList` reads. As JSON, no key's scopes can equal the entry for tokens, which see everything. */
-function scopesOf({ method, scopes }: Caller): string {
-  return JSON.stringify(method === 'jwt' ? null : scopes);
+function scopesOf(caller: Caller): string {
+  return JSON.stringify(hasToken(caller) ? null : caller.scopes);
 }
 
 /** Whether the engine would have nothing to check in these params. */

@@ -20,5 +20,9 @@ export function mayCall(caller: Caller, guarded: Guarded): boolean {
  * step up (RFC 9470) only to what it can see.
  */
 export function mayList(caller: Caller, guarded: Guarded): boolean {
-  return caller.method === 'jwt' || mayCall(caller, guarded);
+  return hasToken(caller) || mayCall(caller, guarded);
+}
+
+export function hasToken({ method }: Caller): boolean {
+  return method === 'jwt' || method === 'introspection';
 }

@@ -152,6 +152,35 @@ test('an issuer is reached, its keys fit, and its clock agrees', async () => {
   expect(await levelsOf(env, check)).toEqual(['problem']);
 });
 
+test('the issuer of opaque tokens is asked about one that nobody issued', async () => {
+  let answer: readonly [status: number, body: string] = [200, '{"active":false}'];
+  const issuer = http.createServer((_req, res) => {
+    res.writeHead(answer[0], { 'Content-Type': 'application/json' }).end(answer[1]);
+  });
+  issuer.listen(0, '127.0.0.1');
+  await once(issuer, 'listening');
+  const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+  const env = {
+    AUTH: 'introspection',
+    INTROSPECTION_URL: url,
+    INTROSPECTION_ISSUER: url,
+    INTROSPECTION_CLIENT_ID: 'ours',
+    INTROSPECTION_CLIENT_SECRET: 'hunter2',
+  };
+  try {
+    expect(await levelsOf(env, 'introspection')).toEqual(['ok']);
+    answer = [200, '{"active":true}'];
+    expect(await levelsOf(env, 'introspection')).toEqual(['problem']);
+    answer = [401, '{}'];
+    expect(await levelsOf(env, 'introspection')).toEqual(['problem']);
+    expect(JSON.stringify(await found(env))).not.toContain('hunter2');
+  } finally {
+    issuer.closeAllConnections();
+    issuer.close();
+  }
+  expect(await levelsOf({ ...env, INTROSPECTION_CLIENT_SECRET: '{' }, 'introspection')).toEqual(['problem']);
+});
+
 describeWithRedis('Redis', () => {
   test('answers, and its user has every right that the server needs', async () => {
     const redis = await startRedis();
