@@ -145,7 +145,7 @@ export const agreeing = (question: Message) => ({
 
 /** A call of revision 2026-07-28, which needs no session. */
 export function stateless(method: string, params: Readonly<Record<string, unknown>> = {}, capabilities = {}) {
-  const name = params['name'];
+  const name = params['name'] ?? params['taskId'];
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },

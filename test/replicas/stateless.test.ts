@@ -1,13 +1,13 @@
 /** Revision 2026-07-28 on three processes: nothing is kept between two requests, and still each replica goes on. */
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWithRedis } from '../helpers/redis.js';
 import { type Deployment, deploy, type Replica } from '../helpers/processes.js';
 import { body, type Client, clientOf, type Message, read, stateless } from './client.js';
 
-const CAPABILITIES = { elicitation: {} };
+const CAPABILITIES = { elicitation: {}, extensions: { 'io.modelcontextprotocol/tasks': {} } };
 
 describeWithRedis('a request of 2026-07-28 on three replicas', () => {
   let deployment: Deployment;
@@ -16,7 +16,7 @@ describeWithRedis('a request of 2026-07-28 on three replicas', () => {
   const oldKey = key();
 
   beforeAll(async () => {
-    deployment = await deploy({ env: { STATE_KEYS: oldKey } });
+    deployment = await deploy({ env: { STATE_KEYS: oldKey, AUDIT_HMAC_KEY: key() } });
     [alice, bob] = [clientOf(deployment.alice), clientOf(deployment.bob)];
   }, 60_000);
   afterAll(() => deployment?.close());
@@ -115,5 +115,64 @@ describeWithRedis('a request of 2026-07-28 on three replicas', () => {
       expect(uris).toEqual(notifications.resourceSubscriptions);
       stream.leave();
     }
+  });
+
+  /** A task that reads a document with no end in sight; `free` removes it. */
+  async function beginTask(to: Replica) {
+    const path = join(deployment.files, 'endless');
+    await writeFile(path, '');
+    await truncate(path, 2 ** 38); // a hole: it takes no room
+    const { result } = await send(alice, to, 'tools/call', { name: 'find_duplicates', arguments: {} });
+    expect(result).toMatchObject({ resultType: 'task', status: 'working' });
+    return { taskId: String(result?.['taskId']), free: () => rm(path) };
+  }
+  const listenTo = (taskId: string, on: Replica) => {
+    const notifications = { taskIds: [taskId] };
+    const { body: message, headers } = stateless('subscriptions/listen', { notifications }, CAPABILITIES);
+    return read((signal) => alice.post(on, message, { headers, signal }));
+  };
+
+  test('that became a task is read, heard and cancelled on the other replicas, by its own caller only', async () => {
+    const [a, b, c] = deployment.replicas as [Replica, Replica, Replica];
+    const { taskId, free } = await beginTask(a);
+    const stream = await listenTo(taskId, c);
+    for (const method of ['tasks/get', 'tasks/cancel'])
+      expect(await send(bob, b, method, { taskId })).toMatchObject({ error: { code: -32602 } });
+    expect((await send(alice, b, 'tasks/get', { taskId })).result).toMatchObject({ status: 'working' });
+
+    await send(alice, b, 'tasks/cancel', { taskId });
+    await stream.saw(({ params }) => params?.['status'] === 'cancelled');
+    stream.leave();
+    const linesOf = async (end: string) =>
+      (await deployment.audited()).filter(({ detail }) => (detail as { task?: string })?.task === end);
+    while ((await linesOf('cancelled')).length === 0) await new Promise(setImmediate); // `a` has stopped the tool
+    await free();
+
+    const lines = await deployment.audited();
+    const [end] = await linesOf('cancelled');
+    const ofTask = lines.filter(
+      (line) => line['mcp.task'] === end?.['mcp.task'] && line['decision'] === 'allow',
+    );
+    const methods = new Set(ofTask.map((line) => line['mcp.method.name']));
+    expect([...methods].sort()).toEqual(['tasks/cancel', 'tasks/get', 'tools/call']);
+    expect(JSON.stringify(lines)).not.toContain(taskId);
+  });
+
+  test('that became a task has failed, with a reason, when its replica is killed', async () => {
+    const [a, b] = deployment.replicas as [Replica, Replica];
+    const dying = await deployment.start();
+    await dying.until(200);
+    const { taskId, free } = await beginTask(dying);
+    const stream = await listenTo(taskId, a);
+    await dying.stop('SIGKILL');
+    await stream.saw(({ params }) => params?.['status'] === 'failed');
+    stream.leave();
+    await free();
+
+    expect((await send(alice, b, 'tasks/get', { taskId })).result).toMatchObject({
+      status: 'failed',
+      statusMessage: 'The server that ran this task stopped',
+      error: { code: -32603 },
+    });
   });
 });

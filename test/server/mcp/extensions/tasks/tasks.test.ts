@@ -280,6 +280,18 @@ test('a client that asks far too often is told how often it may', async () => {
   });
 });
 
+test('a caller has so many tasks and no more', async () => {
+  await start({ RATE_LIMIT_CALLER: '1000/60s' });
+  const calls = Array.from({ length: 101 }, () => post('tools/call', { name: 'work', arguments: {} }));
+  const refused = (await Promise.all(calls)).filter(({ status }) => status !== 200);
+
+  expect(refused.map(({ status }) => status)).toEqual([429]);
+  expect(refused[0]?.headers.get('retry-after')).toMatch(/^\d+$/);
+  expect(await refused[0]?.json()).toMatchObject({
+    error: { message: expect.stringContaining('100 at most') },
+  });
+});
+
 test('a drain waits for a task, and the audit has its beginning and its end without its id', async () => {
   await start();
   const held = once(signals, 'held');
