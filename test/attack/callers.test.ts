@@ -5,7 +5,7 @@ import { events } from '../helpers/raw-messages.js';
 import { call, callTool, post } from '../server/process/requests.js';
 import { startTarget, type Target } from './target.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 const MAX_SESSIONS = 10;
 const MAX_STREAMS = 3;

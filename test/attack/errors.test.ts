@@ -3,7 +3,7 @@ import { afterAll, beforeAll, jest, test } from '@jest/globals';
 import { bodiless, type Change, message2026, wire } from '../server/pipeline/request.js';
 import { startTarget, type Target } from './target.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let target: Target;
 beforeAll(async () => void (target = await startTarget({ NODE_ENV: '' })));

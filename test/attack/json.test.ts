@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, jest, test } from '@jest/globals';
 import { startTarget, type Target } from './target.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let target: Target;
 beforeAll(async () => void (target = await startTarget()));

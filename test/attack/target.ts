@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
 import { developmentKey } from '../../src/server/identity/api-key-entry.js';
@@ -139,10 +140,10 @@ async function target({
   }
 
   /** A call in each era, while the attack goes on. */
-  async function neighbourIsWell(): Promise<readonly string[]> {
+  async function neighbourCalls(): Promise<readonly RawAnswer[]> {
     const call2025 = post(url, { method: 'tools/call', params: { name: 'well', arguments: {} } }, session);
     const answers = await Promise.all([callTool(url, 'well', neighbour), call2025]);
-    return Promise.all(answers.map(async (answer) => (await received(answer)).text));
+    return Promise.all(answers.map(received));
   }
 
   return {
@@ -160,11 +161,11 @@ async function target({
     },
     async expectHarmless(attack, expected) {
       const before = marks();
-      const [answers, calls] = await Promise.all([attack(), neighbourIsWell()]);
+      const [answers, calls] = await Promise.all([notBusy(attack), notBusy(neighbourCalls)]);
 
       expect(answers.map(summary)).toEqual(expected);
       expect(marks()).toBe(before);
-      for (const call of calls) expect(call).toContain('"text":"well"');
+      for (const { text } of calls) expect(text).toContain('"text":"well"');
       for (const { headers } of answers) {
         const id = headers['x-request-id'] ?? '';
         while (decisionsOn(id).length === 0) await once(running.child, 'printed');
@@ -199,6 +200,15 @@ async function target({
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Other tests may hold the machine so long that the server refuses work for a moment. That answers no attack: once more. */
+async function notBusy(attempt: () => Promise<readonly RawAnswer[]>): Promise<readonly RawAnswer[]> {
+  for (;;) {
+    const answers = await attempt();
+    if (!answers.some((answer) => summary(answer) === '503 overloaded')) return answers;
+    await delay(500);
+  }
 }
 
 /** One after the other, as a proxy would read them from a connection. */

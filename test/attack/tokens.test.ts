@@ -9,7 +9,7 @@ import { callTool } from '../server/process/requests.js';
 import { AUDIENCE } from '../server/identity/issuer.js';
 import { startTarget, type Target } from './target.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
 let target: Target;
 /** Where a header of a token leads: nobody may ask there. */
