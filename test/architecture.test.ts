@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'close-services, command-line, config, exit, process, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
   commands:
-    'command-line, config, exact-names, open-verifiers, served-tools, identity, http, stores, stores/redis, redis, type mcp',
+    'command-line, config, exact-names, open-verifiers, served-tools, identity, http, observe, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'command-line, mcp, type observe',
@@ -105,8 +105,9 @@ const SDK_FILES = [
  * behind it, in the same line; whoever makes a folder smaller lowers it.
  */
 const LINES: Readonly<Record<string, string>> = {
-  '.': '1050 because opaque tokens are introspected, credentials can be withdrawn, the door has helpers, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
-  commands: '300',
+  '.': '1050 because opaque tokens are introspected, credentials can be withdrawn, the door has helpers, the audit is signed, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
+  commands: '425 because the audit is checked and searched',
+  'commands/audit': '750 because it proves what is missing, moved or altered, and writes for other programs',
   'commands/doctor': '725 because introspection is tried, and Redis is run in three ways',
   config: '975 because opaque tokens are introspected, bound tokens need proofs, tools can be left out, and Redis is run in three ways',
   grants: '550 because tokens of users are kept and renewed, and whoever connects must be who was asked',
@@ -132,14 +133,14 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/extensions/tasks': '400 because credentials can be withdrawn, and a task answers on every replica',
   'mcp/http-sse': '175 because all of HTTP+SSE lies here, so that one commit can delete it',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
-  observe: '1175',
+  observe: '1500 because the audit is chained and signed',
   stores: '425 because tasks and grants outlive their requests, and messages concern some replicas only',
   'stores/memory':
     '725 because messages have names, tasks and grants outlive their requests, and the least recently used session makes room, within the memory of its owner',
   'stores/redis':
     '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 17000; // opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 18150; // the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [
@@ -156,7 +157,7 @@ const PATH_OF_A_REQUEST = [
   ], // the types that these use
 ].flat();
 const LINES_OF_THE_PATH = 2700;
-const ENTRIES = ['main', 'stdio', 'doctor', 'key'].map((name) => `yours/${name}`);
+const ENTRIES = [...['main', 'stdio', 'doctor', 'key'].map((name) => `yours/${name}`), 'commands/audit'];
 /** What the clone's own files may import of the server. */
 const DOORS = ['index', 'commands/doctor', 'commands/key'];
 /** What the clone's own files use through a door alone. */

@@ -7,6 +7,7 @@ import { exitAfterDrain } from './exit.js';
 import type { ServerDefinition } from './mcp/server-definition.js';
 import { serveOverStdio } from './mcp/stdio/stdio.js';
 import { openAudit } from './observe/audit.js';
+import type { AuditSink } from './observe/audit-sinks.js';
 import { createLogger } from './observe/logger.js';
 import { orExit } from './process.js';
 import { openStores } from './stores/index.js';
@@ -25,16 +26,20 @@ export async function startStdio(definition: ServerDefinition): Promise<void> {
   await orExit(run(definition));
 }
 
+/** stdout belongs to the protocol. */
+const offStdout = (sink: AuditSink): AuditSink => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink);
+
 async function run(definition: ServerDefinition): Promise<void> {
   const { about, settings, openServices, extensions, grants: _, ...definitions } = definition;
   const config = loadConfig(process.env, settings, []); // no rules: they concern listeners and replicas
   const logger = createLogger(config.LOG_LEVEL);
   if (config.NODE_ENV === 'production') ignoreInspectorSignal();
   const audit = openAudit({
-    // stdout belongs to the protocol.
-    sinks: config.AUDIT_SINKS.map((sink) => (sink.kind === 'stdout' ? { kind: 'stderr' } : sink)),
+    sinks: config.AUDIT_SINKS.map(offStdout),
     mode: config.AUDIT_MODE,
     hmacKey: config.AUDIT_HMAC_KEY,
+    signingKey: config.AUDIT_SIGNING_KEY_FILE,
+    checkpointSink: config.AUDIT_CHECKPOINT_SINK && offStdout(config.AUDIT_CHECKPOINT_SINK),
     onProblem: (message, fields) => logger.error(fields, message),
   });
   const stores = await openStores({ sessionIdleMs: config.SESSION_IDLE_MS });

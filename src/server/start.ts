@@ -50,6 +50,8 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
     sinks: given.AUDIT_SINKS,
     mode: given.AUDIT_MODE,
     hmacKey: given.AUDIT_HMAC_KEY,
+    signingKey: given.AUDIT_SIGNING_KEY_FILE,
+    checkpointSink: given.AUDIT_CHECKPOINT_SINK,
     onProblem: (message, fields) => logger.error(fields, message),
     metrics,
   });

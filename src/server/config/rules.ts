@@ -146,6 +146,11 @@ export const RULES: readonly Rule[] = [
       !!TLS_CERT_FILE && !!TLS_KEY_FILE && !isPair(TLS_CERT_FILE, TLS_KEY_FILE),
   ),
   rule(
+    ['AUDIT_CHECKPOINT_SINK', 'AUDIT_SIGNING_KEY_FILE'],
+    'needs AUDIT_SIGNING_KEY_FILE and is needed by it: set both or neither',
+    (_config, isGiven) => isGiven('AUDIT_CHECKPOINT_SINK') !== isGiven('AUDIT_SIGNING_KEY_FILE'),
+  ),
+  rule(
     ['PUBLIC_URL', 'TLS_CERT_FILE'],
     'must be https when TLS_CERT_FILE is set',
     (config) => config.TLS_CERT_FILE !== undefined && config.PUBLIC_URL.protocol !== 'https:',

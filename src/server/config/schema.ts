@@ -224,6 +224,17 @@ const operation = {
     oneOf('strict', 'batch'),
     'strict',
   ),
+  AUDIT_SIGNING_KEY_FILE: optional(
+    'PEM Ed25519 private key that signs checkpoints of the audit, every 1,000 records or 10 s',
+    value.parsed(
+      value.readSigningKey,
+      'must name a file with an Ed25519 private key in PEM: openssl genpkey -algorithm ed25519',
+    ),
+  ),
+  AUDIT_CHECKPOINT_SINK: optional(
+    'Where the checkpoints go, meant to leave the host: `stdout` or `file:PATH`',
+    value.parsed(value.parseAuditSink, 'must be stdout or file:PATH'),
+  ),
   AUDIT_HMAC_KEY: hmacKey
     .default(() => randomBytes(32))
     .meta({

@@ -2,6 +2,7 @@
  * How the text of an environment variable becomes a value.
  * No message contains that text: it may be a secret pasted into the wrong variable.
  */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { SCOPE_TOKEN } from '../exact-names.js';
@@ -92,6 +93,16 @@ export function parseAuditSink(text: string): AuditSink | undefined {
   if (text === 'stdout') return { kind: 'stdout' };
   const [, path] = /^file:(.+)$/.exec(text) ?? [];
   return path === undefined ? undefined : { kind: 'file', path };
+}
+
+/** @param path of an Ed25519 private key in PEM */
+export function readSigningKey(path: string): KeyObject | undefined {
+  try {
+    const key = createPrivateKey(readFileSync(path, 'utf8'));
+    return key.asymmetricKeyType === 'ed25519' ? key : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Refuses keys that repeat a part or a character. Random keys pass: 32 hexadecimal digits have about 29 distinct pairs. */

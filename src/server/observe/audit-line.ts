@@ -1,8 +1,10 @@
+import { hash as hashOnce } from 'node:crypto';
 import { AuditFacts, type AuditHead } from './audit-record.js';
+import { canonicalJson } from './canonical-json.js';
 import { redact } from './redact.js';
 
-/** Container runtimes split longer lines, which breaks the record. */
-const MAX_LINE_BYTES = 16_000;
+/** Container runtimes split lines of more than 16 KiB, which breaks the record. The hash comes on top. */
+const MAX_LINE_BYTES = 15_900;
 const MAX_KEY_CHARS = 64;
 const MAX_DEPTH = 6;
 
@@ -14,29 +16,63 @@ const LIMITS = [
 ] as const;
 
 const FACTS = Object.keys(new AuditFacts()) as (keyof AuditFacts)[];
+/** The names of a record in the order of a line, whose last member is `hash`. */
+const NAMES = ['schema', 'time', 'seq', 'replica', 'chain', 'stage', 'requestId', ...FACTS, 'prev'];
+const AS_WRITTEN = [...NAMES.keys()];
+/** The order of the canonical form. The names sort as text, since none has an escape. */
+const SORTED = AS_WRITTEN.toSorted((a, b) => ((NAMES[a] ?? '') < (NAMES[b] ?? '') ? -1 : 1));
 
-/** One JSON object and a newline: bounded and escaped whatever the values, and marked `truncated` when shortened. */
-export function auditLine(head: AuditHead, facts: AuditFacts): string {
-  let line = '';
-  for (const { chars, nodes } of LIMITS) {
-    line = record(head, facts, new Bounds(chars, nodes));
-    if (Buffer.byteLength(line) < MAX_LINE_BYTES) break;
-  }
-  return `${line}\n`;
+export interface AuditLine {
+  readonly text: string;
+  /** Of the canonical form (RFC 8785) of the record without `hash`; the `prev` of the next record. */
+  readonly hash: string;
 }
 
-/** Member by member, because stringifying a whole record needs one more copy. */
-function record(head: AuditHead, facts: AuditFacts, bounds: Bounds): string {
-  const { schema, time, seq, stage } = head;
-  const [replica, requestId] = [bounds.json(head.replica), bounds.json(head.requestId)];
-  let json = `{"schema":${schema},"time":"${time}","seq":${seq},"replica":${replica},"stage":"${stage}","requestId":${requestId}`;
+/** One JSON object and a newline: bounded and escaped whatever the values, and marked `truncated` when shortened. */
+export function auditLine(head: AuditHead, facts: AuditFacts): AuditLine {
+  let members: Members = [];
+  let line = '';
+  for (const { chars, nodes } of LIMITS) {
+    members = membersOf(head, facts, new Bounds(chars, nodes));
+    line = escapeUnsafe(joined(members, AS_WRITTEN));
+    if (Buffer.byteLength(line) < MAX_LINE_BYTES) break;
+  }
+  const hash = sha256(`{${joined(members, SORTED)}}`);
+  return { text: `{${line},"hash":"${hash}"}\n`, hash };
+}
+
+export const sha256 = (canonical: string) => hashOnce('sha256', canonical, 'hex');
+
+/** Each member in canonical form, in the order of `NAMES`. Member by member, because a whole record needs one more copy. */
+type Members = readonly (string | undefined)[];
+
+function membersOf(head: AuditHead, facts: AuditFacts, bounds: Bounds): Members {
+  const { schema, time, seq, chain, stage, prev } = head;
+  const members: (string | undefined)[] = [
+    `"schema":${schema}`,
+    `"time":"${time}"`,
+    `"seq":${seq}`,
+    `"replica":${bounds.json(head.replica)}`,
+    `"chain":"${chain}"`,
+    `"stage":"${stage}"`,
+    `"requestId":${bounds.json(head.requestId)}`,
+  ];
   for (const name of FACTS) {
     const value = name === 'truncated' ? bounds.cut || facts.truncated : facts[name];
-    if (value === undefined) continue;
-    const member = name === 'caller' ? callerJson(value, bounds) : bounds.json(value);
-    if (member !== undefined) json += `,"${name}":${member}`; // a function has no JSON
+    const json = name === 'caller' ? callerJson(value, bounds) : bounds.json(value);
+    members.push(json === undefined ? undefined : `"${name}":${json}`); // undefined and functions have no JSON
   }
-  return `${json}}`;
+  members.push(`"prev":"${prev}"`);
+  return members;
+}
+
+function joined(members: Members, order: readonly number[]): string {
+  let json = '';
+  for (const index of order) {
+    const member = members[index];
+    if (member !== undefined) json += json === '' ? member : `,${member}`;
+  }
+  return json;
 }
 
 /** A caller takes half the time of a record, and stays the same object while its token is cached. */
@@ -50,9 +86,6 @@ function callerJson(caller: unknown, bounds: Bounds): string | undefined {
   return json;
 }
 
-/** Text that needs no escape, as most does: `JSON.stringify` and the search for unsafe characters are slow. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
 /** Copies values within bounds. A copy has no `toJSON`, getter, cycle or foreign prototype. */
 class Bounds {
   cut = false;
@@ -63,17 +96,16 @@ class Bounds {
   ) {}
 
   json(value: unknown): string | undefined {
+    if (value === undefined) return undefined;
     const copy = this.copy(value);
-    if (typeof copy === 'string' && PLAIN.test(copy)) return `"${copy}"`;
-    const json = JSON.stringify(copy) as string | undefined;
-    return json === undefined || typeof copy === 'number' ? json : escapeUnsafe(json);
+    return copy === undefined ? undefined : canonicalJson(copy);
   }
 
   /** Removes credentials before it shortens the text: half a credential would not be recognized. */
   private text(given: string, chars = this.chars): string {
-    const text = redact(given);
+    const text = redact(given).toWellFormed(); // I-JSON (RFC 7493 §2.1) forbids lone surrogates
     if (text.length <= chars) return text;
-    return this.instead(text.slice(0, chars));
+    return this.instead(text.slice(0, chars).toWellFormed());
   }
 
   copy(value: unknown, depth = 0): unknown {
@@ -123,13 +155,9 @@ Bare.prototype = Object.create(null);
 
 /**
  * Characters that JSON does not escape and that some readers treat as line ends (U+0085, U+2028) or that hide or reverse text
- * (U+200B, U+202E), and the lone surrogates that I-JSON (RFC 7493 §2.1) forbids.
+ * (U+200B, U+202E). The canonical form has them as they are, a line their escapes.
  */
 const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-const ESCAPE = /\\(?:ud[89a-f][0-9a-f]{2}|[^])/g;
 
-function escapeUnsafe(json: string): string {
-  const visible = json.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-  if (!visible.includes('\\ud')) return visible;
-  return visible.replace(ESCAPE, (escape) => (escape.startsWith('\\ud') ? '\\ufffd' : escape));
-}
+export const escapeUnsafe = (json: string) =>
+  json.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);

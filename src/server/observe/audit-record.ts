@@ -53,12 +53,19 @@ export interface AuditHead {
   /** Counts up by one per process: a gap is a lost record. */
   readonly seq: number;
   readonly replica: string;
+  /** Names the chain of this process: `seq` is the record's place in it. */
+  readonly chain: string;
   readonly stage: 'received' | 'completed' | 'stream-open' | 'stream-close';
   readonly requestId: string;
+  /**
+   * The `hash` of the record before it. The first of a process follows what it finds at the end of its audit file: that
+   * chains the audit across restarts. Zeros when nothing is before it.
+   */
+  readonly prev: string;
 }
 
 /** One line of the audit. */
-export type AuditRecord = AuditHead & AuditFacts;
+export type AuditRecord = AuditHead & AuditFacts & { readonly hash: string };
 
 /** The audit of one request: its facts so far, and its stages. The audit layer makes it, the others add to it. */
 export interface AuditTrail {

@@ -1,8 +1,10 @@
-import { createSecretKey } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { RefusedRequest } from '../refusal.js';
-import { auditLine } from './audit-line.js';
+import { AuditChain } from './audit-chain.js';
+import { AuditCheckpoints } from './audit-checkpoints.js';
 import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
 import type { AuditSink } from './audit-sinks.js';
 import { createTrail, digest, sessionDigests } from './audit-trail.js';
@@ -22,6 +24,9 @@ export interface AuditOptions extends LineWriterOptions {
   readonly hmacKey: Buffer;
   /** Default: the host's name, which in Kubernetes is the pod's. */
   readonly replica?: string;
+  /** An Ed25519 private key; it needs a `checkpointSink`, and the other way round. */
+  readonly signingKey?: KeyObject | undefined;
+  readonly checkpointSink?: AuditSink | undefined;
   readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten' | 'request'>;
 }
 
@@ -29,17 +34,34 @@ export type Audit = ReturnType<typeof openAudit>;
 
 /** The audit of this process. Records go to every sink; none is sampled. */
 export function openAudit(options: AuditOptions) {
-  const { sinks, mode, replica = hostname(), metrics } = options;
+  const { sinks, mode, replica = hostname(), metrics, onProblem } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
   const hmacKey = createSecretKey(options.hmacKey);
   const recorder = { hmacKey, sessionDigest: sessionDigests(hmacKey), write, received };
   const writers = sinks.map((sink) => new LineWriter(sink, options));
-  let seq = 0;
+  const chain = new AuditChain(sinks);
+  const checkpoints = openCheckpoints();
+  const opened = new Set([...writers, ...(checkpoints ? [checkpoints.writer] : [])]);
+
+  function openCheckpoints(): AuditCheckpoints | undefined {
+    const { signingKey: key, checkpointSink } = options;
+    if (!key !== !checkpointSink)
+      throw new TypeError('openAudit: a signing key needs a sink for checkpoints, and it needs a key');
+    if (!key || !checkpointSink) return undefined;
+    // Two writers to one pipe could mix their lines.
+    const shared = writers[sinks.findIndex((sink) => isDeepStrictEqual(sink, checkpointSink))];
+    const writer = shared ?? new LineWriter(checkpointSink, onProblem ? { onProblem } : {});
+    return new AuditCheckpoints({ key, replica, chain: chain.id, writer });
+  }
 
   function write(stage: AuditHead['stage'], { requestId, facts }: AuditTrail, written?: () => void): void {
     const time = new Date().toISOString();
-    const text = auditLine({ schema: 1, time, seq: seq++, replica, stage, requestId }, facts);
-    const line = { text, bytes: Buffer.byteLength(text), written };
+    const { text, hash } = chain.append({ schema: 1, time, replica, stage, requestId }, facts);
+    const line = {
+      text,
+      bytes: Buffer.byteLength(text),
+      written: checkpoints?.append(hash, written) ?? written,
+    };
     for (const writer of writers) writer.push(line);
     if (stage === 'completed' || stage === 'stream-close') metrics?.request(facts);
   }
@@ -78,11 +100,13 @@ export function openAudit(options: AuditOptions) {
     /** Queue of the sink that is furthest behind. */
     queuedBytes: () => Math.max(...writers.map((w) => w.queuedBytes())),
     /** Reopens the files by name (SIGHUP, log rotation). */
-    reopen: async () => void (await Promise.all(writers.map((w) => w.reopen()))),
+    reopen: async () => void (await Promise.all([...opened].map((w) => w.reopen()))),
     flush,
     async close() {
       await flush();
-      await withinDeadline(writers.map((w) => w.close()));
+      checkpoints?.take();
+      if (checkpoints) await withinDeadline([checkpoints.writer.drained()]);
+      await withinDeadline([...opened].map((w) => w.close()));
     },
   };
 }

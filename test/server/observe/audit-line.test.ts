@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { createHash } from 'node:crypto';
 import { auditLine } from '../../../src/server/observe/audit-line.js';
 import type { AuditFacts, AuditHead } from '../../../src/server/observe/audit-record.js';
 
@@ -10,16 +11,20 @@ const HEAD: AuditHead = {
   replica: 'pod-1',
   stage: 'completed',
   requestId: 'r1',
+  chain: 'c1',
+  prev: '0'.repeat(64),
 };
 
+const lineOf = (head: AuditHead, facts: AuditFacts) => auditLine(head, facts).text;
+
 function parsed(facts: object): Record<string, unknown> {
-  const line = auditLine(HEAD, facts);
+  const line = lineOf(HEAD, facts);
   expect(line.endsWith('}\n')).toBe(true);
   return JSON.parse(line) as Record<string, unknown>;
 }
 
 test('a record is flat, in a fixed order, and holds nothing that is not of the record', () => {
-  const line = auditLine(HEAD, {
+  const line = lineOf(HEAD, {
     'http.status': 200,
     decision: 'allow',
     'http.path': '/mcp',
@@ -27,22 +32,48 @@ test('a record is flat, in a fixed order, and holds nothing that is not of the r
   } as AuditFacts);
 
   expect(line).toBe(
-    '{"schema":1,"time":"2026-11-21T00:00:00.000Z","seq":7,"replica":"pod-1","stage":"completed","requestId":"r1",' +
-      '"http.path":"/mcp","http.status":200,"decision":"allow"}\n',
+    '{"schema":1,"time":"2026-11-21T00:00:00.000Z","seq":7,"replica":"pod-1","chain":"c1","stage":"completed",' +
+      `"requestId":"r1","http.path":"/mcp","http.status":200,"decision":"allow","prev":"${HEAD.prev}",` +
+      '"hash":"6ba92f00f755e9b93382c4af0f8977886410e04bf936c07d79d25cadf41c1b01"}\n',
   );
 });
 
-test('facts cannot replace what identifies the record', () => {
-  const record = parsed({ seq: 1, stage: 'received', requestId: 'forged', replica: 'forged' });
+test('the hash is SHA-256 of the record without it, its members sorted and without escapes', () => {
+  const { text, hash } = auditLine(HEAD, { detail: { b: 'é\u2028', '10': 1, '9': -0, a: [{}] } });
+  const canonical =
+    '{"chain":"c1","detail":{"10":1,"9":0,"a":[{}],"b":"é\u2028"},' +
+    `"prev":"${HEAD.prev}","replica":"pod-1","requestId":"r1","schema":1,"seq":7,"stage":"completed",` +
+    '"time":"2026-11-21T00:00:00.000Z"}';
 
-  expect(record).toMatchObject({ seq: 7, stage: 'completed', requestId: 'r1', replica: 'pod-1' });
+  expect(hash).toBe(createHash('sha256').update(canonical).digest('hex'));
+  expect(JSON.parse(text)).toHaveProperty('hash', hash);
+});
+
+test('facts cannot replace what identifies the record', () => {
+  const record = parsed({
+    seq: 1,
+    stage: 'received',
+    requestId: 'forged',
+    replica: 'forged',
+    prev: '',
+    chain: '',
+  });
+
+  expect(record).toMatchObject({
+    seq: 7,
+    stage: 'completed',
+    requestId: 'r1',
+    replica: 'pod-1',
+    chain: 'c1',
+    prev: HEAD.prev,
+  });
 });
 
 test.each([
   ['newlines and terminal escapes', 'a\r\nb\u0000\u001b[31m\u0085\u2028\u2029'],
   ['characters that hide or turn text', 'a\u200b\u202e\u2066\ufeff\u00ad'],
 ])('%s are escaped, and read back as they were', (_name, text) => {
-  const line = auditLine(HEAD, { 'http.path': text });
+  const line = lineOf(HEAD, { 'http.path': text });
 
   expect(line).toMatch(/^[\x20-\x7e]*\n$/);
   expect(JSON.parse(line)).toMatchObject({ 'http.path': text });
@@ -143,7 +174,7 @@ test('any facts make exactly one line of valid JSON within the limit', () => {
   );
   fc.assert(
     fc.property(facts, (given) => {
-      const line = auditLine(HEAD, given as AuditFacts);
+      const line = lineOf(HEAD, given as AuditFacts);
       expect(line.slice(0, -1)).not.toMatch(/\p{Cc}|\p{Zl}|\p{Zp}/u); // controls, line and paragraph separators
       expect(Buffer.from(line).toString()).toBe(line); // no lone surrogate
       expect(Buffer.byteLength(line)).toBeLessThanOrEqual(16_000);

@@ -1,11 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Audit, type AuditOptions, openAudit } from '../../../src/server/observe/audit.js';
-import { readRecords, until } from './records.js';
+import { NOTHING_BEFORE } from '../../../src/server/observe/audit-chain.js';
+import { type ReadRecord, readRecords, until } from './records.js';
 
 const FULL_DISK = '/dev/full';
 const testOnFullDisk = existsSync(FULL_DISK) ? test : test.skip;
@@ -55,6 +67,7 @@ describe('the records of a request', () => {
         time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
         seq: 0,
         replica: 'pod-1',
+        chain: expect.stringMatching(/^[\w-]{16}$/),
         stage: 'completed',
         requestId: 'r1',
         'client.address': '192.0.2.1',
@@ -62,6 +75,8 @@ describe('the records of a request', () => {
         'http.path': '/mcp',
         'http.status': 200,
         durationMs: expect.any(Number),
+        prev: '0'.repeat(64),
+        hash: expect.stringMatching(/^[\da-f]{64}$/),
       },
     ]);
   });
@@ -268,6 +283,55 @@ describe('batch mode', () => {
       'audit sink recovered',
     ]);
     expect(onProblem).toHaveBeenLastCalledWith('audit sink recovered', { sink: missing, dropped });
+  });
+});
+
+describe('the chain', () => {
+  const links = async (...paths: string[]) =>
+    (await Promise.all(paths.map(readRecords))).flat().map(({ prev, hash }) => [prev, hash]);
+
+  test('each record names the hash of the one before, also across a rotation', async () => {
+    const audit = open(file);
+    complete(audit, 20);
+    await audit.flush();
+    await rename(file, `${file}.1`);
+    await audit.reopen();
+    complete(audit, 20);
+    await audit.flush();
+    const all = await links(`${file}.1`, file);
+
+    expect(all).toHaveLength(40);
+    expect(all.map(([prev]) => prev)).toEqual([NOTHING_BEFORE, ...all.slice(0, -1).map(([, hash]) => hash)]);
+  });
+
+  test('a restart begins a chain that follows the last whole record of its file', async () => {
+    const first = open(file);
+    complete(first, 3);
+    await first.close();
+    await appendFile(file, '{"schema":1,"torn');
+    const second = open(file);
+    complete(second, 1);
+    await second.close();
+    const lines = (await readFile(file, 'utf8')).split('\n');
+    const [before, after] = [lines[2], lines[4]].map((line) => JSON.parse(line ?? '') as ReadRecord);
+
+    expect(after?.['prev']).toBe(before?.['hash']);
+    expect(after?.['chain']).not.toBe(before?.['chain']);
+    expect(after?.seq).toBe(0);
+  });
+
+  test.each([
+    ['no file', async () => {}],
+    ['an empty file', () => writeFile(file, '')],
+    ['a file of something else', () => writeFile(file, 'x'.repeat(200_000))],
+  ])('where there is %s, it begins with nothing before it', async (_, make) => {
+    await make();
+    const audit = open(file);
+    complete(audit, 1);
+    await audit.close();
+    const [last = ''] = (await readFile(file, 'utf8')).split('\n').slice(-2);
+
+    expect(JSON.parse(last)).toHaveProperty('prev', NOTHING_BEFORE);
   });
 });
 

@@ -24,7 +24,7 @@ const TRIALS: readonly Trial[] = [
   ['API keys', checkKeyFile, ['AUTH', 'API_KEYS_FILE']],
   ['denylist', checkDenylist, ['DENYLIST_FILE']],
   ['certificates', checkCertificates, ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'REDIS_CA_FILE', 'PUBLIC_URL']],
-  ['audit', checkAudit, ['AUDIT_SINKS']],
+  ['audit', checkAudit, ['AUDIT_SINKS', 'AUDIT_CHECKPOINT_SINK']],
   [
     'issuers',
     checkIssuers,

@@ -12,11 +12,16 @@ import { type Check, daysUntil, type Finding, findingsOf, SOON_DAYS } from './fi
 const EXISTING = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK;
 const LOW_DISK_BYTES = 100 * 1024 * 1024;
 
-export const checkAudit: Check = ({ AUDIT_SINKS }) =>
-  Promise.all(AUDIT_SINKS.flatMap((sink) => (sink.kind === 'file' ? [checkSink(sink.path)] : [])));
+export const checkAudit: Check = ({ AUDIT_SINKS, AUDIT_CHECKPOINT_SINK: checkpoints }) =>
+  Promise.all([
+    ...AUDIT_SINKS.flatMap((sink) => (sink.kind === 'file' ? [checkSink(sink.path, REFUSED)] : [])),
+    ...(checkpoints?.kind === 'file' ? [checkSink(checkpoints.path, 'no checkpoint would be signed')] : []),
+  ]);
+
+const REFUSED = 'every request would be refused';
 
 /** Creates no file: if this user is not the server's, the server could not write to it. */
-async function checkSink(path: string): Promise<Finding> {
+async function checkSink(path: string, effect: string): Promise<Finding> {
   const { ok, warning, problem } = findingsOf('audit');
   const tried = existsSync(path) ? path : dirname(path);
   try {
@@ -24,14 +29,14 @@ async function checkSink(path: string): Promise<Finding> {
     else await access(`${tried}/.`, constants.W_OK | constants.X_OK);
   } catch (error) {
     return problem(
-      `every request would be refused: ${(error as Error).message}`,
-      `make ${tried} writable for the user that runs the server, or change AUDIT_SINKS`,
+      `${effect}: ${(error as Error).message}`,
+      `make ${tried} writable for the user that runs the server, or name another file`,
     );
   }
   const { bavail, bsize } = await statfs(tried);
   if (bavail * bsize > LOW_DISK_BYTES) return ok(`${path} is writable`);
   return warning(
-    `the disk of ${path} has less than 100 MB left; once it is full, the server refuses every request`,
+    `the disk of ${path} has less than 100 MB left; once it is full, ${effect}`,
     'free some space, or rotate the file (SIGHUP)',
   );
 }

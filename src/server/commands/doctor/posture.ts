@@ -25,6 +25,7 @@ function line<K extends Name>(
 const REDIS_KIND = { single: '', cluster: ' Cluster', sentinel: ' behind Sentinel' };
 const orNone = (items: readonly string[], none: string) => (items.length > 0 ? items.join(', ') : none);
 const onlyHere = (host: string) => (isLoopback(host) ? 'this machine only' : 'reachable from other machines');
+const written = (sink: Config['AUDIT_SINKS'][number]) => (sink.kind === 'file' ? sink.path : sink.kind);
 const seconds = (ms: number) => `${ms / 1000} s`;
 const rate = ({ points, windowMs }: Config['RATE_LIMIT_IP']) => `${points} per ${seconds(windowMs)}`;
 
@@ -49,12 +50,11 @@ export const POSTURE: readonly Line[] = [
       'the peer; no proxy is trusted',
     ),
   ),
-  line(
-    'audit',
-    ['AUDIT_SINKS', 'AUDIT_MODE'],
-    (c) =>
-      `${c.AUDIT_MODE}, to ${c.AUDIT_SINKS.map((sink) => (sink.kind === 'file' ? sink.path : sink.kind)).join(', ')}`,
-  ),
+  line('audit', ['AUDIT_SINKS', 'AUDIT_MODE', 'AUDIT_CHECKPOINT_SINK', 'AUDIT_SIGNING_KEY_FILE'], (c) => {
+    const { AUDIT_MODE: mode, AUDIT_SINKS: sinks, AUDIT_CHECKPOINT_SINK: checkpoints } = c;
+    const signed = checkpoints ? `signed checkpoints to ${written(checkpoints)}` : 'chained, not signed';
+    return `${mode}, to ${sinks.map(written).join(', ')}; ${signed}`;
+  }),
   line(
     'security headers',
     ['PUBLIC_URL'],
