@@ -1,5 +1,5 @@
 /** The variables that the pages show are ones with which the server would start. */
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -32,6 +32,7 @@ const CONTENTS: Variables = {
   'redis-url': 'rediss://mcp:secret@redis.internal:6379',
   'state-keys': randomBytes(32).toString('base64url'),
   'introspection-secret': 'secret',
+  'audit.key': generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
   'audit-hmac-key': randomBytes(32).toString('base64'),
 };
 
