@@ -110,7 +110,7 @@ const LINES: Readonly<Record<string, string>> = {
   'commands/audit': '750 because it proves what is missing, moved or altered, and writes for other programs',
   'commands/doctor': '725 because introspection is tried, and Redis is run in three ways',
   config:
-    '975 because opaque tokens are introspected, bound tokens need proofs, tools can be left out, and Redis is run in three ways',
+    '1000 because the audit is signed, opaque tokens are introspected, bound tokens need proofs, tools can be left out, and Redis is run in three ways',
   grants: '550 because tokens of users are kept and renewed, and whoever connects must be who was asked',
   helpers:
     '825 because Node offers no fetch that goes only where it is told, and tokens for other APIs are kept',
