@@ -1,6 +1,7 @@
 /** The console in a real browser, on an origin of its own, against a whole server. */
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
+import { tasks } from '../../../src/server/index.js';
 import { serve, type Served } from '../../../test/helpers/serve.js';
 import { type ClassicServer, startClassicServer } from '../../classic-streaming/server.js';
 import { build } from '../build.js';
@@ -29,7 +30,7 @@ describeWithChromium('the console', () => {
     proxy = await startCuttableProxy();
     classic = await startClassicServer(0, async () => {}); // without its pauses
     served = await serveConsole({ port: 0, target: () => ({ url, classicUrl: classic.url.href }) });
-    server = await serve(definitions, SCOPES, {
+    server = await serve({ ...definitions, extensions: [tasks] }, SCOPES, {
       ALLOWED_ORIGINS: served.origin,
       ALLOWED_HOSTS: `127.0.0.1:${proxy.port}`,
       LEGACY_SSE: 'true',
@@ -125,6 +126,22 @@ describeWithChromium('the console', () => {
       ]);
     },
   );
+
+  test('a tool that becomes a task is followed to its end, and one that does not is called', async () => {
+    const { page, complaints } = await open(browser, served.origin);
+    await connect(page, server.key);
+    await page.getByRole('button', { name: 'find_duplicates', exact: true }).click();
+    await page.getByRole('button', { name: 'As a task' }).click();
+    await page.locator('[data-state=done]').waitFor();
+    expect(await page.getByRole('log').innerText()).toMatch(/task working[^]+task completed/);
+    expect(await page.getByRole('region', { name: 'Result' }).innerText()).toContain('"duplicates": []');
+
+    await page.getByRole('button', { name: 'log_levels', exact: true }).click();
+    await page.getByRole('button', { name: 'As a task' }).click();
+    await page.getByText('Logged at 8 levels').waitFor();
+    expect(await page.getByRole('log').innerText()).not.toContain('task');
+    expect(complaints).toEqual([]);
+  });
 
   test('the log is filtered by level, here and at the server', async () => {
     const { page } = await open(browser, served.origin);

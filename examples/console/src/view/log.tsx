@@ -19,7 +19,9 @@ export function Log({ session, entries }: LogProps) {
       .catch((error: unknown) => setProblem((error as Error).message));
   };
   const isShown = (entry: Entry) =>
-    entry.level === 'connection' || LEVELS.indexOf(entry.level) >= LEVELS.indexOf(level);
+    entry.level === 'connection' ||
+    entry.level === 'task' ||
+    LEVELS.indexOf(entry.level) >= LEVELS.indexOf(level);
   const shown = entries.filter(isShown);
   return (
     <>

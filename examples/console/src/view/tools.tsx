@@ -4,9 +4,10 @@ import { Log } from './log.js';
 import { argumentsOf, SchemaFields, type Tool } from './schema-form.js';
 import { type Run, useRun } from './use-run.js';
 
-export function Tools({ connection: { session, tools } }: { readonly connection: Connection }) {
+export function Tools({ connection }: { readonly connection: Connection }) {
+  const { session, tools } = connection;
   const [tool, setTool] = useState(tools[0]);
-  const { run, log, start, loseConnection } = useRun(session);
+  const { run, log, start, loseConnection } = useRun(connection);
   const isBusy = run.state === 'running' || run.state === 'lost';
   return (
     <>
@@ -46,17 +47,18 @@ export function Tools({ connection: { session, tools } }: { readonly connection:
 interface ToolFormProps {
   readonly tool: Tool;
   readonly isBusy: boolean;
-  readonly start: (name: string, args: object) => Promise<void>;
+  readonly start: (name: string, args: object, asTask: boolean) => Promise<void>;
 }
 
 function ToolForm({ tool, isBusy, start }: ToolFormProps) {
   const [problem, setProblem] = useState('');
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    const { submitter } = event.nativeEvent as SubmitEvent;
     try {
       const args = argumentsOf(new FormData(event.currentTarget), tool.inputSchema);
       setProblem('');
-      void start(tool.name, args);
+      void start(tool.name, args, submitter?.id === 'as-task');
     } catch (error) {
       setProblem(`Not JSON: ${(error as Error).message}`);
     }
@@ -68,6 +70,9 @@ function ToolForm({ tool, isBusy, start }: ToolFormProps) {
       <SchemaFields schema={tool.inputSchema} />
       <button type="submit" disabled={isBusy}>
         Run {tool.name}
+      </button>{' '}
+      <button type="submit" id="as-task" disabled={isBusy}>
+        As a task
       </button>
       <p role="alert">{problem}</p>
     </form>

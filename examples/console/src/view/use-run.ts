@@ -1,7 +1,8 @@
 /** One call of a tool, as it happens. */
 import { useRef, useState } from 'react';
 import type { Message } from '../wire/json-rpc.js';
-import type { Session } from '../wire/streamable-http.js';
+import { callAsTask } from '../wire/task.js';
+import type { Connection } from './app.js';
 
 export const LEVELS = [
   'debug',
@@ -18,8 +19,8 @@ export type Level = (typeof LEVELS)[number];
 export interface Entry {
   readonly key: number;
   readonly at: Date;
-  /** `connection` is of this page, the rest the server's. */
-  readonly level: Level | 'connection';
+  /** `connection` and `task` are of this page, the rest the server's. */
+  readonly level: Level | 'connection' | 'task';
   readonly text: string;
 }
 
@@ -32,7 +33,7 @@ export interface Run {
 
 const MAX_ENTRIES = 500;
 
-export function useRun(session: Session) {
+export function useRun({ session, url, credential }: Connection) {
   const [run, setRun] = useState<Run>({ state: 'idle' });
   const [log, setLog] = useState<readonly Entry[]>([]);
   const cut = useRef(() => {});
@@ -50,12 +51,11 @@ export function useRun(session: Session) {
     change({ progress: { done: progress, total, message: message ?? '' } });
   };
 
-  const start = async (name: string, args: object) => {
-    setRun({ state: 'running' });
-    setLog([]);
-    const params = { name, arguments: args, _meta: { progressToken: `run-${next.current++}` } };
-    try {
-      const result = await session.request('tools/call', params, {
+  const call = (name: string, args: object) =>
+    session.request(
+      'tools/call',
+      { name, arguments: args, _meta: { progressToken: `run-${next.current++}` } },
+      {
         onMessage,
         onOpen: (cutIt) => {
           cut.current = cutIt;
@@ -68,7 +68,16 @@ export function useRun(session: Session) {
           change({ state: 'running' });
           write('connection', `Resumed with Last-Event-ID: ${id}`);
         },
-      });
+      },
+    );
+  const callTask = (name: string, args: object) =>
+    callAsTask(url, credential, { name, arguments: args }, (status) => write('task', status));
+
+  const start = async (name: string, args: object, asTask: boolean) => {
+    setRun({ state: 'running' });
+    setLog([]);
+    try {
+      const result = await (asTask ? callTask(name, args) : call(name, args));
       const state = result['isError'] === true ? 'failed' : 'done';
       change({ state, outcome: JSON.stringify(result['structuredContent'] ?? result['content'], null, 2) });
     } catch (error) {
