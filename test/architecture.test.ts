@@ -117,7 +117,7 @@ const LINES: Readonly<Record<string, string>> = {
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity:
     '1525 because opaque tokens are introspected, credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
-  layers: '925',
+  layers: '950 because a clone that edits a layer must stay green',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':
     '850 because credentials can be withdrawn, users are sent to URLs, by what each revision has for it, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
