@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'close-services, command-line, config, exit, process, assemble-mcp, mcp/stdio, observe, stores, type mcp',
   // Processes of their own: they try and change what the server would open.
   commands:
-    'command-line, config, exact-names, open-verifiers, served-tools, identity, http, observe, stores, stores/redis, redis, type mcp',
+    'command-line, config, exact-names, open-verifiers, served-tools, refusal, jose, identity, http, observe, stores, stores/redis, redis, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'command-line, mcp, type observe',
@@ -106,7 +106,7 @@ const SDK_FILES = [
  */
 const LINES: Readonly<Record<string, string>> = {
   '.': '1075 because opaque tokens are introspected, credentials can be withdrawn, the door has helpers, the audit is signed, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
-  commands: '425 because the audit is checked and searched',
+  commands: '625 because operators are told why a token is refused, and the audit is checked and searched',
   'commands/audit': '750 because it proves what is missing, moved or altered, and writes for other programs',
   'commands/doctor': '725 because introspection is tried, and Redis is run in three ways',
   config:
@@ -141,7 +141,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/redis':
     '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 18150; // the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 18350; // why a token is refused; the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [
@@ -158,9 +158,9 @@ const PATH_OF_A_REQUEST = [
   ], // the types that these use
 ].flat();
 const LINES_OF_THE_PATH = 2700;
-const ENTRIES = [...['main', 'stdio', 'doctor', 'key'].map((name) => `yours/${name}`), 'commands/audit'];
+const ENTRIES = [...['main', 'stdio', 'doctor', 'key', 'token'].map((name) => `yours/${name}`), 'commands/audit'];
 /** What the clone's own files may import of the server. */
-const DOORS = ['index', 'commands/doctor', 'commands/key'];
+const DOORS = ['index', 'commands/doctor', 'commands/key', 'commands/token'];
 /** What the clone's own files use through a door alone. */
 const NOT_YOURS = /^(?:express$|@modelcontextprotocol\/)/;
 
