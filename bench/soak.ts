@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { hold } from './hold.js';
 import { type Issuer, startIssuer } from './identity.js';
 import { atMost, isMissed, type Section, toText } from './report.js';
 import { HEAP_MIB, type Sample, type SoakServer, startSoakServer } from './soak/server.js';
@@ -154,9 +155,19 @@ function print(text: string): void {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { minutes: { type: 'string', default: '15' }, help: { type: 'boolean' } },
+    options: {
+      minutes: { type: 'string', default: '15' },
+      hold: { type: 'boolean' },
+      sessions: { type: 'string', default: '100000' },
+      streams: { type: 'string', default: '20000' },
+      help: { type: 'boolean' },
+    },
   });
-  if (values.help) return print('npm run soak [-- --minutes N]');
+  if (values.help) return print('npm run soak [-- --minutes N | --hold [--sessions N] [--streams N]]');
+  if (values.hold) {
+    const held = { sessions: Number(values.sessions), streams: Number(values.streams) };
+    return print(toText(await hold(held)));
+  }
   const minutes = Number(values.minutes);
   if (!(minutes >= 1)) throw new TypeError('--minutes: give a number, 1 or more');
   const sections = await soak(minutes);

@@ -30,7 +30,12 @@ export interface Sample {
 
 export type SoakServer = Awaited<ReturnType<typeof startSoakServer>>;
 
-export async function startSoakServer(folder: string, issuer: string, env: Readonly<Record<string, string>>) {
+export async function startSoakServer(
+  folder: string,
+  issuer: string,
+  env: Readonly<Record<string, string>>,
+  heapMiB = HEAP_MIB,
+) {
   const files = join(folder, 'files');
   await mkdir(join(files, PROCESSED), { recursive: true });
   for (let i = 0; i < 20; i++) await writeFile(join(files, PROCESSED, `${i}.txt`), 'text');
@@ -40,7 +45,7 @@ export async function startSoakServer(folder: string, issuer: string, env: Reado
   const child = fork(MAIN, {
     execArgv: [
       '--expose-gc',
-      `--max-old-space-size=${HEAP_MIB}`,
+      `--max-old-space-size=${heapMiB}`,
       '--import',
       `data:text/javascript,${encodeURIComponent(COLLECT)}`,
     ],
@@ -81,6 +86,12 @@ export async function startSoakServer(folder: string, issuer: string, env: Reado
         resources: value('nodejs_active_resources_total'),
         cpuSeconds: value('process_cpu_seconds_total'),
       };
+    },
+    /** As an orchestrator ends it. @returns its exit code */
+    async drain() {
+      child.kill('SIGTERM');
+      const [code] = await exited;
+      return code as number | null;
     },
     async close() {
       child.kill('SIGKILL');

@@ -116,7 +116,8 @@ http {
 async function nginxProgram(folder: string, env: Env, replicas: readonly Replica[]): Promise<Program> {
   const template = await readFile(shipped('nginx/server.conf.template'), 'utf8');
   const serve = (ready: readonly Replica[]) => {
-    const lines = replicas.map(
+    const added = ready.filter(({ host }) => !replicas.some((one) => one.host === host));
+    const lines = [...replicas, ...added].map(
       ({ host, port }) => `server ${host}:${port}${ready.some((one) => one.host === host) ? '' : ' down'};\n`,
     );
     return writeFile(join(folder, 'replicas.conf'), lines.join(''));

@@ -4,9 +4,13 @@ import { join } from 'node:path';
 import type { Fronts } from '../helpers/fronts.js';
 import type { Deployment } from '../helpers/processes.js';
 import { after } from '../server/stores/after.js';
-import type { Client } from './client.js';
+import { agreeing, type Client, isQuestion, type Reading, read } from './client.js';
 
 const DOCUMENTS = 3;
+
+interface Place {
+  readonly url: string;
+}
 
 /** What an operator or an ingress controller does for nginx: the list follows `/readyz`. */
 export function followReadiness({ deployment, serve }: Fronts): () => void {
@@ -58,12 +62,7 @@ export async function writeDocuments({ files }: Deployment): Promise<void> {
 }
 
 /** Calls at a steady rate, half of them streamed. */
-export function startLoad(
-  client: Client,
-  place: { readonly url: string },
-  session: string,
-  callsPerSecond: number,
-) {
+export function startLoad(client: Client, place: Place, session: string, callsPerSecond: number) {
   const failures: string[] = [];
   const pending = new Set<Promise<void>>();
   let [sent, answered] = [0, 0];
@@ -93,4 +92,58 @@ export function startLoad(
       return { sent, answered, failures };
     },
   };
+}
+
+/** A stream of changes of a session of its own, resumed whenever it ends. */
+export async function followStream(client: Client, place: Place) {
+  const session = await client.initialize(place);
+  const readings: Reading[] = [];
+  const failures: string[] = [];
+  let stopped = false;
+  const open = (lastEventId?: string) =>
+    read((signal) => client.get(place, { session, signal, lastEventId }));
+  readings.push(await open());
+  const follow = async () => {
+    for (;;) {
+      const current = readings.at(-1) as Reading;
+      const how = await current.ended;
+      if (stopped) return;
+      if (how === 'cut') failures.push('cut');
+      const lastId = readings.findLast((one) => one.lastId() !== undefined)?.lastId();
+      try {
+        readings.push(await open(lastId));
+      } catch (error) {
+        failures.push(String(error));
+        return;
+      }
+    }
+  };
+  void follow();
+  const changes = () =>
+    readings
+      .flatMap((one) => one.messages())
+      .filter(({ method }) => method === 'notifications/resources/list_changed').length;
+  return {
+    changes,
+    async got(count: number) {
+      while (changes() < count && failures.length === 0) await after(20);
+    },
+    stop() {
+      stopped = true;
+      readings.at(-1)?.leave();
+      return { resumed: readings.length - 1, changes: changes(), failures };
+    },
+  };
+}
+
+export async function changeDocument(deployment: Deployment, client: Client, place: Place): Promise<void> {
+  const path = `${performance.now()}.txt`;
+  await writeFile(join(deployment.files, path), 'text');
+  const session = await client.initialize(place);
+  const params = { name: 'delete_document', arguments: { path } };
+  const call = await read((signal) =>
+    client.post(place, { id: 1, method: 'tools/call', params }, { session, signal }),
+  );
+  await client.post(place, agreeing(await call.saw(isQuestion)), { session });
+  await call.ended;
 }
