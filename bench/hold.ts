@@ -40,7 +40,7 @@ export async function hold(held: Held): Promise<Section> {
   const folder = await mkdtemp(join(tmpdir(), 'mcp-hold-'));
   const issuer = await startIssuer();
   const env = {
-    MAX_CONNECTIONS: String(held.streams + AT_ONCE),
+    MAX_CONNECTIONS: String(held.streams + 2 * AT_ONCE),
     RATE_LIMIT_IP: '1000000/60s',
     RATE_LIMIT_CALLER: '1000000/60s',
   };
@@ -135,7 +135,7 @@ async function tryMore(url: URL, sessions: readonly Session[]): Promise<string> 
   const spare = sessions[STREAMS_PER_CALLER] as Session;
   const session = await tryOnce(post(url, full.caller, {}, 'initialize', INITIALIZE));
   const stream = await tryOnce(getStream(url, spare));
-  const connections = await each(2 * AT_ONCE, 2 * AT_ONCE, () =>
+  const connections = await each(4 * AT_ONCE, 4 * AT_ONCE, () =>
     tryOnce(getStream(url, sessions.at(-1) as Session)),
   );
   return `one session more of a caller: ${session}; one stream more: ${stream}; connections beyond: ${[...new Set(connections)].join(', ')}`;
