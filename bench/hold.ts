@@ -85,7 +85,9 @@ async function measure(server: SoakServer, issuer: Issuer, held: Held): Promise<
   );
   const calls = await timed(`calls for ${CALL_FOR_MS / 1000} s`, callAll(url, sessions));
   const beyond = await tryMore(url, sessions);
-  const ended = Promise.all(streams.map((stream) => stream.closed || once(stream, 'close')));
+  const ended = Promise.all(
+    streams.filter((stream) => !stream.closed).map((stream) => once(stream, 'close')),
+  );
   const startedAt = performance.now();
   const exitCode = await server.drain();
   await ended;
@@ -135,9 +137,7 @@ async function tryMore(url: URL, sessions: readonly Session[]): Promise<string> 
   const spare = sessions[STREAMS_PER_CALLER] as Session;
   const session = await tryOnce(post(url, full.caller, {}, 'initialize', INITIALIZE));
   const stream = await tryOnce(getStream(url, spare));
-  const connections = await each(4 * AT_ONCE, 4 * AT_ONCE, () =>
-    tryOnce(getStream(url, sessions.at(-1) as Session)),
-  );
+  const connections = await each(4 * AT_ONCE, 4 * AT_ONCE, () => tryOnce(getStream(url, spare)));
   return `one session more of a caller: ${session}; one stream more: ${stream}; connections beyond: ${[...new Set(connections)].join(', ')}`;
 }
 

@@ -56,6 +56,7 @@ export async function call(url: URL, { id, caller }: Session): Promise<number> {
 export async function tryOnce(send: Promise<IncomingMessage>): Promise<string> {
   try {
     const answer = await send;
+    if (answer.statusCode === 200) return answer.destroy() && 'accepted';
     const text = await read(answer);
     return `${answer.statusCode} ${/"code":"(\w+)"/.exec(text)?.[1] ?? ''}`.trim();
   } catch (error) {

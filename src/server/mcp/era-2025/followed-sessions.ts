@@ -41,7 +41,10 @@ export function createFollowedSessions(options: FollowOptions) {
     const session = live.find(id);
     if (!session || followed.get(id) !== one) return;
     const before = session.record;
-    session.record = record;
+    session.record = record && {
+      subscriptions: record.subscriptions,
+      ...(record.changesTo !== undefined && { changesTo: record.changesTo }),
+    };
     if (!record) return live.end(id);
     session.minLevel = record.logLevel;
     if (!one.hearsChanges) return;

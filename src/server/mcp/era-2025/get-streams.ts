@@ -137,7 +137,9 @@ export function tellChange(
   }
 }
 
-function send(stream: LiveStream, session: SessionRecord, change: Change | undefined, options: Telling) {
+type Heard = NonNullable<LiveSession['record']>;
+
+function send(stream: LiveStream, session: Heard, change: Change | undefined, options: Telling) {
   const { capabilities, catalog } = options;
   const isHeard = (one: Change) => {
     if (one.kind !== 'resource') return one === change || capabilities[one.kind]?.['listChanged'] === true;

@@ -16,7 +16,7 @@ export interface LiveSession {
   /** The last update of the record: updates wait for each other, so that none overwrites another. */
   lastUpdate: Promise<unknown>;
   /** As it was at the last look; only while it is followed (`followed-sessions.ts`). */
-  record: SessionRecord | undefined;
+  record: Pick<SessionRecord, 'subscriptions' | 'changesTo'> | undefined;
   /** Calls and streams that use it. */
   users: number;
 }
