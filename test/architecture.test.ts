@@ -116,7 +116,7 @@ const LINES: Readonly<Record<string, string>> = {
     '825 because Node offers no fetch that goes only where it is told, and tokens for other APIs are kept',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity:
-    '1525 because opaque tokens are introspected, credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
+    '1550 because tokens are bound to certificates, opaque tokens are introspected, credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
   layers: '950 because a clone that edits a layer must stay green',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':

@@ -5,7 +5,8 @@ import { SSE_PATHS } from './exact-names.js';
 import { openGrants, type OpenGrants } from './grants/index.js';
 import { challenge as createChallenge, resourceMetadata } from './identity/challenge.js';
 import { readCredential } from './identity/credential.js';
-import { PROOF_ALGORITHMS, requirePossession } from './identity/dpop.js';
+import { requireCertificate } from './identity/certificate-bound.js';
+import { PROOF_ALGORITHMS, type RequirePossession, requirePossession } from './identity/dpop.js';
 import { dpopNonces } from './identity/dpop-nonces.js';
 import { createStandings } from './identity/standings.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
@@ -46,20 +47,24 @@ export async function createIdentity(
     scopePrefix: JWT_SCOPE_PREFIX,
     dpop,
   });
+  const requireProof =
+    dpop &&
+    requirePossession({
+      isRequired: dpop.isRequired,
+      publicUrl: PUBLIC_URL,
+      usedOnce,
+      nonces: dpopNonces(config.STATE_KEYS),
+      challenge,
+    });
   return {
     verifiers,
     standings: createStandings({ challenge, withdrawals }),
     readCredential: (req: Pick<IncomingMessage, 'rawHeaders'>) => readCredential(req, dpop !== undefined),
     challenge,
-    requirePossession:
-      dpop &&
-      requirePossession({
-        isRequired: dpop.isRequired,
-        publicUrl: PUBLIC_URL,
-        usedOnce,
-        nonces: dpopNonces(config.STATE_KEYS),
-        challenge,
-      }),
+    requirePossession: async (...request: Parameters<RequirePossession>) => {
+      await requireCertificate(...request);
+      await requireProof?.(...request);
+    },
     /** The caller of every request when authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),
     ...(AUTH.includes('api-key') && !takesTokens && { hint: KEYS_ONLY }),
@@ -69,6 +74,7 @@ export async function createIdentity(
       authorization_servers: issuersOf(config),
       scopes_supported: scopes.map((scope) => JWT_SCOPE_PREFIX + scope),
       resource_name: serverInfo.name,
+      ...(config.TLS_CERT_FILE !== undefined && { tls_client_certificate_bound_access_tokens: true }),
       ...(dpop && {
         dpop_signing_alg_values_supported: dpop.algorithms,
         dpop_bound_access_tokens_required: dpop.isRequired,

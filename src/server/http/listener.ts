@@ -35,6 +35,9 @@ export async function createListener(config: Config, logger: Logger) {
     ...options,
     ...material,
     minVersion: 'TLSv1.2',
+    // Asks for a certificate and takes any, or none: what counts is whether a token names it (`identity/certificate-bound.ts`).
+    requestCert: config.AUTH.some((kind) => kind !== 'api-key'),
+    rejectUnauthorized: false,
     handshakeTimeout: LIMITS.headersTimeout,
   });
   return { server: limited(server, config), stopReload: reloadTls(server, files, material, logger) };

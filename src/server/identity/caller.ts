@@ -14,6 +14,8 @@ export interface Caller {
   readonly expiresAt?: number;
   /** Thumbprint (RFC 7638) of the key that the token is bound to; only whoever proves that it has the key may use it. */
   readonly boundTo?: string;
+  /** SHA-256 of the certificate that the token is bound to (RFC 8705), base64url. */
+  readonly boundToCertificate?: string;
 }
 
 /** Names a caller for ownership and limits. JSON, so that no issuer or subject can spell another caller's pair. */

@@ -52,6 +52,8 @@ interface ResourceMetadata {
   readonly authorization_servers: readonly string[];
   readonly scopes_supported: readonly string[];
   readonly resource_name: string;
+  /** RFC 9728 §2, RFC 8705 §3.3: only where TLS ends in this process, which then sees the certificates. */
+  readonly tls_client_certificate_bound_access_tokens?: boolean;
   /** RFC 9728 §2, for DPoP. */
   readonly dpop_signing_alg_values_supported?: readonly string[];
   readonly dpop_bound_access_tokens_required?: boolean;

@@ -31,8 +31,8 @@ export interface DpopOptions {
   readonly now?: () => number;
 }
 
-/** A request, as far as a proof speaks of it. */
-export interface ProvenRequest extends Pick<IncomingMessage, 'rawHeaders' | 'method'> {
+/** A request, as far as it shows who has sent it. */
+export interface ProvenRequest extends Pick<IncomingMessage, 'rawHeaders' | 'method' | 'socket'> {
   /** Without the query. */
   readonly path: string;
 }

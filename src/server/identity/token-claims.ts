@@ -32,7 +32,7 @@ export function callerOf(
     ...(typeof jti === 'string' && { tokenId: jti }),
     method,
     scopes: scopesOf(payload, rules),
-    ...('cnf' in payload && { boundTo: thumbprintIn(payload['cnf']) }),
+    ...('cnf' in payload && bindingOf(payload['cnf'])),
   };
 }
 
@@ -42,10 +42,17 @@ export function requireWholeTimes({ exp, nbf, iat }: JWTPayload): void {
     throw credentialsInvalid('time');
 }
 
-/** RFC 9449 §6.1. A token that is bound to something else gets a thumbprint that no key has. */
-function thumbprintIn(confirmation: unknown): string {
-  const { jkt } = Object(confirmation) as { readonly jkt?: unknown };
-  return typeof jkt === 'string' ? jkt : '';
+/**
+ * RFC 9449 §6.1, RFC 8705 §3.1. A token that is bound to something else gets a thumbprint that no key has; what is no text
+ * becomes a digest that no certificate has.
+ */
+function bindingOf(confirmation: unknown): Pick<Caller, 'boundTo' | 'boundToCertificate'> {
+  const { jkt, 'x5t#S256': certificate } = Object(confirmation) as Readonly<Record<string, unknown>>;
+  const textOf = (value: unknown) => (typeof value === 'string' ? value : '');
+  return {
+    ...((jkt !== undefined || certificate === undefined) && { boundTo: textOf(jkt) }),
+    ...(certificate !== undefined && { boundToCertificate: textOf(certificate) }),
+  };
 }
 
 function scopesOf(payload: JWTPayload, { claims, prefix = '' }: ScopeRules): readonly string[] {

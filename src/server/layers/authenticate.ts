@@ -13,8 +13,8 @@ export interface AuthenticateOptions {
   readonly verifiers: readonly Verifier[];
   /** The one credential of a request; refuses none (`credentials_missing`) and two (`credentials_ambiguous`). */
   readonly readCredential: (req: Pick<Request, 'rawHeaders'>) => string;
-  /** Refuses whoever does not prove that a bound token is its own; only where that is asked for. */
-  readonly requirePossession?: RequirePossession | undefined;
+  /** Refuses whoever does not prove that a bound token is its own. */
+  readonly requirePossession?: RequirePossession;
   /** The `WWW-Authenticate` header of a 401 (RFC 6750 §3). */
   readonly challenge: (error?: string) => Readonly<Record<string, string>>;
   /** Added to the message of a 401. */
@@ -54,8 +54,8 @@ async function identify(req: Request, options: AuthenticateOptions): Promise<Cal
   }
 }
 
-function provenRequest({ rawHeaders, method, originalUrl }: Request) {
-  return { rawHeaders, method, path: requestPath(originalUrl) };
+function provenRequest({ rawHeaders, method, socket, originalUrl }: Request) {
+  return { rawHeaders, method, socket, path: requestPath(originalUrl) };
 }
 
 async function prove(

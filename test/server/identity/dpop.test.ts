@@ -291,7 +291,7 @@ describe('refused, with 401 and one record, before the tool runs:', () => {
         const token = await issuer.sign({ cnf: { 'x5t#S256': 'a'.repeat(43) } });
         return bound(token, await prove(url, token));
       },
-      'dpop_key',
+      'certificate_unseen',
     ],
     [
       'a token whose confirmation is empty, as Bearer',
