@@ -46,8 +46,9 @@ export async function inspectToken({ settings, tools }: Definition, token: strin
     return accepted([...seen, ...STEPS[kind].map(([step]) => `ok: ${step}`)], caller, config, tools);
   } catch (error) {
     if (!(error instanceof RefusedRequest)) throw error;
-    const reason = String(error.options.detail?.['reason'] ?? error.code);
-    return refused([...seen, ...problems], kind, error.status === 503 ? error.code : reason, config);
+    const why = error.options.detail?.['reason'];
+    const reason = error.status === 401 && typeof why === 'string' ? why : error.code;
+    return refused([...seen, ...problems], kind, reason, config);
   } finally {
     for (const verifier of verifiers) verifier.close();
   }
@@ -99,7 +100,7 @@ function accepted(
     const why = 'DPOP=require takes only tokens that are bound to a key, and this one has no cnf.jkt';
     return { isAccepted: false, lines: [...lines, `REFUSED at possession (dpop_token_not_bound): ${why}`] };
   }
-  const perTool = servedTools(tools ?? [], config).map(({ name, scopes: own = [] }) => {
+  const perTool = servedTools(tools ?? [], config).map(({ name, scopes: own }) => {
     const missing = [...config.REQUIRED_SCOPES, ...own].filter((scope) => !scopes.includes(scope));
     return missing.length === 0 ? `may call ${name}` : `403 for ${name}: lacks ${missing.join(' ')}`;
   });

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -14,11 +15,11 @@ let answer: (req: IncomingMessage, res: ServerResponse, body: string) => void;
 let asked: string[];
 beforeEach(async () => {
   asked = [];
-  server = createServer(async (req, res) => {
-    let body = '';
-    for await (const chunk of req) body += String(chunk);
-    asked.push(body);
-    answer(req, res, body);
+  server = createServer((req, res) => {
+    void text(req).then((body) => {
+      asked.push(body);
+      answer(req, res, body);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
