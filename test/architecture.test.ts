@@ -158,7 +158,10 @@ const PATH_OF_A_REQUEST = [
   ], // the types that these use
 ].flat();
 const LINES_OF_THE_PATH = 2700;
-const ENTRIES = [...['main', 'stdio', 'doctor', 'key', 'token'].map((name) => `yours/${name}`), 'commands/audit'];
+const ENTRIES = [
+  ...['main', 'stdio', 'doctor', 'key', 'token'].map((name) => `yours/${name}`),
+  'commands/audit',
+];
 /** What the clone's own files may import of the server. */
 const DOORS = ['index', 'commands/doctor', 'commands/key', 'commands/token'];
 /** What the clone's own files use through a door alone. */
