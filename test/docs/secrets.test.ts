@@ -1,5 +1,5 @@
 /** The secrets that the pages have made, as the manifests mount them, the configuration reads them and Redis takes them. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, sign, verify } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { createServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createClient } from 'redis';
 import { loadConfig } from '../../src/server/config/index.js';
+import { readSigningKey } from '../../src/server/config/values.js';
 import { selfSignedCertificate } from '../helpers/certificate.js';
 import { blocks, read, ROOT } from '../helpers/pages.js';
 import { describeWithPrograms } from '../helpers/programs.js';
@@ -23,9 +24,10 @@ const ofDev = find(/^kubectl create namespace \S+-dev$/m);
 const stateKey = find(/^openssl rand /);
 const password = find(/^redis-cli /m);
 const certificate = find(/^openssl s_client /);
+const signingKey = find(/^openssl genpkey -algorithm ed25519 /);
 
 test('every block with openssl is one of those below', () => {
-  expect(new Set(shown)).toEqual(new Set([creation, ofDev, stateKey, password, certificate]));
+  expect(new Set(shown)).toEqual(new Set([creation, ofDev, stateKey, password, certificate, signingKey]));
 });
 
 test('the page makes a file before it goes into a Secret, and every Secret before a start', () => {
@@ -168,6 +170,15 @@ describeWithPrograms(['openssl'], 'openssl on the pages', () => {
 
     expect(() => loadConfig({ STATE_KEYS: `${old},${stdout}` })).not.toThrow();
     expect(() => loadConfig({ STATE_KEYS: stdout.slice(0, 20) })).toThrow('STATE_KEYS');
+  });
+
+  test('makes the key that signs checkpoints of the audit, and the one that verifies them', async () => {
+    await shell.run(String(signingKey?.text));
+    const secret = readSigningKey(join(shell.folder, 'audit.key'));
+    const open = readFileSync(join(shell.folder, 'audit.pub'), 'utf8');
+    const said = Buffer.from('a checkpoint');
+
+    expect(secret && verify(null, said, open, sign(null, said, secret))).toBe(true);
   });
 
   test('shows until when the certificate that is served is good, and for whom', async () => {

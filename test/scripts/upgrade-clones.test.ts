@@ -169,7 +169,7 @@ templateTest(
     const { status, said } = upgrade(edited);
     expect(status).toBe(1);
     expect(said.match(/^ {2}CONFLICT .*/gm)).toEqual([`  CONFLICT  ${LAYER}`]);
-    expect(said).toMatch(/keep what is right between <<<<<<<[^]*git add FILE/);
+    expect(said).toMatch(/choosing between your lines \(after <<<<<<<\)[^]*git add FILE/);
     expect(edited.read(LAYER)).toMatch(/^<<<<<<< [^]*no-cache[^]*^=======[^]*X-Fixed[^]*^>>>>>>> template$/m);
     expect(git(edited.folder, 'diff', '--name-only', '--diff-filter=U')).toBe(`${LAYER}\n`);
   },

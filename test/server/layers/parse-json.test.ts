@@ -140,7 +140,9 @@ test.each([
 ])('a body of the allowed size costs no more than a few plain parses of it: %s', (_name, text) => {
   const bytes = Buffer.from(text);
   const shortest = { ours: Infinity, plain: Infinity };
-  for (let round = 0; round < 20; round += 1) {
+  const isDear = () => shortest.ours >= 10 * shortest.plain;
+  // More rounds only where other processes keep the machine busy.
+  for (let round = 0; round < 20 || (round < 500 && isDear()); round += 1) {
     shortest.ours = Math.min(
       shortest.ours,
       durationOf(() => reasonFor(bytes)),
@@ -151,7 +153,7 @@ test.each([
     );
   }
 
-  expect(shortest.ours).toBeLessThan(10 * shortest.plain); // 3 at most where nothing else runs
+  expect(isDear()).toBe(false); // 3 at most where nothing else runs
 });
 
 function durationOf(work: () => unknown): number {

@@ -35,7 +35,7 @@ export function toOcsf(call: Call) {
     metadata: {
       version: '1.3.0',
       profiles: ['security_control'],
-      product: { name: 'mcp-server', vendor_name: 'mcp-server' },
+      product: { name: 'MCP server', vendor_name: 'MCP server' },
       log_name: 'audit',
       uid: call.hash,
       sequence: call.seq,
