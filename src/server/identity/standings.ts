@@ -2,7 +2,8 @@
  * What is open under a credential, on this replica, ends with it: streams, calls, tasks.
  *
  * - Every second: who is withdrawn (`DENYLIST_FILE`, `API_KEYS_FILE`), and whose time is over. Cheap, since it needs no credential.
- * - Every 20 s the credential is proven again: its issuer may have withdrawn the key that signed it.
+ * - Every 20 s the credential is proven again: its issuer may have withdrawn the token, or the key that signed it. They take
+ *   turns: asked about all at once, an issuer's bounds (`introspection.ts`) would refuse most, and new callers too.
  * - Where nobody can tell (a file that cannot be read, an issuer that is away), what is open stays: the same outage lets
  *   nobody in.
  */
@@ -38,8 +39,10 @@ export interface StandingsOptions {
 export type Standings = ReturnType<typeof createStandings>;
 
 const LOOK_MS = 1_000;
-/** Verifiers may cache a credential for up to 60 s besides. */
-const PROVE_MS = 20_000;
+/** In a round each credential is proven once. Verifiers may cache it for up to 60 s besides. */
+const LOOKS_A_ROUND = 20;
+/** How many are proven in a turn, unless more are needed to prove all in time. */
+const PROVEN_AT_ONCE = 16;
 
 const nobody: IsWithdrawn = () => false;
 
@@ -65,15 +68,29 @@ export function createStandings({ withdrawals, challenge, now = Date.now }: Stan
     }
   }
 
-  async function proveAll(): Promise<void> {
-    for (const [one, standing] of watched) {
-      if (standing === 'good' && !isOver(one)) void standingOf(one).then((found) => tell(one, found));
+  let waiting: WatchedCredential[] = [];
+  let turn = PROVEN_AT_ONCE;
+  let looks = 0;
+
+  function proveNext(): void {
+    for (const one of waiting.splice(0, turn)) {
+      if (watched.get(one) !== 'good' || isOver(one)) continue;
+      void standingOf(one).then((found) => tell(one, found));
     }
   }
 
+  function everySecond(): void {
+    looks += 1;
+    if (looks % LOOKS_A_ROUND === 0) {
+      waiting = [...watched.keys()];
+      turn = Math.max(PROVEN_AT_ONCE, Math.ceil(waiting.length / LOOKS_A_ROUND));
+    }
+    proveNext();
+    void look();
+  }
+
   const refusal = () => credentialsInvalid('withdrawn', {}, challenge('invalid_token'));
-  const timers = [setInterval(() => void look(), LOOK_MS), setInterval(() => void proveAll(), PROVE_MS)];
-  for (const timer of timers) timer.unref();
+  const timer = setInterval(everySecond, LOOK_MS).unref();
   return {
     /** @param prove proves the credential again */
     watcher:
@@ -83,7 +100,7 @@ export function createStandings({ withdrawals, challenge, now = Date.now }: Stan
         watched.set(one, 'good');
         return () => void watched.delete(one);
       },
-    close: () => timers.forEach(clearInterval),
+    close: () => clearInterval(timer),
   };
 }
 

@@ -77,6 +77,16 @@ test('what only the issuer knows is found out every 20 s', async () => {
   expect(lost).toEqual(['ann withdrawn 401', 'cid withdrawn 401']);
 });
 
+test('a thousand credentials are proven in turns, each once in 20 s: no issuer is asked about all at once', async () => {
+  const prove = jest.fn(async () => ANN);
+  for (let i = 0; i < 1_000; i += 1) watch({ ...ANN, subject: `ann ${i}` }, prove);
+
+  await jest.advanceTimersByTimeAsync(20_000);
+  expect(prove).toHaveBeenCalledTimes(50);
+  await jest.advanceTimersByTimeAsync(19_999);
+  expect(prove).toHaveBeenCalledTimes(1_000);
+});
+
 test('while nobody can tell, nothing ends, and what another source says still counts', async () => {
   let isBroken = true;
   const broken = async (): Promise<IsWithdrawn> => {
