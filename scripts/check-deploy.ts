@@ -1,12 +1,13 @@
 /** `npm run check:deploy`: checks every overlay, as a cluster would get it, by the schemas and our own rules. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { breakIt, BROKEN, BROKEN_SCHEMAS } from './deploy/broken-manifests.js';
+import { BROKEN_REDIS, BROKEN_REDIS_CLUSTER } from './deploy/broken-redis.js';
 import { BROKEN_INGRESS, BROKEN_ISTIO, BROKEN_TRACING } from './deploy/broken-ways-in.js';
 import { lintCompose } from './deploy/compose.js';
 import { lintDockerfile, lintDockerignore } from './deploy/dockerfile.js';
 import { lint } from './deploy/lint.js';
 import type { Manifest, Problem } from './deploy/manifest.js';
-import { overlays, render, renderWith, WAYS_IN } from './deploy/render.js';
+import { OTHER_COMPONENTS, overlays, render, renderWith } from './deploy/render.js';
 import { readSchemas } from './deploy/schema.js';
 import { lintDependabot, lintWorkflow } from './deploy/workflows.js';
 import { onlyHelp } from './only-help.js';
@@ -50,9 +51,9 @@ async function judge(what: string, manifests: readonly Manifest[]): Promise<read
   return manifests;
 }
 for (const folder of overlays()) await judge(folder, render(folder));
-const [istio = [], , ingress = []] = await Promise.all(
-  WAYS_IN.map((wayIn) =>
-    judge(`deploy/kubernetes/overlays/prod with ${wayIn.join(' and ')}`, renderWith(wayIn)),
+const [istio = [], nginx = [], ingress = []] = await Promise.all(
+  OTHER_COMPONENTS.map((components) =>
+    judge(`deploy/kubernetes/overlays/prod with ${components.join(' and ')}`, renderWith(components)),
   ),
 );
 
@@ -74,6 +75,7 @@ async function checkTheChecks(
 const production = render('deploy/kubernetes/overlays/prod');
 await checkTheChecks(BROKEN, production, lint);
 await checkTheChecks([...BROKEN_INGRESS, ...BROKEN_TRACING], ingress, lint);
-await checkTheChecks(BROKEN_ISTIO, istio, lint);
+await checkTheChecks([...BROKEN_ISTIO, ...BROKEN_REDIS], istio, lint);
+await checkTheChecks([...BROKEN_REDIS, ...BROKEN_REDIS_CLUSTER], nginx, lint);
 if (validate !== undefined) await checkTheChecks(BROKEN_SCHEMAS, production, validate);
 process.exitCode = failed ? 1 : 0;

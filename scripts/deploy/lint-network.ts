@@ -61,7 +61,9 @@ const neededWays: Rule = (manifests) =>
     const has = (...kinds: readonly string[]) => manifests.some(({ kind }) => kinds.includes(kind));
     const messages = [
       !outgoing.has(53) && 'no way to DNS',
-      env['REDIS_URL_FILE'] && has('Issuer') && !outgoing.has(6379) && 'no way to Redis',
+      env['REDIS_URL_FILE'] &&
+        !own.some(({ where }) => where.endsWith('-to-redis')) &&
+        'no way to Redis: list one of the components redis, redis-managed and redis-cluster',
       env['OTEL_EXPORTER_OTLP_ENDPOINT'] &&
         !outgoing.has(Number(new URL(env['OTEL_EXPORTER_OTLP_ENDPOINT']).port)) &&
         'no way to the collector of traces',

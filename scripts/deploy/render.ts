@@ -30,23 +30,24 @@ export function render(folder: string): readonly Manifest[] {
   return parseManifests(execFileSync(kubectl(), ['kustomize', folder], { encoding: 'utf8' }));
 }
 
-/** The other ways in, besides the one of the production overlay. One also has the components that are off there. */
-export const WAYS_IN = [
-  ['gateway-api', 'istio'],
-  ['gateway-api', 'nginx-gateway-fabric'],
-  ['ingress', 'tracing'],
+/** The components that the production overlay does not list: each way in, each Redis, and tracing at least once. */
+export const OTHER_COMPONENTS = [
+  ['gateway-api', 'istio', 'redis-managed'],
+  ['gateway-api', 'nginx-gateway-fabric', 'redis-cluster'],
+  ['ingress', 'tracing', 'redis'],
 ] as const;
 
-/** The production overlay with another way in, changed as its comments say. */
-export function renderWith(wayIn: readonly string[]): readonly Manifest[] {
+/** The production overlay with another way in and another Redis, changed as its comments say. */
+export function renderWith(components: readonly string[]): readonly Manifest[] {
   const folder = mkdtempSync(join(tmpdir(), 'mcp-manifests-'));
   try {
     cpSync(MANIFESTS, folder, { recursive: true });
     const file = join(folder, 'overlays/prod/kustomization.yaml');
     const text = readFileSync(file, 'utf8');
-    const lines = wayIn.map((name) => `  - ../../components/${name}\n`).join('');
-    const changed = text.replace(/^.*components\/gateway-api.*\n.*components\/envoy-gateway.*\n/m, lines);
-    if (changed === text) throw new Error('the production overlay has no way in to change');
+    const lines = components.map((name) => `  - ../../components/${name}\n`).join('');
+    const listed = /^.*components\/gateway-api.*\n.*components\/envoy-gateway.*\n.*components\/redis.*\n/m;
+    const changed = text.replace(listed, lines);
+    if (changed === text) throw new Error('the production overlay has no way in and Redis to change');
     writeFileSync(file, changed);
     return render(join(folder, 'overlays/prod'));
   } finally {
