@@ -3,12 +3,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import * as v2 from '@modelcontextprotocol/client';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as Transport1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { type AuthorizationServer, startAuthorizationServer, USER } from '../helpers/authorization-server.js';
+import {
+  type AuthorizationServer,
+  REDIRECT,
+  startAuthorizationServer,
+  USER,
+} from '../helpers/authorization-server.js';
 import { definitions, seen } from './definitions.js';
 import { type AuditLine, serve, type Served } from '../helpers/serve.js';
 
 const SCOPES = ['notes:read', 'notes:write'];
-const REDIRECT = 'http://127.0.0.1:9/callback';
 const SERVICE = {
   client_id: 'bound-service',
   client_secret: 'a-secret-of-the-test-service',

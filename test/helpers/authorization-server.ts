@@ -1,9 +1,9 @@
 /** A real authorization server (oidc-provider), whose user agrees to everything, or is asked. */
-import { createHash, type KeyObject, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, jwtVerify } from 'jose';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { type GrantContext, Provider } from 'oidc-provider';
 
 export interface AuthorizationServerOptions {
@@ -18,8 +18,8 @@ export interface AuthorizationServerOptions {
   readonly tokenLifetimeS?: number;
   /** Default 0, any that is free. */
   readonly port?: number;
-  /** Public key of {@link SERVICE_CLIENT}: what it signs of a user is exchanged for a token (RFC 8693). */
-  readonly statementKey?: KeyObject;
+  /** Grants that oidc-provider leaves to whoever runs it. */
+  readonly grants?: readonly CustomGrant[];
   /** Who signs in where nobody is asked. Default {@link USER}. */
   readonly user?: () => string;
   /** Each refresh token is good once; a second use ends the grant. */
@@ -30,6 +30,27 @@ export interface AuthorizationServerOptions {
   readonly interactive?: boolean;
 }
 
+export interface CustomGrant {
+  readonly type: string;
+  readonly parameters: readonly string[];
+  /** What the token endpoint answers. The client has proven who it is. */
+  answer(request: GrantRequest): Promise<object>;
+}
+
+export interface GrantRequest {
+  readonly provider: Provider;
+  readonly clientId: string;
+  readonly params: Readonly<Record<string, string | undefined>>;
+  /** By the key of the server's own tokens. */
+  sign(claims: JWTPayload, type: string): Promise<string>;
+  /** What the token endpoint answers when it gives the client an access token. */
+  accessToken(of: {
+    readonly subject: string;
+    readonly scope: string;
+    readonly resource: string;
+  }): Promise<object>;
+}
+
 export interface AuthorizationServer {
   readonly issuer: string;
   /** Of {@link SERVICE_CLIENT}. */
@@ -38,13 +59,14 @@ export interface AuthorizationServer {
   token(request: { readonly scope: string; readonly audience?: string }): Promise<string>;
   /** Does what a browser and its user would: opens the URL, agrees, and returns the redirect back to the client. */
   authorize(authorizationUrl: URL): Promise<URL>;
-  /** What its user gets for a client that registers itself, by code and PKCE. */
-  userTokens(): Promise<Readonly<Record<string, string>>>;
+  /** What its user gets by code and PKCE, for this public client or one that registers itself. */
+  userTokens(clientId?: string): Promise<Readonly<Record<string, string>>>;
   close(): Promise<void>;
 }
 
 export const SERVICE_CLIENT = 'test-service';
-const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+/** Where a browser is sent back to. */
+export const REDIRECT = 'http://127.0.0.1:9/callback';
 /** Subject of the tokens that come by `authorize()`. */
 export const USER = 'test-user';
 
@@ -56,16 +78,15 @@ export async function startAuthorizationServer(
   await once(server, 'listening');
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const secret = randomBytes(32).toString('hex');
-  const provider = new Provider(issuer, await configuration(options, secret));
-  const { statementKey } = options;
-  if (statementKey) {
-    const exchange = (ctx: GrantContext) => exchangeStatement(provider, ctx, statementKey, options);
-    provider.registerGrantType(EXCHANGE, exchange, [
-      'subject_token',
-      'subject_token_type',
-      'scope',
-      'resource',
-    ]);
+  const { algorithm = 'ES256' } = options;
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  const jwk = { ...(await exportJWK(privateKey)), kid: 'signing', alg: algorithm, use: 'sig' };
+  const provider = new Provider(issuer, configuration({ ...options, algorithm }, secret, jwk));
+  for (const { type, parameters, answer } of options.grants ?? []) {
+    const handler = async (ctx: GrantContext) => {
+      ctx.body = await answer(grantRequest(provider, ctx, { ...options, algorithm }, privateKey));
+    };
+    provider.registerGrantType(type, handler, parameters);
   }
   const handle = provider.callback();
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
@@ -81,7 +102,7 @@ export async function startAuthorizationServer(
     secret,
     token: ({ scope, audience = options.resource }) => requestToken(issuer, secret, scope, audience),
     authorize: (url) => followAsBrowser(url, issuer),
-    userTokens: () => tokensByCode(issuer, options),
+    userTokens: async (clientId) => tokensByCode(issuer, clientId ?? (await register(issuer)), options),
     async close() {
       server.close();
       server.closeAllConnections();
@@ -90,19 +111,20 @@ export async function startAuthorizationServer(
   };
 }
 
-async function configuration(options: AuthorizationServerOptions, secret: string): Promise<object> {
-  const { scopes, clients = [], algorithm = 'ES256', tokenLifetimeS = 600 } = options;
-  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+type Options = AuthorizationServerOptions & Required<Pick<AuthorizationServerOptions, 'algorithm'>>;
+
+function configuration(options: Options, secret: string, jwk: object): object {
+  const { scopes, clients = [], algorithm, tokenLifetimeS = 600 } = options;
   const service = {
     client_id: SERVICE_CLIENT,
     client_secret: secret,
-    grant_types: ['client_credentials', ...(options.statementKey ? [EXCHANGE] : [])],
+    grant_types: ['client_credentials', ...(options.grants ?? []).map(({ type }) => type)],
     redirect_uris: [],
     response_types: [],
   };
   return {
     clients: [service, ...clients],
-    jwks: { keys: [{ ...(await exportJWK(privateKey)), kid: 'signing', alg: algorithm, use: 'sig' }] },
+    jwks: { keys: [jwk] },
     clientDefaults: { id_token_signed_response_alg: algorithm },
     scopes: ['openid', 'offline_access', ...scopes],
     cookies: { keys: [secret] },
@@ -146,37 +168,38 @@ async function configuration(options: AuthorizationServerOptions, secret: string
   };
 }
 
-/** oidc-provider leaves this grant to whoever runs it. */
-async function exchangeStatement(
+function grantRequest(
   provider: Provider,
-  ctx: GrantContext,
-  key: KeyObject,
-  { tokenLifetimeS = 600, scopes, algorithm = 'ES256' }: AuthorizationServerOptions,
-): Promise<void> {
-  const { client, params } = ctx.oidc;
-  const { subject_token: statement = '', resource = '', scope = '' } = params;
-  const { payload } = await jwtVerify(statement, key, {
-    issuer: client.clientId,
-    audience: `${provider.issuer}/token`,
-    requiredClaims: ['sub', 'exp', 'jti'],
-  });
-  const token = new provider.AccessToken({
-    accountId: payload.sub ?? '',
-    client,
-    scope,
-    expiresIn: tokenLifetimeS,
-  });
-  token.resourceServer = new provider.ResourceServer(resource, {
-    scope: scopes.join(' '),
-    audience: resource,
-    accessTokenFormat: 'jwt',
-    jwt: { sign: { alg: algorithm } },
-  });
-  ctx.body = {
-    access_token: await token.save(),
-    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-    token_type: 'Bearer',
-    expires_in: tokenLifetimeS,
+  { oidc: { client, params } }: GrantContext,
+  { tokenLifetimeS = 600, scopes, algorithm }: Options,
+  privateKey: CryptoKey,
+): GrantRequest {
+  return {
+    provider,
+    clientId: client.clientId,
+    params,
+    sign: (claims, typ) =>
+      new SignJWT(claims).setProtectedHeader({ alg: algorithm, kid: 'signing', typ }).sign(privateKey),
+    async accessToken({ subject, scope, resource }) {
+      const token = new provider.AccessToken({
+        accountId: subject,
+        client,
+        scope,
+        expiresIn: tokenLifetimeS,
+      });
+      token.resourceServer = new provider.ResourceServer(resource, {
+        scope: scopes.join(' '),
+        audience: resource,
+        accessTokenFormat: 'jwt',
+        jwt: { sign: { alg: algorithm } },
+      });
+      return {
+        access_token: await token.save(),
+        token_type: 'Bearer',
+        expires_in: tokenLifetimeS,
+        scope,
+      };
+    },
   };
 }
 
@@ -218,24 +241,30 @@ async function requestToken(
   return ((await response.json()) as { access_token: string }).access_token;
 }
 
-async function tokensByCode(issuer: string, { resource, scopes }: AuthorizationServerOptions) {
-  const redirectUri = 'http://127.0.0.1:9/callback';
+async function register(issuer: string): Promise<string> {
   const registration = await fetch(`${issuer}/reg`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({
-      redirect_uris: [redirectUri],
+      redirect_uris: [REDIRECT],
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
     }),
   });
-  const { client_id: clientId } = (await registration.json()) as { client_id: string };
+  return ((await registration.json()) as { client_id: string }).client_id;
+}
+
+async function tokensByCode(
+  issuer: string,
+  clientId: string,
+  { resource, scopes }: AuthorizationServerOptions,
+) {
   const codeVerifier = randomBytes(32).toString('base64url');
   const url = new URL(`${issuer}/auth`);
   url.search = new URLSearchParams({
     response_type: 'code',
     client_id: clientId,
-    redirect_uri: redirectUri,
+    redirect_uri: REDIRECT,
     scope: scopes.join(' '),
     resource,
     code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
@@ -248,7 +277,7 @@ async function tokensByCode(issuer: string, { resource, scopes }: AuthorizationS
       grant_type: 'authorization_code',
       code: callback.searchParams.get('code') ?? '',
       client_id: clientId,
-      redirect_uri: redirectUri,
+      redirect_uri: REDIRECT,
       code_verifier: codeVerifier,
       resource,
     }),

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { clientCredentials, exchangeToken, ToolError } from '../../../src/server/index.js';
+import { statementExchange } from '../../helpers/authorization-grants.js';
 import {
   type AuthorizationServer,
   SERVICE_CLIENT,
@@ -32,7 +33,11 @@ afterEach(async () => {
 });
 
 async function realOptions(scope = 'loans:read') {
-  real = await startAuthorizationServer({ resource: API, scopes: ['loans:read'], statementKey: publicKey });
+  real = await startAuthorizationServer({
+    resource: API,
+    scopes: ['loans:read'],
+    grants: [statementExchange(publicKey)],
+  });
   const { issuer, secret } = real;
   return {
     tokenUrl: `${issuer}/token`,
