@@ -36,7 +36,12 @@ export interface Held {
   readonly streams: number;
 }
 
+/** @throws {TypeError} when callers may not have so many streams */
 export async function hold(held: Held): Promise<Section> {
+  if (!(held.streams * SESSIONS_PER_CALLER <= held.sessions * STREAMS_PER_CALLER))
+    throw new TypeError(
+      '--streams: at most a fifth of --sessions, as a caller has 100 sessions and 20 streams',
+    );
   const folder = await mkdtemp(join(tmpdir(), 'mcp-hold-'));
   const issuer = await startIssuer();
   const env = {
@@ -91,7 +96,9 @@ async function measure(server: SoakServer, issuer: Issuer, held: Held): Promise<
   const startedAt = performance.now();
   const exitCode = await server.drain();
   await ended;
-  const drained = ['drain', seconds((performance.now() - startedAt) / 1000), '', '', `exit code ${exitCode}`];
+  const tookS = seconds((performance.now() - startedAt) / 1000);
+  const audited = (await server.audit()).split('"stage":"stream-close"').length - 1;
+  const drained = ['drain', tookS, '', '', `exit code ${exitCode}, ${audited} ends of streams in the audit`];
   return {
     title: `${held.sessions} sessions, ${held.streams} streams and ${calls} in one process; ${beyond}`,
     columns: ['Opened', 'Took, s', 'Heap, MiB', 'RSS, MiB', 'CPU, s'],

@@ -1,7 +1,7 @@
 /** The built server, as `npm start` runs it, in a process whose memory can be asked for. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +41,7 @@ export async function startSoakServer(
   for (let i = 0; i < 20; i++) await writeFile(join(files, PROCESSED, `${i}.txt`), 'text');
   await writeFile(join(files, 'kept.txt'), 'kept');
   await writeFile(join(folder, 'keys.json'), '{"version":1,"keys":[]}');
+  const auditFile = join(folder, 'audit.log');
   const [port, adminPort] = [await freePort(), await freePort()];
   const child = fork(MAIN, {
     execArgv: [
@@ -60,7 +61,7 @@ export async function startSoakServer(
       JWT_JWKS_URL: `${issuer}/jwks`,
       TRUSTED_PROXIES: '127.0.0.1/32',
       FILES_ROOT: files,
-      AUDIT_SINKS: `file:${join(folder, 'audit.log')}`,
+      AUDIT_SINKS: `file:${auditFile}`,
       LOG_LEVEL: 'error',
       ...env,
     },
@@ -87,6 +88,7 @@ export async function startSoakServer(
         cpuSeconds: value('process_cpu_seconds_total'),
       };
     },
+    audit: () => readFile(auditFile, 'utf8'),
     /** As an orchestrator ends it. @returns its exit code */
     async drain() {
       child.kill('SIGTERM');

@@ -54,6 +54,7 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
     checkpointSink: given.AUDIT_CHECKPOINT_SINK,
     onProblem: (message, fields) => logger.error(fields, message),
     metrics,
+    inProgress: given.MAX_CONNECTIONS,
   });
   const stores = await openStores({
     sessionIdleMs: given.SESSION_IDLE_MS,

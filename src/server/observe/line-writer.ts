@@ -5,6 +5,8 @@ import type { Metrics } from './metrics.js';
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 /** New requests stop here; the rest of the queue is reserved for requests in progress. */
 const ROOM_BYTES = MAX_QUEUED_BYTES * 0.75;
+/** Added to the queue for each request that may end in the same moment: one record is seldom longer. */
+const LAST_RECORD_BYTES = 1024;
 /** An output that accepts nothing for this long counts as down, even without an error (a pipe whose reader stalls). */
 const STALLED_MS = 1000;
 const FIRST_RETRY_MS = 100;
@@ -21,6 +23,8 @@ export interface LineWriterOptions {
   /** For the operational log: a sink fails, drops records, or has recovered. */
   readonly onProblem?: (message: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly metrics?: Pick<Metrics, 'auditDropped' | 'auditWritten'>;
+  /** Most requests in progress: a shutdown, or a proxy that dies, ends all their streams at once. Default 0. */
+  readonly inProgress?: number;
 }
 
 /** Writes lines in groups: all that arrived in a turn of the event loop, or during the last write. */
@@ -49,7 +53,9 @@ export class LineWriter {
 
   /** Queues a line; drops it when the queue is full. */
   push(line: Line): void {
-    if (this.#closed || this.#queuedBytes + line.bytes > MAX_QUEUED_BYTES) {
+    const { inProgress = 0 } = this.options;
+    const mostBytes = MAX_QUEUED_BYTES + inProgress * LAST_RECORD_BYTES;
+    if (this.#closed || this.#queuedBytes + line.bytes > mostBytes) {
       this.options.metrics?.auditDropped();
       if (this.#dropped === 0) this.#report('dropping'); // once, until it has recovered
       this.#dropped += 1;

@@ -253,6 +253,24 @@ describe('batch mode', () => {
     expect(await readRecords(file)).toMatchObject([{ stage: 'received' }]);
   });
 
+  test('streams that all end in the same moment leave a record each, in a queue that is as full as it may be', async () => {
+    const metrics = { auditDropped: jest.fn(), auditWritten: jest.fn(), request: jest.fn() };
+    const audit = open(file, { metrics, inProgress: 2_500 });
+    const streams = Array.from({ length: 2_500 }, (_, i) =>
+      audit.trail(`r${i}`, { 'http.path': 'x'.repeat(700) }),
+    );
+    for (const stream of streams) stream.streamOpen();
+    await audit.flush();
+    const large = Array.from({ length: 14 }, () => 'x'.repeat(1000));
+    while (audit.accepting()) audit.trail('large', { detail: { large } }).end();
+    for (const stream of streams) stream.end();
+
+    expect(metrics.auditDropped).not.toHaveBeenCalled();
+    await audit.flush();
+    const closed = (await readRecords(file)).filter(({ stage }) => stage === 'stream-close');
+    expect(closed).toHaveLength(streams.length);
+  });
+
   test('while no sink works requests are served until the queue is full, memory stays bounded, the loss shows', async () => {
     const onProblem = jest.fn();
     const metrics = { auditDropped: jest.fn(), auditWritten: jest.fn(), request: jest.fn() };
