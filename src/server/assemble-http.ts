@@ -6,7 +6,7 @@ import { openGrants, type OpenGrants } from './grants/index.js';
 import { challenge as createChallenge, resourceMetadata } from './identity/challenge.js';
 import { readCredential } from './identity/credential.js';
 import { requireCertificate } from './identity/certificate-bound.js';
-import { PROOF_ALGORITHMS, type RequirePossession, requirePossession } from './identity/dpop.js';
+import { PROOF_ALGORITHMS, refuseBound, type RequirePossession, requirePossession } from './identity/dpop.js';
 import { dpopNonces } from './identity/dpop-nonces.js';
 import { createStandings } from './identity/standings.js';
 import { createEra2025 } from './mcp/era-2025/index.js';
@@ -47,15 +47,15 @@ export async function createIdentity(
     scopePrefix: JWT_SCOPE_PREFIX,
     dpop,
   });
-  const requireProof =
-    dpop &&
-    requirePossession({
-      isRequired: dpop.isRequired,
-      publicUrl: PUBLIC_URL,
-      usedOnce,
-      nonces: dpopNonces(config.STATE_KEYS),
-      challenge,
-    });
+  const requireProof = dpop
+    ? requirePossession({
+        isRequired: dpop.isRequired,
+        publicUrl: PUBLIC_URL,
+        usedOnce,
+        nonces: dpopNonces(config.STATE_KEYS),
+        challenge,
+      })
+    : refuseBound;
   return {
     verifiers,
     standings: createStandings({ challenge, withdrawals }),
@@ -63,7 +63,7 @@ export async function createIdentity(
     challenge,
     requirePossession: async (...request: Parameters<RequirePossession>) => {
       await requireCertificate(...request);
-      await requireProof?.(...request);
+      await requireProof(...request);
     },
     /** The caller of every request when authentication is off. */
     ...(AUTH.length === 0 && { anonymous: { ...ANONYMOUS, scopes } }),

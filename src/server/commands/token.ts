@@ -93,10 +93,13 @@ function accepted(
   tools: Definition['tools'],
 ): Inspection {
   const { issuer, subject, clientId, scopes, boundTo } = caller;
-  const isBound = boundTo !== undefined && config.DPOP !== 'off';
-  const mustBeBound = boundTo === undefined && config.DPOP === 'require' && caller.method !== 'api-key';
   const who = `ACCEPTED as ${JSON.stringify({ issuer, subject, clientId, scopes })}`;
-  if (mustBeBound) {
+  const isBound = boundTo !== undefined;
+  if (isBound && config.DPOP === 'off') {
+    const why = 'it is bound to a key (cnf), and nothing here checks proofs: set DPOP=accept';
+    return { isAccepted: false, lines: [...lines, `REFUSED at possession (dpop_off): ${why}`] };
+  }
+  if (!isBound && config.DPOP === 'require' && caller.method !== 'api-key') {
     const why = 'DPOP=require takes only tokens that are bound to a key, and this one has no cnf.jkt';
     return { isAccepted: false, lines: [...lines, `REFUSED at possession (dpop_token_not_bound): ${why}`] };
   }

@@ -97,6 +97,11 @@ export function requirePossession(options: DpopOptions): RequirePossession {
   };
 }
 
+/** Where nobody checks proofs: a thief of the token could use it like any other. */
+export const refuseBound: RequirePossession = async (_request, _token, { boundTo }) => {
+  if (boundTo !== undefined) throw credentialsInvalid('dpop_off');
+};
+
 interface Claims {
   readonly jti: string;
   readonly htm: string;

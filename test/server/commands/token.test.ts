@@ -56,6 +56,7 @@ test.each<[string, () => Promise<string>, string, NodeJS.ProcessEnv?]>([
   ['an API key', async () => newApiKey('dev').key, 'REFUSED at kind (kind_not_accepted)'],
   ['cut off', async () => 'not a token', 'REFUSED at kind (malformed)'],
   ['bound to no key', () => issuer.sign(), 'dpop_token_not_bound', { DPOP: 'require' }],
+  ['bound, where DPoP is off', () => issuer.sign({ cnf: { jkt: 'a' } }), 'dpop_off): it is bound to a key'],
   [
     'of an issuer that is away',
     () => issuer.sign({ iss: 'http://127.0.0.1:9' }),

@@ -155,12 +155,22 @@ test('an API key and a token that is not bound need no proof, unless every token
   expect((await call(requiring.url, bound(boundOne, await prove(requiring.url, boundOne)))).status).toBe(200);
 });
 
-test('where DPoP is off, its scheme is refused', async () => {
-  const { url } = await start({ DPOP: 'off' });
+test('where DPoP is off, a bound token is refused by either scheme, and any other is taken', async () => {
+  const { url, audited } = await start({ DPOP: 'off' });
   const token = await boundToken();
+  const toSomethingElse = await issuer.sign({ cnf: { kid: 'a' } });
 
   expect((await call(url, bound(token, await prove(url, token)))).status).toBe(401);
+  for (const stolen of [token, toSomethingElse])
+    expect((await call(url, { Authorization: `Bearer ${stolen}` })).status).toBe(401);
   expect(ran).toBe(0);
+  const refused = (await audited()).filter(({ decision }) => decision === 'deny');
+  expect(refused.map(({ detail }) => detail)).toEqual([
+    { reason: 'scheme' },
+    { reason: 'dpop_off' },
+    { reason: 'dpop_off' },
+  ]);
+  expect((await call(url, { Authorization: `Bearer ${await issuer.sign()}` })).status).toBe(200);
 });
 
 describe('refused, with 401 and one record, before the tool runs:', () => {
