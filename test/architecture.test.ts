@@ -18,16 +18,17 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
   process: 'command-line, config, exit, start, welcome, observe, type mcp',
   // Without layers and a pipeline it puts the same parts together itself.
   'process-stdio':
-    'close-services, command-line, config, exit, process, assemble-mcp, mcp/stdio, observe, stores, type mcp',
-  // Processes of their own: they try and change what the server would open.
+    'close-services, command-line, config, exit, process, assemble-mcp, mcp/definitions/digests, mcp/stdio, observe, stores, type mcp',
+  // Processes of their own: they try and change what the server would open, and compile what it would serve.
   commands:
-    'command-line, config, exact-names, open-verifiers, served-tools, refusal, jose, identity, http, observe, stores, stores/redis, redis, type mcp',
+    'command-line, config, exact-names, open-verifiers, served-tools, refusal, jose, identity, http, observe, stores, stores/redis, redis, ' +
+    'mcp/definitions/catalog, mcp/definitions/digests, mcp/extensions/extension, type mcp',
   'command-line': '',
   // An error that nobody caught is given to the call that it belongs to.
   exit: 'command-line, mcp, type observe',
   welcome: 'type start',
   // `atPort` of config is a value: only who listens knows the port that was asked for as 0.
-  start: 'close-services, config, http, pipeline, stores, observe, type mcp',
+  start: 'close-services, config, http, pipeline, stores, observe, mcp/definitions/digests, type mcp',
   // What Node refuses before a layer runs gets the audit record and the answer that a layer would give.
   http: 'refusal, layers, type config, type observe, type express, type identity, type stores',
   // What both ways in share.
@@ -52,9 +53,9 @@ const MAY_IMPORT: Readonly<Record<string, string>> = {
     'oauth4webapi, exact-names, refusal, helpers, identity/caller, mcp/definitions/errors, mcp/definitions/grants, ' +
     'type express, type identity, type stores, stores/kept-values',
   // The SDK for two files: its own classifier says what belongs to which era, its schemas what a result is.
-  // `callerKey` is a value: whose unread answers are counted.
+  // `callerKey` is a value: whose unread answers are counted. Definitions have digests in canonical JSON, as records have.
   mcp:
-    'zod, refusal, exact-names, identity/caller, ajv, @modelcontextprotocol/server, ' +
+    'zod, refusal, exact-names, identity/caller, observe/canonical-json, ajv, @modelcontextprotocol/server, ' +
     'type express, type grants, type identity, type observe, type stores',
   // `callerKey` is a value: what a session, a stream or a sealed state belongs to.
   'mcp/era-2025':
@@ -108,7 +109,7 @@ const LINES: Readonly<Record<string, string>> = {
   '.': '1075 because opaque tokens are introspected, credentials can be withdrawn, the door has helpers, the audit is signed, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '625 because operators are told why a token is refused, and the audit is checked and searched',
   'commands/audit': '750 because it proves what is missing, moved or altered, and writes for other programs',
-  'commands/doctor': '725 because introspection is tried, and Redis is run in three ways',
+  'commands/doctor': '800 because introspection is tried, definitions are compared with a file, and Redis is run in three ways',
   config:
     '1000 because the audit is signed, opaque tokens are introspected, bound tokens need proofs, tools can be left out, and Redis is run in three ways',
   grants: '550 because tokens of users are kept and renewed, and whoever connects must be who was asked',
@@ -122,7 +123,7 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/calls':
     '850 because credentials can be withdrawn, users are sent to URLs, by what each revision has for it, a tool decides by the arguments, storms of changes are coalesced, what may be lost is told again, and prompts are closed',
   'mcp/definitions':
-    '975 because users are sent to URLs and connect accounts, a z.object is closed at any depth, and all that a definition says is sent and checked',
+    '1025 because definitions have digests, users are sent to URLs and connect accounts, a z.object is closed at any depth, and all that a definition says is sent and checked',
   'mcp/envelope': '425',
   'mcp/era-2025':
     '1175 because what other replicas do to a session comes here only while it has something open',
@@ -141,7 +142,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/redis':
     '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 18425; // bound tokens are refused where nobody checks their proof, and every ended stream has room in the audit; tokens are bound to certificates; why a token is refused; the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 18550; // definitions have digests; bound tokens are refused where nobody checks their proof, and every ended stream has room in the audit; tokens are bound to certificates; why a token is refused; the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [

@@ -37,6 +37,7 @@ function auditLine(fields: Fields): [Tone, string] {
   const caller = fields['caller'] as { keyId?: string; subject?: string } | undefined;
   const words = [
     fields['stage'],
+    Object.hasOwn(Object(fields['detail']), 'definitions') && 'definitions',
     fields['http.method'],
     fields['http.path'],
     fields['http.status'],

@@ -5,9 +5,10 @@ import { coalesceChanges } from './mcp/calls/coalesce-changes.js';
 import { createHandlers } from './mcp/calls/handlers.js';
 import type { RunOptions } from './mcp/calls/run-definition.js';
 import { urlRules } from './mcp/calls/safe-url.js';
+import { digestsOf } from './mcp/definitions/digests.js';
 import { introduction } from './mcp/definitions/server-info.js';
 import type { About, Definitions, Services } from './mcp/definitions/tool.js';
-import type { Extension } from './mcp/extensions/extension.js';
+import { type Extension, prepareDefinitions } from './mcp/extensions/extension.js';
 import { servedTools, unknownTools } from './served-tools.js';
 import type { Logger } from './observe/logger.js';
 import type { Stores } from './stores/types.js';
@@ -43,11 +44,12 @@ export function createMcpParts({
   const { changes, usedOnce } = stores;
   const unknown = unknownTools(definitions.tools, config);
   if (unknown.length > 0) throw new ConfigError(unknown);
-  const prepared = extensions.reduce((before, { prepare }) => prepare?.(before) ?? before, definitions);
+  const prepared = prepareDefinitions(extensions, definitions);
   const tools = servedTools(prepared.tools, config);
   const catalog = compileCatalog({ ...prepared, tools }, config.REQUIRED_SCOPES);
   return {
     catalog,
+    digests: digestsOf(catalog, about),
     extensions,
     changes,
     logger,

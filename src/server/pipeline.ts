@@ -49,7 +49,7 @@ export async function createPipeline(options: PipelineOptions) {
   const { config, stores, audit, logger, tracing } = options;
   const grants = openGrantsOf(options);
   const mcp = createMcpParts({ ...options, grantsOf: grants?.of });
-  const { catalog } = mcp;
+  const { catalog, digests } = mcp;
   const identity = await createIdentity(config, mcp, stores, logger);
   const { challenge } = identity;
   const extensions = openExtensions(mcp.extensions, { catalog, stores, challenge, audit, logger });
@@ -135,6 +135,7 @@ export async function createPipeline(options: PipelineOptions) {
       const serve = routed(app);
       for (const event of ['request', 'checkContinue']) server.on(event, serve);
     },
+    digests,
     /** Made only on loopback, outside production and without a key file. */
     developmentKey: identity.developmentKey,
     /** Ends the streams that only listen and waits for the calls in flight. */

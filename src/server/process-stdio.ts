@@ -4,6 +4,7 @@ import { createMcpParts } from './assemble-mcp.js';
 import { ignoreInspectorSignal, takeNoArguments } from './command-line.js';
 import { loadConfig } from './config/index.js';
 import { exitAfterDrain } from './exit.js';
+import { recordDefinitions } from './mcp/definitions/digests.js';
 import type { ServerDefinition } from './mcp/server-definition.js';
 import { serveOverStdio } from './mcp/stdio/stdio.js';
 import { openAudit } from './observe/audit.js';
@@ -57,6 +58,7 @@ async function run(definition: ServerDefinition): Promise<void> {
     caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: mcp.catalog.scopes },
   });
 
+  recordDefinitions(mcp.digests, audit, logger);
   const end = exitAfterDrain(logger, async () => {
     await connection.close();
     await stores.close();

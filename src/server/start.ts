@@ -16,6 +16,7 @@ import {
   originOf,
   silentConnections,
 } from './http/listener.js';
+import { recordDefinitions } from './mcp/definitions/digests.js';
 import type { OpenServices } from './mcp/definitions/tool.js';
 import { announceLastAnswers } from './http/last-answers.js';
 import { adminListener } from './observe/admin.js';
@@ -83,6 +84,7 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
   const admin = http.createServer(adminListener({ checks, metrics }));
   guardConnections(admin);
   const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT, 'ADMIN_');
+  recordDefinitions(pipeline.digests, audit, logger);
   metrics.watch({
     sessions: () => stores.sessions.count(),
     streams: pipeline.streams,

@@ -11,6 +11,7 @@ import { openServer } from '../../src/server/start.js';
 import { openServices } from '../../src/services.js';
 import { settings } from '../../src/settings.js';
 import { SETTINGS } from '../settings.js';
+import { isOfRequest } from './of-request.js';
 
 export type AuditLine = Readonly<Record<string, unknown>>;
 
@@ -18,9 +19,11 @@ export interface Served {
   readonly url: URL;
   readonly adminUrl: URL;
   readonly key: string;
-  /** The audit records written so far. */
+  /** The record of the start is its first line. */
+  readonly auditFile: string;
+  /** The audit records of requests written so far. */
   audited(): Promise<readonly AuditLine[]>;
-  /** Drains the server. @returns every audit record */
+  /** Drains the server. @returns every audit record of a request */
   close(): Promise<readonly AuditLine[]>;
 }
 
@@ -61,12 +64,13 @@ export async function serve(
   });
   const audited = async () => {
     const lines = (await readFile(auditFile, 'utf8')).split('\n').slice(0, -1); // the last one is empty, or torn
-    return lines.map((line) => JSON.parse(line) as AuditLine);
+    return lines.map((line) => JSON.parse(line) as AuditLine).filter(isOfRequest);
   };
   return {
     url: server.url,
     adminUrl: server.adminUrl,
     key,
+    auditFile,
     audited,
     close: async () => {
       await server.close();

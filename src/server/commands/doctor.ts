@@ -1,14 +1,15 @@
 /** Shows the effect of the configuration and its problems, and tries what it names. */
 import { parseArgs } from 'node:util';
-import { EXIT_CONFIG, EXIT_USAGE } from '../command-line.js';
+import { EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE } from '../command-line.js';
 import { readConfig } from '../config/index.js';
 import type { ServerDefinition } from '../mcp/server-definition.js';
 import { unknownTools } from '../served-tools.js';
 import { tryAll } from './doctor/checks.js';
+import { pinDefinitions } from './doctor/definitions.js';
 import type { Finding } from './doctor/finding.js';
 import { POSTURE } from './doctor/posture.js';
 
-const USAGE = `Usage: npm run doctor [-- --json], or node dist/doctor.js after a build
+const USAGE = `Usage: npm run doctor [-- --json | --pin], or node dist/doctor.js after a build
 
 Reads the configuration from the environment and prints its effect and every problem with its fix. Then it tries what the
 configuration names: issuers and their clocks, introspection, keys, hosts and origins, proxies, Redis and the rights of its user, audit
@@ -17,13 +18,14 @@ within seconds.
 npm run doctor reads .env as npm start does. After a build:  node --env-file=.env dist/doctor.js
 
   --json   the same as one JSON object: posture, problems, findings
+  --pin    only writes definitions.lock.json, a digest of each definition: later, the doctor names those that differ
 
-Exit code: 0 when the server would start and work, 78 when it would not, 64 for a wrong argument. Warnings do not count.
+Exit code: 0 when the server would start and work, 78 when it would not, 64 for a wrong argument, 1 when
+--pin cannot write. Warnings do not count.
 `;
 
 /** Without tools, as older clones call it, the report does not say which are served. */
-type Definition = Pick<ServerDefinition, 'settings' | 'openServices'> &
-  Partial<Pick<ServerDefinition, 'tools'>>;
+type Definition = Partial<ServerDefinition>;
 
 interface Report {
   readonly posture: Readonly<Record<string, string>>;
@@ -34,7 +36,7 @@ interface Report {
 }
 
 export async function examine(definition: Definition, env = process.env): Promise<Report> {
-  const { settings, openServices, tools } = definition;
+  const { settings, tools } = definition;
   const { config, problems: found } = readConfig(env, settings);
   const problems = [...found, ...(tools ? unknownTools(tools, config) : [])];
   const atFault = new Set(problems.map(({ variable }) => variable));
@@ -44,7 +46,7 @@ export async function examine(definition: Definition, env = process.env): Promis
     const isKnown = !uses.some((name) => atFault.has(name));
     return [label.trim(), isKnown ? text(config, tools) : 'see the problems'];
   });
-  const findings = await tryAll(config, atFault, openServices);
+  const findings = await tryAll(config, atFault, definition);
   return { posture: Object.fromEntries(posture), problems, findings };
 }
 
@@ -72,8 +74,10 @@ const hasProblem = (findings: readonly Finding[]) => findings.some(({ level }) =
 /** Prints the report and exits at once: a connection that stays open would keep the process alive. */
 export async function runDoctor(definition: Definition): Promise<void> {
   try {
-    const { values } = parseArgs({ options: { help: { type: 'boolean' }, json: { type: 'boolean' } } });
+    const flag = { type: 'boolean' } as const;
+    const { values } = parseArgs({ options: { help: flag, json: flag, pin: flag } });
     if (values.help) process.stdout.write(USAGE);
+    else if (values.pin) process.stdout.write(`${pinDefinitions(definition)}\n`);
     else {
       const report = await examine(definition);
       const exitCode = report.problems.length > 0 || hasProblem(report.findings) ? EXIT_CONFIG : 0;
@@ -81,7 +85,8 @@ export async function runDoctor(definition: Definition): Promise<void> {
       process.stdout.write(text, () => process.exit(exitCode));
     }
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nSee --help\n`);
-    process.exitCode = EXIT_USAGE;
+    const { message, code = '' } = error as NodeJS.ErrnoException;
+    process.stderr.write(`${message}\nSee --help\n`);
+    process.exitCode = code.startsWith('ERR_PARSE_ARGS') ? EXIT_USAGE : EXIT_FAILURE;
   }
 }

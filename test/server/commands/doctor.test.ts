@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { examine } from '../../../src/server/commands/doctor.js';
@@ -13,6 +14,7 @@ import { SETTINGS } from '../../settings.js';
 function doctor(env: Record<string, string>, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [builtFile('doctor.js'), ...args], {
     env: { PORT: '0', ADMIN_PORT: '0', ...SETTINGS, ...env },
+    cwd: tmpdir(), // where no clone has pinned its definitions
     encoding: 'utf8',
   });
   return { status, stdout, stderr };

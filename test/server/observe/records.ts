@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isOfRequest } from '../../helpers/of-request.js';
 
 export interface ReadRecord {
   readonly seq: number;
@@ -8,10 +9,11 @@ export interface ReadRecord {
   readonly [name: string]: unknown;
 }
 
+/** Those of requests. */
 export function recordsIn(text: string): ReadRecord[] {
   const lines = text.split('\n');
   if (lines.pop() !== '') throw new Error('the last line is torn');
-  return lines.map((line) => JSON.parse(line) as ReadRecord);
+  return lines.map((line) => JSON.parse(line) as ReadRecord).filter(isOfRequest);
 }
 
 export async function readRecords(path: string): Promise<ReadRecord[]> {

@@ -17,6 +17,7 @@ import { createPipeline } from '../../../src/server/pipeline.js';
 import { openServer } from '../../../src/server/start.js';
 import { openStores } from '../../../src/server/stores/index.js';
 import type { Stores } from '../../../src/server/stores/types.js';
+import { isOfRequest } from '../../helpers/of-request.js';
 
 export const ALLOWED_ORIGIN = 'https://console.example';
 
@@ -118,7 +119,8 @@ export async function served<T>(
 }
 
 function parseLines(text: string): readonly AuditRecord[] {
-  return text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as AuditRecord]));
+  const lines = text.split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as AuditRecord).filter(isOfRequest);
 }
 
 /** As `openServer` does it, with other stores. */

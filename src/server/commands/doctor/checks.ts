@@ -1,8 +1,9 @@
 /** Every check, and the variables that it needs to be valid. */
 import type { Config } from '../../config/index.js';
-import type { OpenServices } from '../../mcp/definitions/tool.js';
+import type { ServerDefinition } from '../../mcp/server-definition.js';
 import { withProgress } from '../progress.js';
 import { checkHost, checkOrigins, checkProxies } from './addresses.js';
+import { checkDefinitions } from './definitions.js';
 import { checkAudit, checkCertificates, checkDenylist, checkKeyFile } from './files.js';
 import { type Check, type Finding, findingsOf } from './finding.js';
 import { checkIntrospection } from './introspection.js';
@@ -49,11 +50,14 @@ const TRIALS: readonly Trial[] = [
 export async function tryAll(
   config: Config,
   atFault: ReadonlySet<string>,
-  openServices?: OpenServices,
+  definition: Partial<ServerDefinition> = {},
 ): Promise<readonly Finding[]> {
   const now = new Date();
-  const services: Trial = ['services', checkServices(openServices), ['settings']];
-  const tried = [...TRIALS, services].filter(([, , uses]) => !uses.some((name) => atFault.has(name)));
+  const yours: readonly Trial[] = [
+    ['definitions', () => checkDefinitions(definition), []],
+    ['services', checkServices(definition.openServices), ['settings']],
+  ];
+  const tried = [...TRIALS, ...yours].filter(([, , uses]) => !uses.some((name) => atFault.has(name)));
   const found = tried.map(async ([name, check]) => {
     try {
       return await check(config, now);

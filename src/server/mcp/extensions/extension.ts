@@ -53,6 +53,11 @@ export interface Listening {
   start(send: (method: string, params: Params) => void): () => void;
 }
 
+/** The definitions as they are served. @throws {TypeError} naming the one at fault */
+export function prepareDefinitions(listed: readonly Extension[], given: Definitions): Definitions {
+  return listed.reduce((before, { prepare }) => prepare?.(before) ?? before, given);
+}
+
 export function openExtensions(
   listed: readonly Extension[],
   parts: ExtensionParts,

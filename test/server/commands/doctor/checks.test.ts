@@ -24,11 +24,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** What the environment names; which files of the template a clone changed is for `template.test.ts`. */
+/** What the environment names; which files and definitions a clone changed is for tests of their own. */
 const found = async (env: NodeJS.ProcessEnv, openServices?: OpenServices) =>
-  (await tryAll(loadConfig({ PORT: '0', ADMIN_PORT: '0', ...env }), new Set(), openServices)).filter(
-    ({ check }) => check !== 'template',
-  );
+  (
+    await tryAll(loadConfig({ PORT: '0', ADMIN_PORT: '0', ...env }), new Set(), {
+      ...(openServices && { openServices }),
+    })
+  ).filter(({ check }) => check !== 'template' && check !== 'definitions');
 const levelsOf = async (env: NodeJS.ProcessEnv, check: string) =>
   (await found(env)).filter((finding) => finding.check === check).map(({ level }) => level);
 
