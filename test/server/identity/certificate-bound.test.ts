@@ -9,11 +9,10 @@ import { json } from 'node:stream/consumers';
 import { connect, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
-import { defineTool } from '../../../src/server/index.js';
 import { selfSignedCertificate } from '../../helpers/certificate.js';
 import { serve, type Served } from '../../helpers/serve.js';
 import { until } from '../observe/records.js';
+import { CALL, CALL_HEADERS, canary, definitions, JSON_HEADERS } from './canary.js';
 import { AUDIENCE, startIssuer, type TestIssuer } from './issuer.js';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -34,22 +33,10 @@ const MINE = digestOf(raw);
 let issuer: TestIssuer;
 let folder: string;
 let server: Served;
-let ran = 0;
 const open: Served[] = [];
 
-const canary = defineTool({
-  name: 'canary',
-  description: 'Counts its calls',
-  input: z.object({}),
-  scopes: ['a'],
-  run: async () => {
-    ran += 1;
-    return 'sung';
-  },
-});
-
 async function start(env: NodeJS.ProcessEnv = {}): Promise<Served> {
-  const one = await serve({ tools: [canary], resources: [], prompts: [] }, ['a'], {
+  const one = await serve(definitions, ['a'], {
     AUTH: 'jwt,api-key',
     JWT_ISSUERS: issuer.url,
     JWT_AUDIENCE: AUDIENCE,
@@ -75,17 +62,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const META = 'io.modelcontextprotocol';
-const CALL = {
-  name: 'canary',
-  arguments: {},
-  _meta: {
-    [`${META}/protocolVersion`]: '2026-07-28',
-    [`${META}/clientInfo`]: { name: 'test', version: '1' },
-    [`${META}/clientCapabilities`]: {},
-  },
-};
-const IN_2026 = { 'MCP-Protocol-Version': '2026-07-28', 'Mcp-Method': 'tools/call', 'Mcp-Name': 'canary' };
 const INITIALIZE = {
   protocolVersion: '2025-11-25',
   capabilities: {},
@@ -99,13 +75,11 @@ interface Sent {
   readonly params?: object;
 }
 
-async function send(url: URL, { certificate, headers, method = 'tools/call', params = CALL }: Sent) {
+async function send(url: URL, { certificate, headers, method = CALL.method, params = CALL.params }: Sent) {
   const req = request(url, {
     method: 'POST',
     headers: {
-      Accept: 'application/json, text/event-stream',
-      'Content-Type': 'application/json',
-      ...(method === 'tools/call' && IN_2026),
+      ...(method === CALL.method ? CALL_HEADERS : JSON_HEADERS),
       ...headers,
     },
     ca: own.cert,
@@ -120,13 +94,13 @@ async function send(url: URL, { certificate, headers, method = 'tools/call', par
 const bearer = async (claims: Json) => ({ Authorization: `Bearer ${await issuer.sign(claims)}` });
 
 test('a bound token is taken with its certificate, in both eras', async () => {
-  const before = ran;
+  const before = canary.runs;
   const headers = await bearer({ cnf: { 'x5t#S256': MINE } });
 
   expect(await send(server.url, { certificate: mine, headers })).toMatchObject({ status: 200 });
   const initialize = { certificate: mine, headers, method: 'initialize', params: INITIALIZE };
   expect(await send(server.url, initialize)).toMatchObject({ status: 200 });
-  expect(ran).toBe(before + 1);
+  expect(canary.runs).toBe(before + 1);
 });
 
 test('a token that is bound to no certificate, and a key, are taken with any certificate and without', async () => {
@@ -181,7 +155,7 @@ describe('refused, with 401 and one record, before the tool runs:', () => {
       { certificate: mine },
     ],
   ])('%s', async (_what, reason, claims, { headers, ...sent }) => {
-    const before = ran;
+    const before = canary.runs;
     const answer = await send(server.url, { ...sent, headers: { ...(await bearer(claims)), ...headers } });
 
     expect(answer).toMatchObject({
@@ -190,7 +164,7 @@ describe('refused, with 401 and one record, before the tool runs:', () => {
       body: { error: { data: { code: 'credentials_invalid' } } },
     });
     expect(JSON.stringify(answer.body)).not.toMatch(/certificate|audience/);
-    expect(ran).toBe(before);
+    expect(canary.runs).toBe(before);
     const { requestId } = (answer.body as { error: { data: { requestId: string } } }).error.data;
     const recorded = async () => (await server.audited()).filter((one) => one['requestId'] === requestId);
     await until(async () => (await recorded()).length > 0);
@@ -205,13 +179,8 @@ test('behind a proxy, which has seen the certificate in its place, a bound token
   const call = (headers: Readonly<Record<string, string>>) =>
     fetch(behind.url, {
       method: 'POST',
-      headers: {
-        Accept: 'application/json, text/event-stream',
-        'Content-Type': 'application/json',
-        ...IN_2026,
-        ...headers,
-      },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: CALL }),
+      headers: { ...CALL_HEADERS, ...headers },
+      body: JSON.stringify(CALL),
     });
   const claimed = { 'Client-Cert': `:${raw.toString('base64')}:`, 'X-Client-Cert': encodeURIComponent(pem) };
 
@@ -235,16 +204,11 @@ test('a token that is bound to a key too needs both proofs, and DPOP=require is 
 test('a resumed TLS session still shows its certificate', async () => {
   const { hostname, port } = server.url;
   const Authorization = (await bearer(binding(MINE)))['Authorization'];
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: CALL });
+  const body = JSON.stringify(CALL);
   const head = ['POST /mcp HTTP/1.1', `Host: ${server.url.host}`, `Authorization: ${Authorization}`];
-  const more = {
-    ...IN_2026,
-    Accept: 'application/json, text/event-stream',
-    'Content-Type': 'application/json',
-  };
   const lines = [
     ...head,
-    ...Object.entries(more).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries(CALL_HEADERS).map(([name, value]) => `${name}: ${value}`),
     `Content-Length: ${body.length}`,
   ];
   const call = async (session?: Buffer) => {

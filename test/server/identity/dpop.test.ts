@@ -2,11 +2,10 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { calculateJwkThumbprint, type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { z } from 'zod';
-import { defineTool } from '../../../src/server/index.js';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { startRedis } from '../../helpers/redis-server.js';
 import { serve, type Served } from '../../helpers/serve.js';
+import { CALL, CALL_HEADERS, canary, definitions } from './canary.js';
 import { AUDIENCE, startIssuer, type TestIssuer } from './issuer.js';
 
 interface ClientKey {
@@ -18,22 +17,10 @@ interface ClientKey {
 let issuer: TestIssuer;
 let mine: ClientKey;
 let other: ClientKey;
-let ran = 0;
 const open: Served[] = [];
 
-const canary = defineTool({
-  name: 'canary',
-  description: 'Counts its calls',
-  input: z.object({}),
-  scopes: ['a'],
-  run: async () => {
-    ran += 1;
-    return { content: [{ type: 'text', text: 'sung' }] };
-  },
-});
-
 async function start(env: NodeJS.ProcessEnv = {}): Promise<Served> {
-  const served = await serve({ tools: [canary], resources: [], prompts: [] }, ['a'], {
+  const served = await serve(definitions, ['a'], {
     RATE_LIMIT_IP: '10000/60s',
     AUTH: 'jwt,api-key',
     JWT_ISSUERS: issuer.url,
@@ -70,34 +57,14 @@ function prove(url: URL, token: string, { claims = {}, header = {}, key = mine }
     .sign(key.privateKey);
 }
 
-const META = 'io.modelcontextprotocol';
-const CALL = JSON.stringify({
-  jsonrpc: '2.0',
-  id: 1,
-  method: 'tools/call',
-  params: {
-    name: 'canary',
-    arguments: {},
-    _meta: {
-      [`${META}/protocolVersion`]: '2026-07-28',
-      [`${META}/clientInfo`]: { name: 'test', version: '1' },
-      [`${META}/clientCapabilities`]: {},
-    },
-  },
-});
-
 function call(url: URL, headers: Readonly<Record<string, string>> | [string, string][]): Promise<Response> {
   return fetch(url, {
     method: 'POST',
     headers: [
-      ['Content-Type', 'application/json'],
-      ['Accept', 'application/json, text/event-stream'],
-      ['MCP-Protocol-Version', '2026-07-28'],
-      ['Mcp-Method', 'tools/call'],
-      ['Mcp-Name', 'canary'],
+      ...Object.entries(CALL_HEADERS),
       ...(Array.isArray(headers) ? headers : Object.entries(headers)),
     ],
-    body: CALL,
+    body: JSON.stringify(CALL),
   });
 }
 
@@ -108,7 +75,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await Promise.all(open.splice(0).map((served) => served.close()));
-  ran = 0;
+  canary.runs = 0;
 });
 afterAll(() => issuer.close());
 
@@ -119,7 +86,7 @@ test('a bound token works with a proof of its key, as often as a new proof is ma
     expect((await call(url, bound(token, await prove(url, token)))).status).toBe(200);
   }
 
-  expect(ran).toBe(3);
+  expect(canary.runs).toBe(3);
   expect(await audited()).toContainEqual(
     expect.objectContaining({ decision: 'allow', caller: expect.objectContaining({ boundTo: mine.jkt }) }),
   );
@@ -163,7 +130,7 @@ test('where DPoP is off, a bound token is refused by either scheme, and any othe
   expect((await call(url, bound(token, await prove(url, token)))).status).toBe(401);
   for (const stolen of [token, toSomethingElse])
     expect((await call(url, { Authorization: `Bearer ${stolen}` })).status).toBe(401);
-  expect(ran).toBe(0);
+  expect(canary.runs).toBe(0);
   const refused = (await audited()).filter(({ decision }) => decision === 'deny');
   expect(refused.map(({ detail }) => detail)).toEqual([
     { reason: 'scheme' },
@@ -320,7 +287,7 @@ describe('refused, with 401 and one record, before the tool runs:', () => {
     expect(response.headers.get('www-authenticate')).toMatch(
       /^Bearer .*, DPoP algs="ES256 EdDSA PS256 RS256"/,
     );
-    expect(ran).toBe(0);
+    expect(canary.runs).toBe(0);
     expect(await served.audited()).toEqual([
       expect.objectContaining({ decision: 'deny', reason: 'credentials_invalid', detail: { reason } }),
     ]);
@@ -334,7 +301,7 @@ test('a proof works once', async () => {
 
   expect((await call(url, bound(token, proof))).status).toBe(200);
   expect((await call(url, bound(token, proof))).status).toBe(401);
-  expect(ran).toBe(1);
+  expect(canary.runs).toBe(1);
   expect(await audited()).toContainEqual(expect.objectContaining({ detail: { reason: 'dpop_reused' } }));
 });
 
@@ -348,7 +315,7 @@ test('of many uses of one proof at the same time, one is let in', async () => {
 
   expect(statuses.filter((status) => status === 200)).toHaveLength(1);
   expect(statuses.filter((status) => status === 401)).toHaveLength(19);
-  expect(ran).toBe(1);
+  expect(canary.runs).toBe(1);
 });
 
 describe('a client whose clock is wrong', () => {
@@ -366,7 +333,7 @@ describe('a client whose clock is wrong', () => {
         expect(asked.headers.get('www-authenticate')).toContain(
           'DPoP algs="ES256 EdDSA PS256 RS256", error="use_dpop_nonce"',
         );
-        expect(ran).toBe(i);
+        expect(canary.runs).toBe(i);
         const claims = { iat, nonce };
         expect((await call(url, bound(token, await prove(url, token, { claims })))).status).toBe(200);
       }
@@ -386,7 +353,7 @@ describe('a client whose clock is wrong', () => {
 
     expect(refused.status).toBe(401);
     expect(refused.headers.get('dpop-nonce')).not.toBe(nonce);
-    expect(ran).toBe(0);
+    expect(canary.runs).toBe(0);
   });
 });
 
@@ -455,7 +422,7 @@ describeWithRedis('on several replicas', () => {
       await redis.stop();
       const refused = await send(one, bound(token, await prove(publicUrl, token)));
       expect(refused.status).toBe(503);
-      expect(ran).toBe(2);
+      expect(canary.runs).toBe(2);
     } finally {
       await redis.stop();
     }
