@@ -142,6 +142,8 @@ async function callAll(url: URL, sessions: readonly Session[]): Promise<string> 
 async function tryMore(url: URL, sessions: readonly Session[]): Promise<string> {
   const [full] = sessions as [Session];
   const spare = sessions[STREAMS_PER_CALLER] as Session;
+  // A session that is out of use would make room for a new one.
+  await each(SESSIONS_PER_CALLER, AT_ONCE, (i) => call(url, sessions[i] as Session));
   const session = await tryOnce(post(url, full.caller, {}, 'initialize', INITIALIZE));
   const stream = await tryOnce(getStream(url, spare));
   const connections = await each(4 * AT_ONCE, 4 * AT_ONCE, () => tryOnce(getStream(url, spare)));
