@@ -15,8 +15,8 @@ const common = {
   },
 };
 
-/** Their promises have deadlines, or they start many processes: nothing else runs beside them. */
-const ALONE = [
+/** Their promises have deadlines, or they start many processes: two run at a time, when the others are done. */
+const IN_PAIRS = [
   '<rootDir>/test/replicas/',
   '<rootDir>/test/server/stores/redis',
   '<rootDir>/test/server/grants/replicas',
@@ -44,13 +44,13 @@ export default {
       ...common,
       displayName: 'side by side',
       testMatch: ['<rootDir>/test/**/*.test.ts', '<rootDir>/examples/console/test/*.test.ts'],
-      testPathIgnorePatterns: [...IGNORED, ...ALONE],
+      testPathIgnorePatterns: [...IGNORED, ...IN_PAIRS],
     },
     {
       ...common,
-      displayName: 'one by one',
-      runner: '<rootDir>/test/serial-runner.js',
-      testMatch: ALONE.map((part) => `${part}*.test.ts`),
+      displayName: 'in pairs',
+      runner: '<rootDir>/test/pair-runner.js',
+      testMatch: IN_PAIRS.map((part) => `${part}*.test.ts`),
       testPathIgnorePatterns: IGNORED,
     },
   ],

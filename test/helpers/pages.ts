@@ -124,7 +124,7 @@ function cloneWith(folder: string, code: readonly Block[]): void {
     'package.json',
     'jest.config.js',
     'test/results-reporter.js',
-    'test/serial-runner.js',
+    'test/pair-runner.js',
     'test/helpers',
     'test/settings.ts',
   ])

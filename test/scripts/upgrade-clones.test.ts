@@ -100,7 +100,6 @@ function upgrade(clone: Clone) {
 function expectGreen(clone: Clone, ...tests: readonly string[]): void {
   for (const generator of ['config-docs', 'clients-docs']) clone.node(...TSX, `scripts/${generator}.ts`);
   clone.node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json');
-  clone.node('node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings');
   clone.node('node_modules/@biomejs/biome/bin/biome', 'format', '.');
   clone.node(
     ...JEST,
@@ -158,6 +157,7 @@ templateTest(
     expect(renamed.read(MANIFEST)).toContain(`name: ${NAME}`);
     expect(renamed.read('src/samples/whoami.ts')).toContain('Who am I?');
     expectGreen(renamed, 'test/tools/own-tool.test.ts', 'test/samples');
+    renamed.node('node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings');
     expect(renamed.read('.env.example')).toContain('BRAND_NEW');
 
     expect(existsSync(join(bare.folder, 'src/samples'))).toBe(false);
