@@ -80,6 +80,14 @@ export function streamRequest(token: string, session: string): Buffer {
   return Buffer.from(`GET /mcp HTTP/1.1\r\n${lines({ ...common(token), ...headers })}\r\n`);
 }
 
+/** A stream of changes of the 2026 era. */
+export function listenRequest(token: string, id: number): Buffer {
+  const method = 'subscriptions/listen';
+  const params = { notifications: { toolsListChanged: true }, _meta: META_2026 };
+  const headers = { 'MCP-Protocol-Version': VERSIONS['2026'], 'Mcp-Method': method };
+  return post(token, { jsonrpc: '2.0', id, method, params }, headers);
+}
+
 function initialize(token: string): Buffer {
   const params = { protocolVersion: VERSIONS['2025'], capabilities: {}, clientInfo: CLIENT };
   return post(token, { jsonrpc: '2.0', id: 0, method: 'initialize', params }, {});

@@ -109,7 +109,8 @@ const LINES: Readonly<Record<string, string>> = {
   '.': '1075 because opaque tokens are introspected, credentials can be withdrawn, the door has helpers, the audit is signed, users connect accounts, what a clone opened is closed within the grace, bound tokens need proofs, and tools can be left out',
   commands: '625 because operators are told why a token is refused, and the audit is checked and searched',
   'commands/audit': '750 because it proves what is missing, moved or altered, and writes for other programs',
-  'commands/doctor': '800 because introspection is tried, definitions are compared with a file, and Redis is run in three ways',
+  'commands/doctor':
+    '800 because introspection is tried, definitions are compared with a file, and Redis is run in three ways',
   config:
     '1000 because the audit is signed, opaque tokens are introspected, bound tokens need proofs, tools can be left out, and Redis is run in three ways',
   grants: '550 because tokens of users are kept and renewed, and whoever connects must be who was asked',
@@ -117,7 +118,7 @@ const LINES: Readonly<Record<string, string>> = {
     '825 because Node offers no fetch that goes only where it is told, and tokens for other APIs are kept',
   http: '550 because unread answers have a clock of their own, and the last ones close their connections',
   identity:
-    '1550 because tokens are bound to certificates, opaque tokens are introspected, credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
+    '1575 because the key of a caller is made once, tokens are bound to certificates, opaque tokens are introspected, credentials can be withdrawn with all that they opened, each provider writes its claims in its own way, and a bound token needs a proof of its key',
   layers: '950 because a clone that edits a layer must stay green',
   mcp: '50 because a clone may list extensions',
   'mcp/calls':
@@ -135,7 +136,8 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/extensions/tasks': '400 because credentials can be withdrawn, and a task answers on every replica',
   'mcp/http-sse': '175 because all of HTTP+SSE lies here, so that one commit can delete it',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
-  observe: '1500 because the audit is chained and signed',
+  observe:
+    '1525 because the audit is chained and signed, and a trail is a class: an open stream keeps less of it',
   stores: '425 because tasks and grants outlive their requests, and messages concern some replicas only',
   'stores/memory':
     '725 because messages have names, tasks and grants outlive their requests, and the least recently used session makes room, within the memory of its owner',

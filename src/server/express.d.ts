@@ -16,5 +16,8 @@ declare global {
       argumentBytes?: Buffer; // jsonBody (`params.arguments`, as received)
       envelope: Envelope; // envelope
     }
+    interface Response {
+      bytesOut: number; // auditLog (of the body)
+    }
   }
 }

@@ -11,7 +11,7 @@ export function announceLastAnswers(server: Server): () => void {
   server.prependListener('request', (_req, res) => {
     res.shouldKeepAlive &&= !isLast;
     begun.add(res);
-    res.once('close', () => begun.delete(res));
+    res.on('close', () => begun.delete(res));
   });
   return () => {
     isLast = true;

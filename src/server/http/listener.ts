@@ -90,7 +90,7 @@ export function silentConnections(server: http.Server): ReadonlyMap<string, Sock
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
     silent.set(peer, socket);
-    socket.once('close', () => silent.delete(peer));
+    socket.on('close', () => silent.delete(peer));
   });
   server.on('request', ({ socket }) => silent.delete(peerOf(socket)));
   return silent;

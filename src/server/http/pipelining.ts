@@ -63,7 +63,7 @@ function createTurns() {
 
 class Connection {
   readonly #parse: Parse;
-  readonly #unanswered = new Set<ServerResponse>();
+  #unanswered: readonly ServerResponse[] = [];
   #latest: IncomingMessage | undefined;
   /** The bytes of an incomplete head; in a chunked body, its last bytes, which may begin its end. */
   #head: Buffer = EMPTY;
@@ -80,7 +80,7 @@ class Connection {
     if (parse === undefined) throw new TypeError('Node parses HTTP without listening to its socket');
     this.#parse = parse;
     socket.off('data', parse).on('data', (bytes: Buffer) => this.#take(bytes));
-    socket.once('end', () => {
+    socket.on('end', () => {
       const probe = () => this.#unanswered.forEach(probeClient);
       const probes = PROBES_MS.map((afterMs) => setTimeout(probe, afterMs).unref());
       socket.once('close', () => probes.forEach(clearTimeout)); // they would keep a closed connection in memory
@@ -90,9 +90,9 @@ class Connection {
   begin(req: IncomingMessage, res: ServerResponse): void {
     this.#latest = req;
     this.#bodyLeft = Number(req.headers['content-length'] ?? 0);
-    this.#unanswered.add(res);
-    res.once('close', () => {
-      this.#unanswered.delete(res);
+    this.#unanswered = this.#unanswered.concat(res);
+    res.on('close', () => {
+      this.#unanswered = this.#unanswered.filter((one) => one !== res);
       if (this.#isHeld) this.turns.wait(this);
     });
   }
@@ -119,7 +119,7 @@ class Connection {
   }
 
   #isFull(): boolean {
-    return this.#unanswered.size >= MAX_UNANSWERED;
+    return this.#unanswered.length >= MAX_UNANSWERED;
   }
 
   #isBetweenMessages(): boolean {

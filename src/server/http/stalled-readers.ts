@@ -20,7 +20,7 @@ export function cutUnreadAnswers(server: Server, stalledMs = STALLED_MS): void {
   const all = new Map<ServerResponse, Sending>();
   const watch: RequestListener = ({ socket }, res) => {
     // The answer is complete and only has to be sent. An open stream is bounded by its buffer instead.
-    res.once('prefinish', () => {
+    res.on('prefinish', () => {
       if (socket.writableLength === 0) return; // the operating system has all of it
       all.set(res, { socket, unsent: unsentBytes(socket), looks: 0 });
       res.once('close', () => all.delete(res));

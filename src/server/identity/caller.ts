@@ -18,7 +18,11 @@ export interface Caller {
   readonly boundToCertificate?: string;
 }
 
+const keys = new WeakMap<Caller, string>();
+
 /** Names a caller for ownership and limits. JSON, so that no issuer or subject can spell another caller's pair. */
-export function callerKey({ issuer, subject }: Caller): string {
-  return JSON.stringify([issuer, subject]);
+export function callerKey(caller: Caller): string {
+  let key = keys.get(caller);
+  if (key === undefined) keys.set(caller, (key = JSON.stringify([caller.issuer, caller.subject])));
+  return key;
 }

@@ -26,7 +26,9 @@ interface WatchedCredential {
   readonly caller: Caller;
   /** Proves the credential again. */
   readonly prove: () => Promise<Caller>;
-  readonly onLost: (standing: Lost) => void;
+  readonly onLost: Parameters<WatchCredential>[0];
+  /** What was told. */
+  told: Standing;
 }
 
 export interface StandingsOptions {
@@ -47,14 +49,14 @@ const PROVEN_AT_ONCE = 16;
 const nobody: IsWithdrawn = () => false;
 
 export function createStandings({ withdrawals, challenge, now = Date.now }: StandingsOptions) {
-  /** What was told of each. */
-  const watched = new Map<WatchedCredential, Standing>();
+  const watched = new Set<WatchedCredential>();
+  const refusal = () => credentialsInvalid('withdrawn', {}, challenge('invalid_token'));
 
   const tell = (one: WatchedCredential, standing: Standing) => {
-    if (standing === 'good' || watched.get(one) === standing || !watched.has(one)) return;
+    if (standing === 'good' || standing === one.told || !watched.has(one)) return;
     if (standing === 'withdrawn') watched.delete(one);
-    else watched.set(one, standing);
-    one.onLost(standing);
+    one.told = standing;
+    one.onLost(standing, refusal());
   };
   const isOver = ({ caller: { expiresAt } }: WatchedCredential) =>
     expiresAt !== undefined && now() >= expiresAt;
@@ -62,7 +64,7 @@ export function createStandings({ withdrawals, challenge, now = Date.now }: Stan
   async function look(): Promise<void> {
     if (watched.size === 0) return;
     const judges = await Promise.all(withdrawals.map((current) => current().catch(() => nobody)));
-    for (const one of watched.keys()) {
+    for (const one of watched) {
       if (judges.some((isWithdrawn) => isWithdrawn(one.caller))) tell(one, 'withdrawn');
       else if (isOver(one)) tell(one, 'expired');
     }
@@ -74,7 +76,7 @@ export function createStandings({ withdrawals, challenge, now = Date.now }: Stan
 
   function proveNext(): void {
     for (const one of waiting.splice(0, turn)) {
-      if (watched.get(one) !== 'good' || isOver(one)) continue;
+      if (!watched.has(one) || one.told !== 'good' || isOver(one)) continue;
       void standingOf(one).then((found) => tell(one, found));
     }
   }
@@ -82,22 +84,21 @@ export function createStandings({ withdrawals, challenge, now = Date.now }: Stan
   function everySecond(): void {
     looks += 1;
     if (looks % LOOKS_A_ROUND === 0) {
-      waiting = [...watched.keys()];
+      waiting = [...watched];
       turn = Math.max(PROVEN_AT_ONCE, Math.ceil(waiting.length / LOOKS_A_ROUND));
     }
     proveNext();
     void look();
   }
 
-  const refusal = () => credentialsInvalid('withdrawn', {}, challenge('invalid_token'));
   const timer = setInterval(everySecond, LOOK_MS).unref();
   return {
     /** @param prove proves the credential again */
     watcher:
       (caller: Caller, prove: () => Promise<Caller>): WatchCredential =>
       (onLost) => {
-        const one: WatchedCredential = { caller, prove, onLost: (standing) => onLost(standing, refusal()) };
-        watched.set(one, 'good');
+        const one: WatchedCredential = { caller, prove, onLost, told: 'good' };
+        watched.add(one);
         return () => void watched.delete(one);
       },
     close: () => clearInterval(timer),

@@ -21,17 +21,17 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
     req.clientAddress = clientAddress(req);
     const trail = audit.trail(req.requestId, factsOf(req));
     req.audit = trail;
-    const bytesOut = countBytesOut(res);
+    countBytesOut(res);
 
     closeWithConnection(req, res);
-    res.once('close', () => {
+    res.on('close', () => {
       trail.end({
         // A client that left before the answer got no status; the default of 200 would be wrong.
         ...(res.headersSent && { 'http.status': res.statusCode }),
         decision: trail.facts.decision ?? (res.headersSent && res.statusCode < 400 ? 'allow' : 'deny'),
         ...(!res.writableFinished && { truncated: true }),
         bytesIn: trail.facts.bytesIn ?? 0,
-        bytesOut: bytesOut(),
+        bytesOut: res.bytesOut,
       });
     });
     // A request pipelined after `Connection: close` MUST NOT be processed (RFC 9112 §9.6): its answer would be lost.
@@ -75,16 +75,22 @@ function closeWithConnection(req: Request, res: Response): void {
 }
 
 /** Counts the body as it is written: the socket's own counter includes its other responses. */
-function countBytesOut(res: Response): () => number {
-  let bytes = 0;
-  for (const name of ['write', 'end'] as const) {
-    const send = res[name].bind(res) as (...args: unknown[]) => never;
-    res[name] = (...args: unknown[]) => {
-      bytes += sizeOf(args[0], args[1]);
-      return send(...args);
-    };
-  }
-  return () => bytes;
+function countBytesOut(res: Response): void {
+  res.bytesOut = 0;
+  res.write = countedWrite;
+  res.end = countedEnd;
+}
+
+/** Not made for each response: an open stream keeps what is made for it. */
+const countedWrite = counted('write');
+const countedEnd = counted('end');
+
+function counted<Name extends 'write' | 'end'>(name: Name): Response[Name] {
+  return function send(this: Response, ...args: unknown[]): never {
+    this.bytesOut += sizeOf(args[0], args[1]);
+    const { [name]: own } = Object.getPrototypeOf(this) as Record<Name, (...given: unknown[]) => never>;
+    return own.apply(this, args);
+  } as Response[Name];
 }
 
 function sizeOf(chunk: unknown, encoding: unknown): number {

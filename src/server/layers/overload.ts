@@ -50,7 +50,7 @@ export function overload({
       throw new RefusedRequest('overloaded', { detail: { reason }, headers: { 'Retry-After': '1' } });
     }
     inFlight += 1;
-    res.once('close', () => {
+    res.on('close', () => {
       inFlight -= 1;
     });
     next();

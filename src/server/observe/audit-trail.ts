@@ -17,40 +17,55 @@ interface Recorder {
   received(trail: AuditTrail): Promise<void>;
 }
 
-export function createTrail(requestId: string, given: AuditFacts, recorder: Recorder): RequestTrail {
-  const facts = Object.assign(new AuditFacts(), given);
-  const started = performance.now();
-  let streaming = false;
-  let ended = false;
+/** A class: every request makes one, an open stream keeps it, and a closure for each method would take more than its data. */
+export class Trail implements RequestTrail {
+  readonly facts: AuditFacts;
+  readonly #started = performance.now();
+  #streaming = false;
+  #ended = false;
 
-  const trail: RequestTrail = {
-    requestId,
-    facts,
-    note: (more) => void Object.assign(facts, more),
-    session: (id) => void (facts['mcp.session'] = recorder.sessionDigest(id)),
-    arguments(received, args, safe = []) {
-      const values = safeValues(args, safe);
-      facts.arguments = {
-        digest: digest(recorder.hmacKey, 'arguments', received),
-        bytes: Buffer.byteLength(received),
-        ...(values && { values }),
-      };
-    },
-    received: () => recorder.received(trail),
-    streamOpen() {
-      if (streaming || ended) return;
-      streaming = true;
-      recorder.write('stream-open', trail);
-    },
-    end(more) {
-      if (ended) return;
-      ended = true;
-      const durationMs = Math.round((performance.now() - started) * 10) / 10;
-      Object.assign(facts, { durationMs }, more);
-      recorder.write(streaming ? 'stream-close' : 'completed', trail);
-    },
-  };
-  return trail;
+  constructor(
+    readonly requestId: string,
+    given: AuditFacts,
+    private readonly recorder: Recorder,
+  ) {
+    this.facts = Object.assign(new AuditFacts(), given);
+  }
+
+  note(more: AuditFacts): void {
+    Object.assign(this.facts, more);
+  }
+
+  session(id: string): void {
+    this.facts['mcp.session'] = this.recorder.sessionDigest(id);
+  }
+
+  arguments(received: Uint8Array | string, args: unknown, safe: readonly string[] = []): void {
+    const values = safeValues(args, safe);
+    this.facts.arguments = {
+      digest: digest(this.recorder.hmacKey, 'arguments', received),
+      bytes: Buffer.byteLength(received),
+      ...(values && { values }),
+    };
+  }
+
+  received(): Promise<void> {
+    return this.recorder.received(this);
+  }
+
+  streamOpen(): void {
+    if (this.#streaming || this.#ended) return;
+    this.#streaming = true;
+    this.recorder.write('stream-open', this);
+  }
+
+  end(more?: AuditFacts): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const durationMs = Math.round((performance.now() - this.#started) * 10) / 10;
+    Object.assign(this.facts, { durationMs }, more);
+    this.recorder.write(this.#streaming ? 'stream-close' : 'completed', this);
+  }
 }
 
 /** Caches digests, since every request of a session needs its one. Longer ids are not ours. */

@@ -7,7 +7,7 @@ import { AuditChain } from './audit-chain.js';
 import { AuditCheckpoints } from './audit-checkpoints.js';
 import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
 import type { AuditSink } from './audit-sinks.js';
-import { createTrail, digest, sessionDigests } from './audit-trail.js';
+import { digest, type RequestTrail, sessionDigests, Trail } from './audit-trail.js';
 import { LineWriter, type LineWriterOptions } from './line-writer.js';
 import type { Metrics } from './metrics.js';
 
@@ -91,7 +91,7 @@ export function openAudit(options: AuditOptions) {
 
   return {
     /** Begins the audit of one request. */
-    trail: (requestId: string, facts: AuditFacts) => createTrail(requestId, facts, recorder),
+    trail: (requestId: string, facts: AuditFacts): RequestTrail => new Trail(requestId, facts, recorder),
     /** Names a task without its id. */
     taskDigest: (id: string) => digest(hmacKey, 'task', id),
     accepting,

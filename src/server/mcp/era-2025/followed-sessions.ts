@@ -5,7 +5,7 @@
  * - for the replies of its client, while such a call runs, or one asks
  * - for the changes that its client subscribed to, while it has a stream of changes
  */
-import type { Change, ClientReply, Stores, Subscription } from '../../stores/types.js';
+import type { Change, ClientReply, SessionRecord, Stores, Subscription } from '../../stores/types.js';
 import { allChanges } from '../calls/notifications.js';
 import type { LiveSessions } from './live-sessions.js';
 
@@ -36,6 +36,10 @@ export function createFollowedSessions(options: FollowOptions) {
   const followed = new Map<string, Followed>();
   let wasBusy: ReadonlySet<string> = new Set();
 
+  /** Apart from `lookAt`: a listener keeps all that its function has in scope. */
+  const subscribe = (id: string, { subscriptions }: SessionRecord) =>
+    changes.subscribe(allChanges(subscriptions), (change) => options.onChange(id, change));
+
   const lookAt = async (id: string, one: Followed) => {
     const record = await sessions.peek(id);
     const session = live.find(id);
@@ -49,8 +53,7 @@ export function createFollowedSessions(options: FollowOptions) {
     session.minLevel = record.logLevel;
     if (!one.hearsChanges) return;
     const old = one.changes;
-    const wanted = allChanges(record.subscriptions);
-    one.changes = changes.subscribe(wanted, (change) => options.onChange(id, change));
+    one.changes = subscribe(id, record);
     old?.stop();
     await one.changes.listening;
     const known = new Set(before?.subscriptions ?? record.subscriptions);

@@ -46,9 +46,17 @@ export function createGetStreams(options: GetStreamsOptions) {
     open++;
     writer.onClose(() => {
       open--;
+      writers.delete(writer);
       giveBack();
     });
   };
+
+  /** Apart from what opens the stream: a listener keeps all that its function has in scope. */
+  const leaveOnClose = (sessionId: string, name: string, writer: ResponseWriter) =>
+    writer.onClose(() => {
+      live.find(sessionId)?.streams.delete(name);
+      live.release(sessionId);
+    });
 
   /** Makes this stream the one that its session is told of changes on. */
   const listen = async (req: Request, session: SessionRecord, writer: ResponseWriter) => {
@@ -56,10 +64,7 @@ export function createGetStreams(options: GetStreamsOptions) {
     if (!(await sessions.update(session.id, { changesTo: name })))
       throw new RefusedRequest('session_not_found');
     const { streams } = live.enter(session.id);
-    writer.onClose(() => {
-      streams.delete(name);
-      live.release(session.id);
-    });
+    leaveOnClose(session.id, name, writer);
     const record = await followed.hearChanges(session.id);
     if (!record) throw new RefusedRequest('session_not_found');
     const stream = { scopes: req.caller.scopes, writer };
@@ -88,9 +93,8 @@ export function createGetStreams(options: GetStreamsOptions) {
       await take(session.owner, writer);
       if (eventId === undefined || isNameFor(session.id, eventId)) await listen(req, session, writer);
       else await readOn(req, session, writer, eventId);
-      writers.add(writer);
       writer.open();
-      writer.onClose(() => writers.delete(writer));
+      if (!writer.closed) writers.add(writer);
       if (closed) writer.end();
     },
 

@@ -19,7 +19,7 @@ import { createSse, type Sse } from '../http-sse/http-sse.js';
 
 export interface Era2025Options
   extends MethodsOptions,
-    Omit<ResponseWriterOptions, 'audit' | 'watchCredential'>,
+    ResponseWriterOptions,
     Pick<AnswerOptions, 'askTimeoutMs' | 'logger'>,
     Pick<Stores, 'changes' | 'events' | 'clientReplies' | 'streamSlots'> {
   readonly catalog: Catalog;
@@ -91,14 +91,8 @@ export function createEra2025(options: Era2025Options): Era {
 async function handle(req: Request, res: Response, context: Context): Promise<void> {
   const { kind, method, isSse, sessionId } = req.envelope;
   if (isSse) return context.sse.handle(req, res);
-  const { keepAlive, unsent, maxBufferBytes, events, onError } = context;
-  const writer = createResponseWriter(res, {
-    keepAlive,
-    unsent,
-    maxBufferBytes,
-    audit: req.audit,
-    watchCredential: req.watchCredential,
-  });
+  const { maxBufferBytes, events, onError } = context;
+  const writer = createResponseWriter(res, context);
   if (sessionId === undefined && kind === 'request' && method === 'initialize') {
     const id = newSessionId();
     const answer = await openSession(req, id, context);

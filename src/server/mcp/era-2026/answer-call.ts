@@ -28,15 +28,9 @@ export interface AnswerCallOptions extends Era2026Options {
 export async function answerCall(req: Request, res: Response, options: AnswerCallOptions): Promise<void> {
   const { message, protocolVersion } = req.envelope;
   if (!message || protocolVersion === undefined) throw new RefusedRequest('malformed_message');
-  const { engine, streams, lists, keepAlive, unsent, maxBufferBytes } = options;
+  const { engine, streams, lists, unsent } = options;
   const cancellation = new Cancellation();
-  const writer = createResponseWriter(res, {
-    keepAlive,
-    unsent,
-    maxBufferBytes,
-    audit: req.audit,
-    watchCredential: req.watchCredential,
-  });
+  const writer = createResponseWriter(res, options);
   const prepared = lists.find(req);
   if (prepared) return writer.answerPrepared(...prepared);
   writer.onDisconnect(() => cancellation.cancel()); // a client cancels by closing the response

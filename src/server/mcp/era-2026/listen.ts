@@ -38,8 +38,7 @@ export function createListeners(options: Era2026Options) {
         honoured(requested, req.caller, options),
         ...more.map((one) => one.honoured),
       );
-      const { audit, watchCredential } = req;
-      const writer = createResponseWriter(res, { ...options, audit, watchCredential });
+      const writer = createResponseWriter(res, options);
       writer.onClose(giveBack);
       const finish = await follow(options, writer, id, filter, more, () => streams.delete(writer));
       if (writer.closed) return;

@@ -8,9 +8,7 @@ import type { ResponseWriterOptions } from '../exchange/response-writer.js';
 import type { RequestStateOptions } from './request-state.js';
 
 /** A method whose capability is missing is answered as unknown. */
-export interface Era2026Options
-  extends Introduction,
-    Omit<ResponseWriterOptions, 'audit' | 'watchCredential'> {
+export interface Era2026Options extends Introduction, ResponseWriterOptions {
   readonly handlers: Handlers;
   readonly extensions: readonly OpenExtension[];
   readonly catalog: Catalog;

@@ -3,22 +3,17 @@
  * an event stream from the first other message on. At most one answer, and nothing after it.
  */
 import type { Response } from 'express';
-import type { AuditTrail } from '../../observe/audit-record.js';
-import type { WatchCredential } from '../../identity/standings.js';
 import { frame, type StreamEvent } from './event-frame.js';
 import type { KeepAlive, KeptAlive } from './keep-alive.js';
 import type { UnsentAnswers, UnsentPart } from './unsent-answers.js';
 
 export interface ResponseWriterOptions {
-  readonly audit: AuditTrail;
   readonly keepAlive: KeepAlive;
   readonly unsent: UnsentAnswers;
   /** `STREAM_MAX_BUFFER_BYTES`: a reader that is further behind, and takes nothing for a while, is cut off. */
   readonly maxBufferBytes: number;
   /** That while, in milliseconds; up to twice as long where part of a write was taken. Default 10 s. */
   readonly stalledMs?: number;
-  /** Of the caller: a stream ends with it. */
-  readonly watchCredential: WatchCredential;
 }
 
 export interface ResponseWriter {
@@ -64,7 +59,7 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   /** While the reader is behind. */
   #behind: { readonly isOver: Promise<void>; readonly end: () => void } | undefined;
   #unwatchCredential: (() => void) | undefined;
-  readonly #listeners: (() => void)[] = [];
+  #listeners: readonly (() => void)[] = [];
 
   constructor(
     private readonly res: Response,
@@ -72,7 +67,7 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   ) {
     this.closed = isGone(res);
     this.#unsent = options.unsent.part(res.req.caller);
-    res.once('close', () => {
+    res.on('close', () => {
       this.#unsent.close();
       this.#close();
     });
@@ -89,17 +84,21 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   open(): void {
     if (this.#streaming || this.closed) return;
     this.#streaming = true;
-    this.options.audit.streamOpen();
+    const { req } = this.res;
+    req.audit.streamOpen();
     this.res.writeHead(200, {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-cache, no-transform',
       'X-Accel-Buffering': 'no', // nginx would hold the events back
     });
+    this.res.flushHeaders(); // makes one text of their many pieces, which would take three times as much memory
     this.options.keepAlive.add(this);
-    this.#unwatchCredential = this.options.watchCredential((standing) => {
-      this.options.audit.note({ reason: 'credentials_invalid', detail: { credential: standing } });
+    // A stream ends with its caller's credential.
+    this.#unwatchCredential = req.watchCredential((standing) => {
+      req.audit.note({ reason: 'credentials_invalid', detail: { credential: standing } });
       this.end();
     });
+    Object.assign(req, { next: undefined, _parsedUrl: undefined }); // what Express keeps for the next layer: there is none
     this.#write(': open\n\n'); // proxies send the header on with the first byte of the body
   }
 
@@ -152,7 +151,7 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
 
   onClose(listener: () => void): void {
     if (this.closed) listener();
-    else this.#listeners.push(listener);
+    else this.#listeners = this.#listeners.concat(listener); // as long as it must be, unlike after `push`
   }
 
   #writeHead(status: number, length: number): Response {
@@ -163,8 +162,9 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     const { res, options } = this;
     if (this.closed) return;
     if (this.#unsent.refusal(text.length)) return this.#cut('overloaded');
-    res.write(text, this.#countUnsent);
-    this.#countUnsent();
+    const countUnsent = () => this.#unsent.set(res.writableLength);
+    res.write(text, countUnsent);
+    countUnsent();
     // Not yet a slow reader: its socket had no turn since the message was made.
     if (res.writableLength > options.maxBufferBytes) this.#watch();
   }
@@ -172,37 +172,38 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
   /** The socket's clock runs until all is taken, and begins anew whenever some of it is. */
   #watch(): void {
     if (this.#behind) return;
-    let end = () => {};
-    const isOver = new Promise<void>((resolve) => (end = resolve));
+    let resolve = () => {};
+    const isOver = new Promise<void>((done) => (resolve = done));
+    const unwatch = () => this.#unwatch();
+    const cut = () => this.#cut('slow_reader');
+    const { res } = this;
+    const end = () => {
+      res.off('drain', unwatch).off('timeout', cut).setTimeout(0);
+      resolve();
+    };
     this.#behind = { isOver, end };
-    this.res.once('drain', this.#unwatch).setTimeout(this.options.stalledMs ?? STALLED_MS, this.#cutStalled);
+    res.once('drain', unwatch).setTimeout(this.options.stalledMs ?? STALLED_MS, cut);
   }
 
-  readonly #unwatch = (): void => {
-    if (!this.#behind) return;
-    this.res.off('drain', this.#unwatch).off('timeout', this.#cutStalled).setTimeout(0);
-    this.#behind.end();
+  #unwatch(): void {
+    this.#behind?.end();
     this.#behind = undefined;
-  };
-
-  readonly #cutStalled = (): void => this.#cut('slow_reader');
+  }
 
   /** A reader this far behind would fill the memory; its socket is the only thing left to end. */
   #cut(reason: string): void {
-    this.options.audit.note({ reason, truncated: true });
+    this.res.req.audit.note({ reason, truncated: true });
     this.#close();
     this.res.destroy();
   }
 
-  readonly #countUnsent = (): void => this.#unsent.set(this.res.writableLength);
-
   /** The error in place of an answer for which there is no room. */
   #refusalOf(size: number): string | undefined {
-    const { audit } = this.options;
+    const { audit, requestId, envelope } = this.res.req;
     const refusal = this.#unsent.refusal(size);
     if (!refusal) return undefined;
     audit.note(refusal.facts);
-    return JSON.stringify(refusal.toBody(audit.requestId, this.res.req.envelope.id));
+    return JSON.stringify(refusal.toBody(requestId, envelope.id));
   }
 
   #close(): void {
@@ -210,7 +211,9 @@ class NodeResponseWriter implements ResponseWriter, KeptAlive {
     this.#unwatch();
     this.options.keepAlive.remove(this);
     this.#unwatchCredential?.();
-    for (const listener of this.#listeners.splice(0)) listener();
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) listener();
   }
 }
 

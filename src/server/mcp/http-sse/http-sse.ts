@@ -15,11 +15,7 @@ import type { GetStreams } from '../era-2025/get-streams.js';
 import type { Output } from '../era-2025/output.js';
 import { newSessionId, openSession, type OpenSessionOptions, requireSession } from '../era-2025/sessions.js';
 
-export interface SseOptions
-  extends Omit<ResponseWriterOptions, 'audit' | 'watchCredential'>,
-    AnswerOptions,
-    OpenSessionOptions,
-    AcceptOptions {
+export interface SseOptions extends ResponseWriterOptions, AnswerOptions, OpenSessionOptions, AcceptOptions {
   /** Path of the endpoint for the client's messages. */
   readonly sseMessagesPath: string;
   readonly streams: Pick<GetStreams, 'take'>;
@@ -46,12 +42,11 @@ export function createSse(options: SseOptions) {
 
   /** @throws {RefusedRequest} `too_many_streams` */
   const open = async (req: Request, res: Response): Promise<void> => {
-    const { audit, watchCredential } = req;
-    const writer = createResponseWriter(res, { ...options, audit, watchCredential });
+    const writer = createResponseWriter(res, options);
     const owner = callerKey(req.caller);
     await options.streams.take(owner, writer);
     const id = newSessionId();
-    audit.session(id);
+    req.audit.session(id);
     connections.set(id, { id, owner, scopes: req.caller.scopes, writer, isInitialized: false });
     writer.onClose(() => connections.delete(id));
     writer.event({ type: 'endpoint', data: `${options.sseMessagesPath}?sessionId=${id}` });

@@ -26,18 +26,22 @@ export function memoryChannels<T>() {
       for (const listener of channels.get(name) ?? []) listener(message);
     },
     /** Returns the way to stop. */
-    add(name: string, listener: (message: T) => void): () => void {
+    add(names: readonly string[], listener: (message: T) => void): () => void {
       const own = (message: T): void => listener(message); // the same listener may subscribe twice
-      const listeners = channels.get(name) ?? new Set();
-      channels.set(name, listeners.add(own));
+      for (const name of names) channels.set(name, (channels.get(name) ?? new Set()).add(own));
       return () => {
-        listeners.delete(own);
-        if (listeners.size === 0 && channels.get(name) === listeners) channels.delete(name);
+        for (const name of names) {
+          const listeners = channels.get(name);
+          if (listeners?.delete(own) && listeners.size === 0) channels.delete(name);
+        }
       };
     },
     clear: () => channels.clear(),
   };
 }
+
+/** At once. */
+const HEARD = Promise.resolve();
 
 /** Within one process no change is lost. */
 export function memoryChanges(): ChangeBus {
@@ -45,8 +49,7 @@ export function memoryChanges(): ChangeBus {
   return {
     publish: (change) => channels.tell(changeName(change), change),
     subscribe(wanted, listener) {
-      const stops = wanted.map((change) => channels.add(changeName(change), listener));
-      return { listening: Promise.resolve(), stop: () => stops.forEach((stop) => stop()) };
+      return { listening: HEARD, stop: channels.add(wanted.map(changeName), listener) };
     },
     recent: async () => [],
     onMissed: () => () => {},
@@ -64,7 +67,7 @@ export function memoryClientReplies(): ClientReplies {
   const channels = memoryChannels<ClientReply>();
   return {
     publish: async (reply) => channels.tell(reply.sessionId, reply),
-    subscribe: channels.add,
+    subscribe: (sessionId, listener) => channels.add([sessionId], listener),
     close: async () => channels.clear(),
   };
 }

@@ -110,7 +110,7 @@ class MemorySessions implements SessionStore {
   }
 
   follow(id: string, onChange: () => void): Subscription {
-    return { listening: Promise.resolve(), stop: this.#followers.add(id, onChange) };
+    return { listening: Promise.resolve(), stop: this.#followers.add([id], onChange) };
   }
 
   onEnd(listener: (id: string) => void): () => void {

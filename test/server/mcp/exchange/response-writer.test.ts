@@ -32,15 +32,20 @@ beforeEach(async () => {
   writers = new EventEmitter();
   server = http.createServer((req, res) => {
     const caller = { issuer: 'test', subject: req.url, method: 'api-key', scopes: [] };
-    Object.assign(req, { caller, envelope: { id: 1 } });
     const trail = {
-      requestId: 'request-1',
       streamOpen: () => void audit.opened++,
       note: (facts: AuditFacts) => void Object.assign(audit.facts, facts),
     };
     const bounds = { maxBufferBytes: MAX_BUFFER_BYTES, stalledMs: STALLED_MS };
     const watchCredential = () => () => {};
-    const options = { audit: trail as never, keepAlive, unsent, watchCredential, ...bounds };
+    Object.assign(req, {
+      requestId: 'request-1',
+      audit: trail,
+      caller,
+      watchCredential,
+      envelope: { id: 1 },
+    });
+    const options = { keepAlive, unsent, ...bounds };
     writers.emit('writer', createResponseWriter(res as ServerResponse, options));
   });
   server.listen(0, '127.0.0.1');
