@@ -27,6 +27,7 @@ export async function startEngine(options: ServerOptions): Promise<BenchServer> 
     requestId: 'bench',
     audit: { note: ignore, session: ignore, arguments: ignore, received: async () => {}, streamOpen: ignore },
     caller: { issuer: 'bench', subject: 'bench', method: 'jwt', scopes: ['bench'] },
+    watchCredential: () => ignore,
   };
 
   const port = await listen((message, answer) => {
