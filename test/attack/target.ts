@@ -11,6 +11,7 @@ import { expect } from '@jest/globals';
 import { developmentKey } from '../../src/server/identity/api-key-entry.js';
 import { type Running, runFile } from '../helpers/built.js';
 import { freePort } from '../helpers/free-port.js';
+import { isOfRequest } from '../helpers/of-request.js';
 import { parseRaw, type RawAnswer, rawRequest } from '../helpers/raw-http.js';
 import { startIssuer, type TestIssuer } from '../server/identity/issuer.js';
 import type { ReadRecord } from '../server/observe/records.js';
@@ -188,9 +189,8 @@ async function target({
       expect(running.printed.stderr).not.toContain('\u001b');
       // A line break or an escape of somebody else would make a record, or hide one, on the screen of who reads it.
       expect(running.printed.stdout).not.toMatch(/[^\P{Cc}\n]|[\u2028\u2029]/u);
-      const [_sessionOfTheNeighbour, ...ids] = lines().map(
-        (line) => (JSON.parse(line) as ReadRecord).requestId,
-      );
+      const records = lines().map((line) => JSON.parse(line) as ReadRecord);
+      const [_sessionOfTheNeighbour, ...ids] = records.filter(isOfRequest).map(({ requestId }) => requestId);
       expect(ids.filter((id) => !answered.has(id))).toEqual([]);
     },
     async close() {

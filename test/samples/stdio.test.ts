@@ -12,6 +12,7 @@ import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as Transport1 } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { ElicitRequestSchema, LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { builtFile, type Running, run } from '../helpers/built.js';
+import { isOfRequest } from '../helpers/of-request.js';
 import { recordsIn, until } from '../server/observe/records.js';
 
 jest.setTimeout(60_000);
@@ -201,7 +202,8 @@ describe.each([
 });
 
 function recordsOf(text: string) {
-  return recordsIn(text.slice(0, text.lastIndexOf('\n') + 1)).filter(({ schema }) => schema === 1);
+  const records = recordsIn(text.slice(0, text.lastIndexOf('\n') + 1));
+  return records.filter((record) => record['schema'] === 1 && isOfRequest(record));
 }
 
 describe('the process', () => {
