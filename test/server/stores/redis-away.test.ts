@@ -1,5 +1,6 @@
 /** What the stores do while Redis is away, and after it came back. The faults are real. */
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { connect, type Connection } from '../../../src/server/stores/redis/connection.js';
 import { redisChanges } from '../../../src/server/stores/redis/changes.js';
@@ -192,6 +193,29 @@ describeWithRedis('while Redis is away', () => {
     await expect(limiter.consume('k')).rejects.toThrow(StoreUnavailable);
     await expect(sessions.create(session(), 10)).rejects.toThrow(StoreUnavailable);
     await sessions.close();
+  });
+
+  test('the reason that is told of an outage is its own, not that of the one before', async () => {
+    const changes = new EventEmitter();
+    const onChange = (now: boolean, error?: unknown) => changes.emit(now ? 'back' : 'away', error);
+    const watched = connect({ url: server.url, onChange });
+    await once(changes, 'back');
+    const reasonOf = async (inflict: () => unknown) => {
+      const away = once(changes, 'away');
+      await inflict();
+      return String((await away)[0]);
+    };
+
+    try {
+      expect(await reasonOf(() => server.stop())).toMatch(/closed|ECONN/);
+      const back = once(changes, 'back');
+      server = await startRedis(server.port);
+      await back;
+      expect(await reasonOf(() => server.process.kill('SIGSTOP'))).toMatch(/no answer in time|no message/);
+    } finally {
+      server.process.kill('SIGCONT');
+      await watched.close();
+    }
   });
 
   test('in an emptied Redis a session is unknown, as if it had idled out', async () => {

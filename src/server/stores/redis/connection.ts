@@ -58,6 +58,7 @@ export function connect({ onChange, onRefused, onAnswer, ...address }: Connectio
     if (now) {
       if (hasServed) backAt = performance.now();
       hasServed = true;
+      lastError = undefined; // the next outage has a reason of its own
       reported.clear();
     }
     onChange?.(now, error);
