@@ -8,10 +8,12 @@ import { queryObjects } from 'node:v8';
 const timer = setTimeout(() => {}, 0);
 const Timeout = timer.constructor;
 
-process.on('message', async () => {
+async function count() {
   globalThis.gc();
   await sleep(50); // what was waiting for it is let go
   process.send(queryObjects(Timeout, { format: 'count' }));
-});
+}
+
+process.on('message', () => void count());
 process.on('disconnect', () => process.exit()); // the soak is over, however it ended
 process.channel.unref();
