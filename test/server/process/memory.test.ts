@@ -65,10 +65,15 @@ function readRequest(): string {
 
 const isRefused = () => /"decision":"deny","reason":"overloaded"/.test(server.printed.stdout);
 
+/** Whoever holds memory does so for as long as these tests last; a processor that is busy has time again soon. */
 async function expectServed(): Promise<void> {
-  const answer = await callTool(url, 'small', as(modest));
-  expect(answer.status).toBe(200);
-  expect(await answer.text()).toContain('done');
+  await until(async () => {
+    const answer = await callTool(url, 'small', as(modest));
+    const text = await answer.text();
+    if (answer.status === 503) return false;
+    expect([answer.status, text]).toEqual([200, expect.stringContaining('done')]);
+    return true;
+  }, 60_000);
 }
 
 test.each([
@@ -84,7 +89,6 @@ test.each([
       socket.write(text);
     }
     if (connections > 1) await until(isRefused, 60_000);
-    await until(async () => (await callTool(url, 'small', as(modest))).status === 200); // the CPU has caught up
     for (let i = 0; i < 20; i++) await expectServed();
 
     expect(server.child.exitCode).toBeNull();
