@@ -18,9 +18,14 @@ beforeEach(() => {
     sizes.push(Number(checkpoint.split('\n')[1]));
   };
   const { privateKey: key } = generateKeyPairSync('ed25519');
-  checkpoints = new AuditCheckpoints({ key, replica: 'r', chain: 'c', writer: { push } as LineWriter });
+  checkpoints = new AuditCheckpoints({
+    key,
+    replica: 'r',
+    chain: 'c',
+    writer: { push } as unknown as LineWriter,
+  });
 });
-afterEach(() => jest.useRealTimers());
+afterEach(() => void jest.useRealTimers());
 
 test('a chain that has grown is signed after 10 s, and not again while it stands still', () => {
   checkpoints.append(HASH)();

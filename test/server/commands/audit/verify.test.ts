@@ -187,6 +187,15 @@ describe('without a key,', () => {
 
   test('a record that is altered and hashed again does not fit the next one', async () => {
     await files.write('a.log', 10);
+    await files.change('a.log', (lines) => lines.with(4, rehashed(lines, 4)[4] as string));
+
+    expect(await problemsOf(['a.log'])).toEqual([
+      files.path('a.log line 6 (seq 5, request "a.log-5"): does not follow the record before it, seq 4'),
+    ]);
+  });
+
+  test('a record of another chain in place of one is found', async () => {
+    await files.write('a.log', 10);
     await files.write('b.log', 10);
     const [, , , , foreign = ''] = await files.lines('b.log');
     await files.change('a.log', (lines) => lines.with(4, foreign));
