@@ -5,6 +5,7 @@
  * SIGTERM and waits until every stream has ended. All limits but those of calls are the defaults.
  */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,17 +32,24 @@ const SESSIONS_PER_CALLER = 100;
 const STREAMS_PER_CALLER = 20;
 const AT_ONCE = 32;
 const CALL_FOR_MS = 20_000;
+/** Of each process: connections for calls and beyond the limit, and files. */
+const OTHER_DESCRIPTORS = 10 * AT_ONCE;
 
 export interface Held {
   readonly sessions: number;
   readonly streams: number;
 }
 
-/** @throws {TypeError} when callers may not have so many streams */
+/** @throws {TypeError} when callers may not have so many streams, or this process not so many descriptors */
 export async function hold(held: Held): Promise<Section> {
   if (!(held.streams * SESSIONS_PER_CALLER <= held.sessions * STREAMS_PER_CALLER))
     throw new TypeError(
       '--streams: at most a fifth of --sessions, as a caller has 100 sessions and 20 streams',
+    );
+  const wanted = held.streams + OTHER_DESCRIPTORS;
+  if (wanted > descriptors())
+    throw new TypeError(
+      `--streams: ${wanted} open files are wanted, and ${descriptors()} allowed: ulimit -n`,
     );
   const folder = await mkdtemp(join(tmpdir(), 'mcp-hold-'));
   const issuer = await startIssuer();
@@ -161,3 +169,9 @@ const INITIALIZE = {
   capabilities: {},
   clientInfo: { name: 'hold', version: '1' },
 };
+
+/** The most that a process may open, of which the servers inherit the same. */
+function descriptors(): number {
+  const [, most] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  return Number(most);
+}

@@ -47,6 +47,7 @@ async function run(definition: ServerDefinition): Promise<void> {
   const services = await openServices?.(config.settings);
   const mcp = createMcpParts({ config, about, extensions, definitions, services, stores, logger });
 
+  recordDefinitions(mcp.digests, audit, logger); // before the first line is read
   const connection = serveOverStdio({
     ...mcp,
     audit,
@@ -58,7 +59,6 @@ async function run(definition: ServerDefinition): Promise<void> {
     caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: mcp.catalog.scopes },
   });
 
-  recordDefinitions(mcp.digests, audit, logger);
   const end = exitAfterDrain(logger, async () => {
     await connection.close();
     await stores.close();

@@ -81,7 +81,10 @@ function countBytesOut(res: Response): void {
   res.end = countedEnd;
 }
 
-/** Not made for each response: an open stream keeps what is made for it. */
+/**
+ * Not made for each response: an open stream keeps what is made for it. They call Node's own `write` and `end`, so a layer
+ * that wraps these comes behind this one.
+ */
 const countedWrite = counted('write');
 const countedEnd = counted('end');
 
