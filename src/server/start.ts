@@ -78,13 +78,13 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
   const pipeline = await createPipeline({ ...options, config, services, stores, audit });
   pipeline.attach(server);
   if (given.PORT !== 0) await listen(server, given.HOST, port);
-  recordDefinitions(pipeline.digests, audit, logger); // in the same turn, so before the first request
 
   let accepting = true;
   const checks = { accepting: () => accepting, audit: audit.healthy, stores: stores.healthy };
   const admin = http.createServer(adminListener({ checks, metrics }));
   guardConnections(admin);
   const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT, 'ADMIN_');
+  recordDefinitions(pipeline.digests, audit, logger);
   metrics.watch({
     sessions: () => stores.sessions.count(),
     streams: pipeline.streams,
