@@ -145,6 +145,7 @@ describe.each([
     const first = fifo.openReader().read();
     await start(open(fifo));
     expect(await tell({ do: 'received' })).toBe('written');
+    await until(() => first.text.includes('"r0"')); // else the pipe keeps it for the second reader
     await first.close();
     expect(await tell({ do: 'received' })).toBe('audit_unavailable');
     expect(await tell({ do: 'status' })).toEqual({ accepting: false, healthy: false });
