@@ -2,6 +2,7 @@ import { hash as hashOnce } from 'node:crypto';
 import { AuditFacts, type AuditHead } from './audit-record.js';
 import { canonicalJson } from './canonical-json.js';
 import { redact } from './redact.js';
+import { escapeUnsafe } from './unsafe-characters.js';
 
 /** Container runtimes split lines of more than 16 KiB, which breaks the record. The hash comes on top. */
 const MAX_LINE_BYTES = 15_900;
@@ -152,15 +153,3 @@ class Bounds {
 /** An object without a prototype that V8 keeps as fast as any other, unlike `Object.create(null)`. */
 const Bare = function Bare() {} as unknown as new () => Record<string, unknown>;
 Bare.prototype = Object.create(null);
-
-/**
- * Characters that JSON does not escape and that some readers treat as line ends (U+0085, U+2028) or that hide or reverse text
- * (U+200B, U+202E). The canonical form has them as they are, a line their escapes.
- */
-const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
-
-export function escapeUnsafe(json: string): string {
-  const isAscii = Buffer.byteLength(json) === json.length; // as most lines are: the search for the others is slow
-  if (isAscii && !json.includes('\u007f')) return json;
-  return json.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}

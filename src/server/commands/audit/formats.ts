@@ -1,5 +1,5 @@
 /** A call as a line of text. What a client sent is escaped: a terminal must not obey it. */
-import { escapeUnsafe } from '../../observe/audit-line.js';
+import { escapeUnsafe } from '../../observe/unsafe-characters.js';
 import type { Call } from './calls.js';
 import { toEcs } from './ecs.js';
 import { toOcsf } from './ocsf.js';

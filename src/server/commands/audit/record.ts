@@ -1,8 +1,8 @@
 /** One line of an audit file: a record, a checkpoint, or neither. */
 import { isUtf8 } from 'node:buffer';
-import { escapeUnsafe, sha256 } from '../../observe/audit-line.js';
+import { sha256 } from '../../observe/audit-line.js';
 import type { AuditRecord } from '../../observe/audit-record.js';
-import { canonicalJson, canonicalString } from '../../observe/canonical-json.js';
+import { escapeUnsafe, unescapeUnsafe } from '../../observe/unsafe-characters.js';
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -26,16 +26,50 @@ export function isRecord(value: object): value is AuditRecord {
 
 /**
  * Whether the record is the one that was hashed, in the one spelling that a record has: every other byte shows, also one that
- * changes no value (a space, an escape, a repeated name).
+ * changes no value (a space, an escape, a repeated name). Its members are hashed as the line has them: to write them again
+ * would take longer than all the rest.
  */
 export function isGenuine(record: AuditRecord, bytes: Buffer): boolean {
+  const line = bytes.toString();
+  const json = unescapeUnsafe(line);
+  const isSpelledSo = isUtf8(bytes) && escapeUnsafe(json) === line;
+  if (!isSpelledSo || !json.startsWith('{') || !json.endsWith('}')) return false;
+  const members = membersOf(json);
   const names = Object.keys(record);
-  const members = names.map(
-    (name) => `${canonicalString(name)}:${canonicalJson(record[name as keyof AuditRecord])}`,
-  );
-  const canonical = sortedPlaces(names).map((place) => members[place]);
-  const isHashed = sha256(`{${canonical.join(',')}}`) === record.hash;
-  return isHashed && isUtf8(bytes) && bytes.toString() === escapeUnsafe(`{${members.join(',')}}`);
+  if (members[names.indexOf('hash')] !== `"hash":"${record.hash}"`) return false;
+  let canonical = '';
+  for (const place of sortedPlaces(names)) canonical += `,${members[place]}`;
+  return members.length === names.length && sha256(`{${canonical.slice(1)}}`) === record.hash;
+}
+
+/** The members of an object that is JSON, each as it is written. */
+function membersOf(json: string): readonly string[] {
+  const members: string[] = [];
+  let depth = 0;
+  let start = 1;
+  for (let at = 0; at < json.length; at += 1) {
+    const char = json[at];
+    if (char === '"') at = endOfString(json, at);
+    else if (char === '{' || char === '[') depth += 1;
+    else if (char === '}' || char === ']') depth -= 1;
+    if (depth > 1 || (depth === 1 && char !== ',')) continue;
+    members.push(json.slice(start, at));
+    start = at + 1;
+  }
+  return members;
+}
+
+/** @param start of its first quote @returns the place of its last */
+function endOfString(json: string, start: number): number {
+  let end = json.indexOf('"', start + 1);
+  while (isEscaped(json, end)) end = json.indexOf('"', end + 1);
+  return end < 0 ? json.length : end;
+}
+
+function isEscaped(json: string, at: number): boolean {
+  let first = at;
+  while (json[first - 1] === '\\') first -= 1;
+  return (at - first) % 2 === 1;
 }
 
 /** By the names in the order of a line: few orders are in all files, and sorting takes longer than hashing. */

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { isGenuine, isRecord, isTorn, readObject } from '../../../../src/server/commands/audit/record.js';
+import { canonicalJson } from '../../../../src/server/observe/canonical-json.js';
+import { escapeUnsafe } from '../../../../src/server/observe/unsafe-characters.js';
 import { AuditFiles } from './files.js';
 
 let files: AuditFiles;
@@ -40,4 +42,19 @@ test('the first part of a record is torn, except where it could be a changed rec
   // Behind an inner object, behind the digits of the whole hash, and behind their quotation mark.
   const ends = ['"}', 'l}', expect.stringMatching(/^[\da-f]{2}$/), expect.stringMatching(/^[\da-f]"$/)];
   expect(others).toEqual(ends);
+});
+
+test('with a member left out, repeated or put in, a record is not genuine', () => {
+  const members = Object.entries(JSON.parse(line.toString()) as object).map(
+    ([name, value]) => `"${name}":${canonicalJson(value)}`,
+  );
+  const lineOf = (list: readonly string[]) => Buffer.from(escapeUnsafe(`{${list.join(',')}}`));
+  expect(lineOf(members)).toEqual(line);
+  const changed = members.flatMap((member, at) => [
+    members.toSpliced(at, 1),
+    members.toSpliced(at, 0, member),
+    members.toSpliced(at, 0, '"more":1'),
+  ]);
+
+  expect(changed.map(lineOf).filter(isAccepted).map(String)).toEqual([]);
 });

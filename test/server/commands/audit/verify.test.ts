@@ -3,7 +3,8 @@ import { copyFile, readFile, rename, rm, truncate, writeFile } from 'node:fs/pro
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { verify, type Verdict } from '../../../../src/server/commands/audit/verify.js';
-import { escapeUnsafe, sha256 } from '../../../../src/server/observe/audit-line.js';
+import { sha256 } from '../../../../src/server/observe/audit-line.js';
+import { escapeUnsafe } from '../../../../src/server/observe/unsafe-characters.js';
 import { canonicalJson } from '../../../../src/server/observe/canonical-json.js';
 import { AuditFiles } from './files.js';
 
