@@ -247,11 +247,11 @@ export function eventLogContract(
         const left = await log.begin(session, lost, 'lost');
         const id = await left.append('one');
         left.stop();
-        await after(150);
+        await after(900);
 
         expect(await log.resume(session, String(id), collector())).toBeUndefined();
         expect(await stream.append('still')).toBeDefined();
         await reader.got(2);
-      }, 100));
+      }, 600));
   });
 }

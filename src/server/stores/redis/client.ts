@@ -13,6 +13,8 @@ const SILENCE_TIMEOUT_MS = 2000;
 const MAX_RECONNECT_DELAY_MS = 1000;
 /** How soon after the loss of a server its successor is looked for. */
 const LOOK_UP_MS = 250;
+/** No clock of node-redis for each command: it costs as much as the command, and `withinDeadline` has one. */
+const NO_CLOCK = { timeout: 0 };
 /** Keys that are tried until each primary of a Cluster has one. */
 const MAX_PROBE_KEYS = 1000;
 
@@ -53,7 +55,7 @@ export function openRedis(address: RedisAddress): Redis {
 
 function openSingle(address: RedisAddress): Redis {
   const { url } = address;
-  const client: Client = createClient({ url, ...optionsOf(address) });
+  const client: Client = createClient({ url, ...optionsOf(address), commandOptions: NO_CLOCK });
   return {
     client,
     destroy: start(client),
@@ -66,6 +68,7 @@ function openCluster(address: RedisAddress): Redis {
   const cluster = createCluster({
     rootNodes: address.url.split(',').map((url) => ({ url, ...withoutRetries(address) })),
     defaults: { ...credentialsOf(address), ...optionsOf(address) },
+    commandOptions: NO_CLOCK,
     topologyRefreshOnReconnectionAttemptStrategy: LOOK_UP_MS,
   });
   // Always by the same node, so that messages keep their order.
@@ -99,6 +102,7 @@ function openSentinel(address: RedisAddress): Redis {
     sentinelRootNodes: address.url.split(',').map(hostAndPort),
     nodeClientOptions: options,
     sentinelClientOptions: options,
+    commandOptions: NO_CLOCK,
     scanInterval: LOOK_UP_MS,
   });
   return {
