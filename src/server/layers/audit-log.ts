@@ -6,7 +6,7 @@ import { RefusedRequest } from '../refusal.js';
 import { auditedPath } from './request-path.js';
 
 export interface AuditLogOptions {
-  readonly audit: Pick<Audit, 'trail' | 'accepting'>;
+  readonly audit: Pick<Audit, 'trail'>;
   readonly clientAddress: (req: Request) => string;
 }
 
@@ -39,7 +39,7 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
       throw new RefusedRequest('malformed_request', { detail: { reason: 'closing' } });
     }
     latest.set(req.socket, res);
-    if (!audit.accepting()) throw new RefusedRequest('audit_unavailable');
+    if (!trail.isAccepted) throw new RefusedRequest('audit_unavailable');
     next();
   };
 }

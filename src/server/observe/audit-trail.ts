@@ -13,6 +13,7 @@ export interface RequestTrail extends AuditTrail {
 interface Recorder {
   readonly hmacKey: KeyObject;
   readonly sessionDigest: (id: string) => string;
+  accepting(): boolean;
   write(stage: AuditHead['stage'], trail: AuditTrail): void;
   received(trail: AuditTrail): Promise<void>;
 }
@@ -20,6 +21,7 @@ interface Recorder {
 /** A class: every request makes one, an open stream keeps it, and a closure for each method would take more than its data. */
 export class Trail implements RequestTrail {
   readonly facts: AuditFacts;
+  readonly isAccepted: boolean;
   readonly #started = performance.now();
   #streaming = false;
   #ended = false;
@@ -30,6 +32,7 @@ export class Trail implements RequestTrail {
     private readonly recorder: Recorder,
   ) {
     this.facts = Object.assign(new AuditFacts(), given);
+    this.isAccepted = recorder.accepting();
   }
 
   note(more: AuditFacts): void {

@@ -37,7 +37,7 @@ export function openAudit(options: AuditOptions) {
   const { sinks, mode, replica = hostname(), metrics, onProblem } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
   const hmacKey = createSecretKey(options.hmacKey);
-  const recorder = { hmacKey, sessionDigest: sessionDigests(hmacKey), write, received };
+  const recorder = { hmacKey, sessionDigest: sessionDigests(hmacKey), accepting, write, received };
   const writers = sinks.map((sink) => new LineWriter(sink, options));
   const chain = new AuditChain(sinks);
   const checkpoints = openCheckpoints();
@@ -54,7 +54,8 @@ export function openAudit(options: AuditOptions) {
     return new AuditCheckpoints({ key, replica, chain: chain.id, writer });
   }
 
-  function write(stage: AuditHead['stage'], { requestId, facts }: AuditTrail, written?: () => void): void {
+  function write(stage: AuditHead['stage'], trail: AuditTrail, written?: () => void): void {
+    const { requestId, facts, isAccepted } = trail;
     const time = new Date().toISOString();
     const { text, hash } = chain.append({ schema: 1, time, replica, stage, requestId }, facts);
     const line = {
@@ -62,7 +63,7 @@ export function openAudit(options: AuditOptions) {
       bytes: Buffer.byteLength(text),
       written: checkpoints?.append(hash, written) ?? written,
     };
-    for (const writer of writers) writer.push(line);
+    for (const writer of writers) writer.push(line, isAccepted);
     if (stage === 'completed' || stage === 'stream-close') metrics?.request(facts);
   }
 

@@ -51,10 +51,14 @@ export class LineWriter {
     this.#schedule(); // opens at once: a wrong path shows at start-up, not with the first request
   }
 
-  /** Queues a line; drops it when the queue is full. */
-  push(line: Line): void {
+  /**
+   * Queues a line; drops it when the queue is full.
+   *
+   * @param isServed whether it is of a request that was served: the reserve is for these
+   */
+  push(line: Line, isServed = true): void {
     const { inProgress = 0 } = this.options;
-    const mostBytes = MAX_QUEUED_BYTES + inProgress * LAST_RECORD_BYTES;
+    const mostBytes = isServed ? MAX_QUEUED_BYTES + inProgress * LAST_RECORD_BYTES : ROOM_BYTES;
     if (this.#closed || this.#queuedBytes + line.bytes > mostBytes) {
       this.options.metrics?.auditDropped();
       if (this.#dropped === 0) this.#report('dropping'); // once, until it has recovered

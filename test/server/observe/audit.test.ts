@@ -277,13 +277,14 @@ describe('batch mode', () => {
     const missing = join(directory, 'missing', 'audit.log');
     const audit = open(missing, { mode: 'batch', onProblem, metrics });
     await until(() => !audit.healthy());
+    const inProgress = Array.from({ length: 30_000 }, (_, i) => audit.trail(`r${i}`, {}));
     let served = 0;
     while (audit.accepting()) {
       await audit.trail(`r${served++}`, { 'http.path': 'x'.repeat(1000) }).received();
     }
     await expect(audit.trail('refused', {}).received()).rejects.toMatchObject(UNAVAILABLE);
     expect(served).toBeGreaterThan(1000);
-    complete(audit, 30_000); // what was being served still ends, as far as there is room
+    for (const trail of inProgress) trail.end(); // what was being served still ends, as far as there is room
     const dropped = metrics.auditDropped.mock.calls.length;
     expect(audit.queuedBytes()).toBeLessThanOrEqual(8 * 1024 * 1024);
     expect(dropped).toBeGreaterThan(0);
@@ -303,6 +304,25 @@ describe('batch mode', () => {
     expect(onProblem).toHaveBeenLastCalledWith('audit sink recovered', { sink: missing, dropped });
   });
 });
+
+test.each(['strict', 'batch'] as const)(
+  '%s: requests that are refused because no sink works take no room from those that were in progress',
+  async (mode) => {
+    const missing = join(directory, 'missing', 'audit.log');
+    const audit = open(missing, { mode });
+    const inProgress = Array.from({ length: 1000 }, (_, i) => audit.trail(`r${i}`, {}));
+    await until(() => !audit.healthy());
+    const path = { 'http.path': 'x'.repeat(1000) };
+    while (mode === 'batch' && audit.accepting()) audit.trail('accepted', path).end();
+    for (let i = 0; i < 10_000; i++) audit.trail('refused', path).end();
+    for (const trail of inProgress) trail.end();
+
+    await mkdir(join(directory, 'missing'));
+    await until(() => audit.accepting() && audit.queuedBytes() === 0);
+    const written = new Set((await readRecords(missing)).map(({ requestId }) => requestId));
+    expect(inProgress.filter(({ requestId }) => !written.has(requestId))).toEqual([]);
+  },
+);
 
 describe('the chain', () => {
   const links = async (...paths: string[]) =>
