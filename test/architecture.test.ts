@@ -137,7 +137,7 @@ const LINES: Readonly<Record<string, string>> = {
   'mcp/http-sse': '175 because all of HTTP+SSE lies here, so that one commit can delete it',
   'mcp/stdio': '400 because a tool can wait for room on stdout',
   observe:
-    '1550 because the audit is chained and signed, and a trail is a class: an open stream keeps less of it',
+    '1575 because the audit is chained and signed, a trail is a class, and what is refused may not use up the queue',
   stores: '425 because tasks and grants outlive their requests, and messages concern some replicas only',
   'stores/memory':
     '725 because messages have names, tasks and grants outlive their requests, and the least recently used session makes room, within the memory of its owner',

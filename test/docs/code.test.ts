@@ -1,6 +1,7 @@
 /** The code of the pages goes into clones of the project, compiles there, and its tests pass. */
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { TYPES } from '../helpers/clone.js';
 import { type Block, blocks, type Clones, clonesWith, pages, read } from '../helpers/pages.js';
 
 describe('the code of the pages', () => {
@@ -26,8 +27,7 @@ describe('the code of the pages', () => {
   });
 
   test('compiles', () => {
-    const tsc = ['node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json'];
-    expect(node(clones.folder, ...tsc)).toEqual({ status: 0, output: '' });
+    expect(node(clones.folder, ...TYPES)).toEqual({ status: 0, output: '' });
   }, 60_000);
 
   test.each(shown.filter(({ code }) => code.some(isTest)).map(({ path }) => path))(

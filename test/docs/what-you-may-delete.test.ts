@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Clone, cloneProject, TSX } from '../helpers/clone.js';
+import { type Clone, cloneProject, TSX, TYPES } from '../helpers/clone.js';
 import { type Block, blocks, read } from '../helpers/pages.js';
 import { call, discover, post } from '../server/process/requests.js';
 import { SETTINGS } from '../settings.js';
@@ -52,8 +52,13 @@ function edit({ path, text: shown }: Block): void {
   writeFileSync(join(clone.folder, path), content);
 }
 
+/** Without the tests, which need what is deleted. */
 const compile = () =>
-  clone.node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.build.json');
+  clone.node(
+    ...TYPES.with(-1, 'tsconfig.build.json'),
+    '--tsBuildInfoFile',
+    'node_modules/.cache/test-build/what-you-may-delete.tsbuildinfo',
+  );
 
 function start(env: Readonly<Record<string, string>>) {
   const { PATH = '', SystemRoot = '' } = process.env;

@@ -27,3 +27,12 @@ export function cloneProject(): Clone {
 
 export const TSX = ['--import', 'tsx'];
 export const JEST = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--ci', '-i'];
+/** Checks what differs from the project, whose packages are a link in a clone: `npm run types` keeps the rest there. */
+export const TYPES = [
+  'node_modules/typescript/bin/tsc',
+  '--noEmit',
+  '--singleThreaded',
+  '--preserveSymlinks',
+  '-p',
+  'tsconfig.json',
+];

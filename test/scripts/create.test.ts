@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
-import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
+import { type Clone, cloneProject, JEST, TSX, TYPES } from '../helpers/clone.js';
 import { commitAll, git, GIT_ENV } from '../helpers/git.js';
 import { templateTest } from './template-only.js';
 
@@ -71,7 +71,7 @@ templateTest(
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'), 'junction');
     const node = (...args: string[]) => spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
     const checks = [
-      ['node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json'],
+      TYPES,
       ['node_modules/@biomejs/biome/bin/biome', 'format', '.'],
       [
         ...JEST,

@@ -4,7 +4,7 @@ import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
+import { type Clone, cloneProject, JEST, TSX, TYPES } from '../helpers/clone.js';
 
 let clone: Clone;
 let node: Clone['node'];
@@ -28,7 +28,7 @@ test('without its samples the template compiles, passes the tests of what they t
   expect(said).toMatch(/^Removed:\n[^]*\nChanged:\n[^]* {2}README\.md\n/);
   expect(read('README.md')).not.toContain('npm run demo');
   expect(read('.env.example')).not.toContain('FILES_ROOT');
-  node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json');
+  node(...TYPES);
   node(
     ...JEST,
     'test/server/config/index.test.ts',

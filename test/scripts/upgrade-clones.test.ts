@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect } from '@jest/globals';
-import { type Clone, cloneProject, JEST, TSX } from '../helpers/clone.js';
+import { type Clone, cloneProject, JEST, TSX, TYPES } from '../helpers/clone.js';
 import { commitAll, git, GIT_ENV } from '../helpers/git.js';
 import { templateTest } from './template-only.js';
 
@@ -99,7 +99,7 @@ function upgrade(clone: Clone) {
 /** What the upgrade says comes next; the packages are here already. */
 function expectGreen(clone: Clone, ...tests: readonly string[]): void {
   for (const generator of ['config-docs', 'clients-docs']) clone.node(...TSX, `scripts/${generator}.ts`);
-  clone.node('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'tsconfig.json');
+  clone.node(...TYPES);
   clone.node('node_modules/@biomejs/biome/bin/biome', 'format', '.');
   clone.node(
     ...JEST,

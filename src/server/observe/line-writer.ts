@@ -51,11 +51,7 @@ export class LineWriter {
     this.#schedule(); // opens at once: a wrong path shows at start-up, not with the first request
   }
 
-  /**
-   * Queues a line; drops it when the queue is full.
-   *
-   * @param isServed whether it is of a request that was served: the reserve is for these
-   */
+  /** Queues a line; drops it when the queue is full. The reserve is for requests that are served. */
   push(line: Line, isServed = true): void {
     const { inProgress = 0 } = this.options;
     const mostBytes = isServed ? MAX_QUEUED_BYTES + inProgress * LAST_RECORD_BYTES : ROOM_BYTES;
