@@ -313,7 +313,7 @@ test.each(['strict', 'batch'] as const)(
     const inProgress = Array.from({ length: 1000 }, (_, i) => audit.trail(`r${i}`, {}));
     await until(() => !audit.healthy());
     const path = { 'http.path': 'x'.repeat(1000) };
-    while (mode === 'batch' && audit.accepting()) audit.trail('accepted', path).end();
+    if (mode === 'batch') while (audit.accepting()) audit.trail('accepted', path).end();
     for (let i = 0; i < 10_000; i++) audit.trail('refused', path).end();
     for (const trail of inProgress) trail.end();
 
