@@ -294,7 +294,7 @@ describeWithRedis('while Redis is away', () => {
   });
 
   test('a stream far larger than what is kept of it is read whole where it is written', async () => {
-    const log = eventsOfOneProcess({ connection, maxStreamChars: 1000, retainMs: 300 });
+    const log = eventsOfOneProcess({ connection, maxStreamChars: 1000, retainMs: 3000 });
     const seen: string[] = [];
     let finish = () => {};
     const ended = new Promise<void>((resolve) => (finish = resolve));

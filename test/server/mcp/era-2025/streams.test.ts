@@ -162,11 +162,11 @@ describe('idling', () => {
   });
 
   test('does not begin while a stream is open', async () => {
-    const idle = await startTestServer({ idleMs: 300, keepAliveMs: 20 });
+    const idle = await startTestServer({ idleMs: 800, keepAliveMs: 20 });
     const client = rawClient(idle.url);
     const session = await client.initialize();
     const reader = (await client.get({ session })).body?.getReader();
-    const openUntil = performance.now() + 600;
+    const openUntil = performance.now() + 1600;
     while (performance.now() < openUntil) expect((await reader?.read())?.done).toBe(false);
 
     expect((await client.post({ id: 1, method: 'ping' }, { session })).status).toBe(200);

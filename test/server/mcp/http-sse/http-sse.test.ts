@@ -290,7 +290,7 @@ describe('an SSE stream', () => {
   });
 
   test('keeps its session from idling out', async () => {
-    const idle = await startTestServer({ idleMs: 150, keepAliveMs: 20 });
+    const idle = await startTestServer({ idleMs: 800, keepAliveMs: 20 });
     const stream = events(await rawClient(new URL('/sse', idle.url).href).get({}));
     const { post } = rawClient(new URL(String((await next(stream)).data), idle.url).href);
     await post(initialize);
