@@ -144,7 +144,7 @@ const LINES: Readonly<Record<string, string>> = {
   'stores/redis':
     '1800 because messages go only to the replicas that they concern, tasks and grants outlive their requests, it says why Redis refuses the server, and speaks to a Cluster and to Sentinel',
 };
-const LINES_OF_ALL = 18625; // a record is verified as it is written; definitions have digests; bound tokens are refused where nobody checks their proof, and every ended stream has room in the audit; tokens are bound to certificates; why a token is refused; the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
+const LINES_OF_ALL = 18650; // a record is verified as it is written; definitions have digests; bound tokens are refused where nobody checks their proof, and every ended stream has room in the audit; tokens are bound to certificates; why a token is refused; the audit is chained, signed and verified; opaque tokens; credentials can be withdrawn; messages between replicas only where they concern somebody; accounts that users connect; tokens as providers issue them; tasks, apps and URLs for users; Redis in three ways; safe helpers; bound tokens; arguments are closed
 
 /** What a newcomer reads to follow one request from the socket to a tool: files, and folders whole. */
 const PATH_OF_A_REQUEST = [
