@@ -8,7 +8,7 @@ import { RefusedRequest } from '../refusal.js';
 import { auditedPath } from '../layers/request-path.js';
 
 export interface ParserRefusalsOptions {
-  readonly audit: Pick<Audit, 'trail'>;
+  readonly audit: Pick<Audit, 'trail' | 'accepting'>;
   readonly clientAddress: (req: Pick<IncomingMessage, 'socket' | 'headers'>) => string;
 }
 
@@ -25,13 +25,13 @@ export function answerParserRefusals(server: Server, { audit, clientAddress }: P
     const socket = connection as Socket;
     const requestId = randomUUID();
     const body = JSON.stringify(refusal.toBody(requestId));
-    const trail = audit.trail(requestId, {
+    const facts = {
       'client.address': clientAddress({ socket, headers: req.headers ?? {} }),
       ...(req.method !== undefined && { 'http.method': req.method }),
       ...(req.url !== undefined && { 'http.path': auditedPath(req.url) }),
       ...refusal.facts,
-    });
-    trail.end({
+    };
+    audit.trail(requestId, facts, audit.accepting()).end({
       'http.status': refusal.status,
       durationMs: 0,
       bytesIn: 0,

@@ -6,7 +6,7 @@ import { RefusedRequest } from '../refusal.js';
 import { auditedPath } from './request-path.js';
 
 export interface AuditLogOptions {
-  readonly audit: Pick<Audit, 'trail'>;
+  readonly audit: Pick<Audit, 'trail' | 'accepting'>;
   readonly clientAddress: (req: Request) => string;
 }
 
@@ -19,7 +19,8 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
 
   return function auditLog(req, res, next) {
     req.clientAddress = clientAddress(req);
-    const trail = audit.trail(req.requestId, factsOf(req));
+    const isAccepted = audit.accepting();
+    const trail = audit.trail(req.requestId, factsOf(req), isAccepted);
     req.audit = trail;
     countBytesOut(res);
 
@@ -39,7 +40,7 @@ export function auditLog({ audit, clientAddress }: AuditLogOptions): RequestHand
       throw new RefusedRequest('malformed_request', { detail: { reason: 'closing' } });
     }
     latest.set(req.socket, res);
-    if (!trail.isAccepted) throw new RefusedRequest('audit_unavailable');
+    if (!isAccepted) throw new RefusedRequest('audit_unavailable');
     next();
   };
 }

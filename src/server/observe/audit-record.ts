@@ -71,8 +71,6 @@ export type AuditRecord = AuditHead & AuditFacts & { readonly hash: string };
 export interface AuditTrail {
   readonly requestId: string;
   readonly facts: Readonly<AuditFacts>;
-  /** Whether it could be audited when it came; if not, it must be refused. */
-  readonly isAccepted: boolean;
   /** Adds facts; a later value replaces an earlier one. */
   note(facts: AuditFacts): void;
   /** Notes the session by its HMAC, never by its id. */

@@ -13,15 +13,13 @@ export interface RequestTrail extends AuditTrail {
 interface Recorder {
   readonly hmacKey: KeyObject;
   readonly sessionDigest: (id: string) => string;
-  accepting(): boolean;
-  write(stage: AuditHead['stage'], trail: AuditTrail): void;
-  received(trail: AuditTrail): Promise<void>;
+  write(stage: AuditHead['stage'], trail: Trail): void;
+  received(trail: Trail): Promise<void>;
 }
 
 /** A class: every request makes one, an open stream keeps it, and a closure for each method would take more than its data. */
 export class Trail implements RequestTrail {
   readonly facts: AuditFacts;
-  readonly isAccepted: boolean;
   readonly #started = performance.now();
   #streaming = false;
   #ended = false;
@@ -29,10 +27,10 @@ export class Trail implements RequestTrail {
   constructor(
     readonly requestId: string,
     given: AuditFacts,
+    readonly isAccepted: boolean,
     private readonly recorder: Recorder,
   ) {
     this.facts = Object.assign(new AuditFacts(), given);
-    this.isAccepted = recorder.accepting();
   }
 
   note(more: AuditFacts): void {

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { RefusedRequest } from '../refusal.js';
 import { AuditChain } from './audit-chain.js';
 import { AuditCheckpoints } from './audit-checkpoints.js';
-import type { AuditFacts, AuditHead, AuditTrail } from './audit-record.js';
+import type { AuditFacts, AuditHead } from './audit-record.js';
 import type { AuditSink } from './audit-sinks.js';
 import { digest, type RequestTrail, sessionDigests, Trail } from './audit-trail.js';
 import { LineWriter, type LineWriterOptions } from './line-writer.js';
@@ -37,7 +37,7 @@ export function openAudit(options: AuditOptions) {
   const { sinks, mode, replica = hostname(), metrics, onProblem } = options;
   if (sinks.length === 0) throw new TypeError('openAudit: give at least one sink');
   const hmacKey = createSecretKey(options.hmacKey);
-  const recorder = { hmacKey, sessionDigest: sessionDigests(hmacKey), accepting, write, received };
+  const recorder = { hmacKey, sessionDigest: sessionDigests(hmacKey), write, received };
   const writers = sinks.map((sink) => new LineWriter(sink, options));
   const chain = new AuditChain(sinks);
   const checkpoints = openCheckpoints();
@@ -54,8 +54,11 @@ export function openAudit(options: AuditOptions) {
     return new AuditCheckpoints({ key, replica, chain: chain.id, writer });
   }
 
-  function write(stage: AuditHead['stage'], trail: AuditTrail, written?: () => void): void {
-    const { requestId, facts, isAccepted } = trail;
+  function write(
+    stage: AuditHead['stage'],
+    { requestId, facts, isAccepted }: Trail,
+    written?: () => void,
+  ): void {
     const time = new Date().toISOString();
     const { text, hash } = chain.append({ schema: 1, time, replica, stage, requestId }, facts);
     const line = {
@@ -67,7 +70,7 @@ export function openAudit(options: AuditOptions) {
     if (stage === 'completed' || stage === 'stream-close') metrics?.request(facts);
   }
 
-  async function received(trail: AuditTrail): Promise<void> {
+  async function received(trail: Trail): Promise<void> {
     if (!accepting()) throw new RefusedRequest('audit_unavailable');
     if (mode === 'batch') return write('received', trail);
     await new Promise<void>((resolve, reject) => {
@@ -91,8 +94,9 @@ export function openAudit(options: AuditOptions) {
   }
 
   return {
-    /** Begins the audit of one request. */
-    trail: (requestId: string, facts: AuditFacts): RequestTrail => new Trail(requestId, facts, recorder),
+    /** Begins the audit of one request. That of one which is refused because it came while not `accepting` has no reserve. */
+    trail: (requestId: string, facts: AuditFacts, isAccepted = true): RequestTrail =>
+      new Trail(requestId, facts, isAccepted, recorder),
     /** Names a task without its id. */
     taskDigest: (id: string) => digest(hmacKey, 'task', id),
     accepting,

@@ -5,6 +5,8 @@ import type { Metrics } from './metrics.js';
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
 /** New requests stop here; the rest of the queue is reserved for requests in progress. */
 const ROOM_BYTES = MAX_QUEUED_BYTES * 0.75;
+/** The records of requests that are refused meanwhile stop here. */
+const REFUSED_BYTES = MAX_QUEUED_BYTES * 0.875;
 /** Added to the queue for each request that may end in the same moment: one record is seldom longer. */
 const LAST_RECORD_BYTES = 1024;
 /** An output that accepts nothing for this long counts as down, even without an error (a pipe whose reader stalls). */
@@ -54,7 +56,7 @@ export class LineWriter {
   /** Queues a line; drops it when the queue is full. The reserve is for requests that are served. */
   push(line: Line, isServed = true): void {
     const { inProgress = 0 } = this.options;
-    const mostBytes = isServed ? MAX_QUEUED_BYTES + inProgress * LAST_RECORD_BYTES : ROOM_BYTES;
+    const mostBytes = isServed ? MAX_QUEUED_BYTES + inProgress * LAST_RECORD_BYTES : REFUSED_BYTES;
     if (this.#closed || this.#queuedBytes + line.bytes > mostBytes) {
       this.options.metrics?.auditDropped();
       if (this.#dropped === 0) this.#report('dropping'); // once, until it has recovered

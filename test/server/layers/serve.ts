@@ -22,12 +22,15 @@ export class RecordingAudit extends EventEmitter<{ end: [Ended] }> {
   /** Whether the sinks take records. */
   takesRecords = true;
 
+  accepting(): boolean {
+    return this.takesRecords;
+  }
+
   trail(requestId: string, first: AuditFacts): AuditTrail & { end(facts: AuditFacts): void } {
     const facts = Object.assign(new AuditFacts(), first);
     return {
       requestId,
       facts,
-      isAccepted: this.takesRecords,
       note: (more) => void Object.assign(facts, more),
       session: () => {},
       arguments: () => {},

@@ -79,7 +79,6 @@ function layers(audits: AuditFacts[], calls: EventEmitter) {
     req.audit = {
       requestId: req.requestId,
       facts,
-      isAccepted: true,
       note: (more) => void Object.assign(facts, more),
       session: (id) => void Object.assign(facts, { 'mcp.session': `hmac of ${id.length}` }),
       arguments: () => {},

@@ -314,7 +314,7 @@ test.each(['strict', 'batch'] as const)(
     await until(() => !audit.healthy());
     const path = { 'http.path': 'x'.repeat(1000) };
     if (mode === 'batch') while (audit.accepting()) audit.trail('accepted', path).end();
-    for (let i = 0; i < 10_000; i++) audit.trail('refused', path).end();
+    for (let i = 0; i < 10_000; i++) audit.trail('refused', path, audit.accepting()).end();
     for (const trail of inProgress) trail.end();
 
     await mkdir(join(directory, 'missing'));

@@ -25,7 +25,7 @@ export function isRecord(value: object): value is AuditRecord {
 }
 
 /**
- * Whether the record is the one that was hashed, in the one spelling that a record has: every other byte shows, also one that
+ * Whether the record is the one that was hashed, in the spelling that was hashed: every other byte shows, also one that
  * changes no value (a space, an escape, a repeated name). Its members are hashed as the line has them: to write them again
  * would take longer than all the rest.
  */
