@@ -27,12 +27,14 @@ export function cloneProject(): Clone {
 
 export const TSX = ['--import', 'tsx'];
 export const JEST = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--ci', '-i'];
-/** Checks what differs from the project, whose packages are a link in a clone: `npm run types` keeps the rest there. */
+/** Checks what differs from the clone before, in what all of them have: their packages are a link to those of the project. */
 export const TYPES = [
   'node_modules/typescript/bin/tsc',
   '--noEmit',
   '--singleThreaded',
   '--preserveSymlinks',
+  '--tsBuildInfoFile',
+  'node_modules/.cache/clones.tsbuildinfo',
   '-p',
   'tsconfig.json',
 ];

@@ -9,6 +9,8 @@ import { followReadiness, replaceInTurn, startLoad, writeDocuments } from './rol
 
 const CALLS_PER_SECOND = 100;
 const CONNECTIONS = 20;
+/** nginx learns that a replica leaves, and that it is back, of each of three. */
+const RELOADS = 6;
 /** Longer than a balancer takes to learn that a server is unready. */
 const UNREADY_MS = 2000;
 
@@ -43,7 +45,7 @@ for (const name of PROXIES) {
       expect(codes).toEqual([0, 0, 0]);
       expect(failures.filter((failure) => !lost.includes(failure))).toEqual([]);
       // At a reload, nginx closes idle connections of its clients, and the next call on one is lost before any replica has it.
-      expect(lost.length).toBeLessThanOrEqual(name === 'nginx' ? CONNECTIONS : 0);
+      expect(lost.length).toBeLessThanOrEqual(name === 'nginx' ? CONNECTIONS * RELOADS : 0);
       expect(received.length).toBe(answered);
       expect(sent).toBeGreaterThan(500);
     }, 60_000);

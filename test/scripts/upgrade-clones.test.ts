@@ -156,8 +156,7 @@ templateTest(
     }
     expect(renamed.read(MANIFEST)).toContain(`name: ${NAME}`);
     expect(renamed.read('src/samples/whoami.ts')).toContain('Who am I?');
-    expectGreen(renamed, 'test/tools/own-tool.test.ts', 'test/samples');
-    renamed.node('node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings');
+    expectGreen(renamed, 'test/tools/own-tool.test.ts', 'test/samples/sample-tools');
     expect(renamed.read('.env.example')).toContain('BRAND_NEW');
 
     expect(existsSync(join(bare.folder, 'src/samples'))).toBe(false);
