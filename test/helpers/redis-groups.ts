@@ -13,6 +13,8 @@ export interface RedisGroup {
   readonly servers: readonly RedisServer[];
   /** Empties all of them. */
   flush(): void;
+  /** Settles once the replicas of the first server have all that it has: replication is asynchronous. */
+  replicated(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,6 +27,14 @@ function cli(port: number, ...args: string[]): string {
   });
   if (status !== 0) throw new Error(`redis-cli ${args.join(' ')}: ${stdout}${stderr}`);
   return stdout;
+}
+
+async function replicated({ port }: RedisServer): Promise<void> {
+  const numbers = (pattern: RegExp) =>
+    [...cli(port, 'info', 'replication').matchAll(pattern)].map(([, number]) => Number(number));
+  const [offset = 0] = numbers(/^master_repl_offset:(\d+)/gm);
+  while (numbers(/^slave\d+:.*,offset=(\d+)/gm).some((reached) => reached < offset))
+    await new Promise(setImmediate);
 }
 
 /** The user of the server has the documented rights and no others. */
@@ -68,6 +78,7 @@ export async function startCluster(): Promise<RedisGroup> {
     url: servers.map(({ url }) => url.replace('//', `//${USER}`)).join(),
     servers,
     flush: () => servers.slice(0, 3).forEach(({ port }) => cli(port, 'flushall')),
+    replicated: () => replicated(seed),
     async close() {
       await Promise.all(servers.map((server) => server.stop()));
       await rm(folder, { recursive: true });
@@ -107,6 +118,7 @@ export async function startSentinels(): Promise<RedisGroup> {
     url: sentinels.map(({ url }) => url).join(),
     servers,
     flush: () => void cli(primary.port, 'flushall'),
+    replicated: () => replicated(primary),
     async close() {
       await Promise.all([...sentinels, ...servers].map((server) => server.stop()));
       await rm(folder, { recursive: true });

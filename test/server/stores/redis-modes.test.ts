@@ -134,13 +134,13 @@ describeWithRedis('on', () => {
         params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
       };
       const call = { method: 'tools/call', params: { name: 'count', arguments: {} } };
-      const sessions = await Promise.all(
-        Array.from({ length: 20 }, async () => {
-          const response = await send(first, initialize);
-          await response.text();
-          return String(response.headers.get('mcp-session-id'));
-        }),
-      );
+      /** Asks again after a 503: on a busy machine Redis may answer too late. */
+      const openSession = async (): Promise<string> => {
+        const response = await send(first, initialize);
+        await response.text();
+        return response.headers.get('mcp-session-id') ?? openSession();
+      };
+      const sessions = await Promise.all(Array.from({ length: 20 }, openSession));
 
       const answers: { at: number; status: number; text: string }[] = [];
       const sent: Promise<void>[] = [];
@@ -153,12 +153,13 @@ describeWithRedis('on', () => {
         );
       }, 10);
       try {
-        while (answers.length < 50) await after(10);
+        while (answers.filter(({ status }) => status === 200).length < 50) await after(10);
+        await group.replicated(); // what no replica has is lost with its primary
         const killedAt = performance.now();
         await group.servers[0]?.stop();
         const isBack = () =>
           answers.some(({ at, status }) => status === 503 && at > killedAt) &&
-          answers.slice(-100).every(({ status }) => status === 200);
+          answers.slice(-30).every(({ status }) => status === 200);
         while (!isBack()) await after(50);
         clearInterval(timer);
         await Promise.all(sent);
@@ -173,6 +174,6 @@ describeWithRedis('on', () => {
       } finally {
         clearInterval(timer);
       }
-    }, 60_000);
+    }, 120_000);
   });
 });
