@@ -1,4 +1,4 @@
-/** Two callers, and any sequence of what they may do with sessions, tasks and questions: a model knows each answer. */
+/** Two callers, and any sequence of what they may do with sessions, streams, tasks and questions: a model knows each answer. */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
@@ -13,6 +13,7 @@ jest.setTimeout(60_000);
 /** Most of the time that the sequences may take. */
 const BUDGET_MS = 5_000;
 const MAX_SESSIONS = 3;
+const MAX_STREAMS = 1;
 const PLENTY = '1000000/60s';
 const ALL = { elicitation: { form: {} }, extensions: { 'io.modelcontextprotocol/tasks': {} } };
 
@@ -56,7 +57,7 @@ beforeAll(async () => {
     RATE_LIMIT_IP: PLENTY,
     RATE_LIMIT_CALLER: PLENTY,
     MAX_SESSIONS_PER_CALLER: String(MAX_SESSIONS),
-    MAX_STREAMS_PER_CALLER: '100000',
+    MAX_STREAMS_PER_CALLER: String(MAX_STREAMS),
   });
 });
 afterAll(async () => {
@@ -64,16 +65,27 @@ afterAll(async () => {
   await issuer.close();
 });
 
+async function openStreams(): Promise<number> {
+  const text = await (await fetch(new URL('/metrics', server.adminUrl))).text();
+  return Number(/^mcp_server_streams(?:\{.*\})? (\S+)$/m.exec(text)?.[1]);
+}
+
 type Headers = Readonly<Record<string, string>>;
 interface Owned {
   readonly owner: string;
   readonly id: string;
   isOver: boolean;
 }
+interface OpenStream {
+  readonly owner: string;
+  readonly session: Owned;
+  leave(): void;
+}
 
 /** What is there, as the callers were told. */
 class Model {
   readonly sessions: Owned[] = [];
+  streams: readonly OpenStream[] = [];
   readonly tasks: Owned[] = [];
   readonly questions: Owned[] = [];
   readonly effects = new Map<string, number>();
@@ -108,19 +120,43 @@ class Model {
   }
 
   listen(owner: string, token: Headers, which: number) {
-    return this.inSession(owner, which, '200', async (session) => {
+    const own = this.streams.filter((stream) => stream.owner === owner);
+    return this.inSession(owner, which, own.length < MAX_STREAMS ? '200' : '429', async (session, one) => {
       const leaving = new AbortController();
       const headers = { Accept: 'text/event-stream', ...token, ...session };
       const res = await fetch(server.url, { headers, signal: leaving.signal });
-      leaving.abort();
+      if (!one || res.status !== 200) return res;
+      this.streams = [...this.streams, { owner, session: one, leave: () => leaving.abort() }];
       return new Response(null, { status: res.status });
     });
+  }
+
+  /** Its caller's oldest stream. */
+  async leave(owner: string) {
+    const stream = this.streams.find((one) => one.owner === owner);
+    stream?.leave();
+    await this.left((one) => one === stream);
+    return ['', ''] as const;
+  }
+
+  /** Those that are gone, once the server has seen it. */
+  async left(isGone: (stream: OpenStream) => boolean): Promise<void> {
+    this.streams = this.streams.filter((stream) => !isGone(stream));
+    while ((await openStreams()) !== this.streams.length);
+  }
+
+  async close(): Promise<void> {
+    for (const stream of this.streams) stream.leave();
+    await this.left(() => true);
   }
 
   end(owner: string, token: Headers, which: number) {
     return this.inSession(owner, which, '204', async (session, one) => {
       const res = await fetch(server.url, { method: 'DELETE', headers: { ...token, ...session } });
-      if (one && res.status === 204) one.isOver = true;
+      if (one && res.status === 204) {
+        one.isOver = true;
+        await this.left(({ session: of }) => of === one);
+      }
       return res;
     });
   }
@@ -185,7 +221,18 @@ class Model {
     answerOf(await call(server.url, method, params, headers, ALL));
 }
 
-const ACTIONS = ['open', 'ping', 'listen', 'end', 'begin', 'get', 'cancel', 'ask', 'answer'] as const;
+const ACTIONS = [
+  'open',
+  'ping',
+  'listen',
+  'leave',
+  'end',
+  'begin',
+  'get',
+  'cancel',
+  'ask',
+  'answer',
+] as const;
 interface Step {
   readonly who: number;
   readonly what: (typeof ACTIONS)[number];
@@ -195,7 +242,7 @@ const step = fc.record({ who: fc.nat(1), what: fc.constantFrom(...ACTIONS), whic
 
 let runs = 0;
 
-test('whatever two callers do in turn, each has its own sessions, tasks and questions, and nothing of the other', async () => {
+test('whatever two callers do in turn, each has its own sessions, streams, tasks and questions, and nothing of the other', async () => {
   const sequences = fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), async (steps) => {
     const names = [`alice ${(runs += 1)}`, `bob ${runs}`];
     const signed = names.map(async (sub) => [sub, await issuer.sign({ sub })] as const);
@@ -204,6 +251,7 @@ test('whatever two callers do in turn, each has its own sessions, tasks and ques
       const [answered, expected] = await model.step(one);
       expect({ ...one, answered }).toEqual({ ...one, answered: expected });
     }
+    await model.close();
     expect(names.map((name) => effects.get(name))).toEqual(names.map((name) => model.effects.get(name)));
   });
 

@@ -52,7 +52,7 @@ export function toOcsf(call: Call) {
       request: { uid: requestId },
       response: { code: call['rpc.code'] ?? call['http.status'], error: reason },
     },
-    src_endpoint: sourceOf(call['client.address'] ?? 'stdio'),
+    src_endpoint: sourceOf(call),
     dst_endpoint: { hostname: call.replica },
     http_request: {
       http_method: call['http.method'],
@@ -80,7 +80,11 @@ function statusOf(call: Call): number {
   return call.stage === 'completed' || call.stage === 'stream-close' ? 1 : 0;
 }
 
-const sourceOf = (address: string) => (isIP(address) ? { ip: address } : { name: address });
+/** The record of a start, and that of a task's end, have no client: they come from the process itself. */
+function sourceOf({ caller, 'client.address': address }: Call) {
+  if (address === undefined) return { name: caller?.method === 'stdio' ? 'stdio' : 'server' };
+  return isIP(address) ? { ip: address } : { name: address };
+}
 
 function resourcesOf(call: Call) {
   const [tool, uri] = [call['gen_ai.tool.name'], call['mcp.resource.uri']];

@@ -195,6 +195,14 @@ test('in the Elastic Common Schema a call has the fields of its field sets, and 
   });
 });
 
+test('as API Activity a record without a client comes from stdio or from the process itself', async () => {
+  const { 'client.address': _, caller, ...start } = (await calls()).get('r1') as Call;
+
+  expect(toOcsf(start).src_endpoint).toEqual({ name: 'server' });
+  const local = { ...start, caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] } };
+  expect(toOcsf(local as Call).src_endpoint).toEqual({ name: 'stdio' });
+});
+
 test('as API Activity a call has what the class requires', async () => {
   const all = await calls();
   const [allowed, denied, running] = ['r1', 'r2', `r3${ESCAPE}[31m`].map((id) => toOcsf(all.get(id) as Call));
