@@ -21,4 +21,4 @@ export function canonicalJson(value: unknown): string {
 /** Text that needs no escape, as most does: `JSON.stringify` is slow. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-export const canonicalString = (text: string) => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+const canonicalString = (text: string) => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
