@@ -196,7 +196,7 @@ test('in the Elastic Common Schema a call has the fields of its field sets, and 
 });
 
 test('as API Activity a record without a client comes from stdio or from the process itself', async () => {
-  const { 'client.address': _, caller, ...start } = (await calls()).get('r1') as Call;
+  const { 'client.address': _, caller: _caller, ...start } = (await calls()).get('r1') as Call;
 
   expect(toOcsf(start).src_endpoint).toEqual({ name: 'server' });
   const local = { ...start, caller: { issuer: 'stdio', subject: 'local', method: 'stdio', scopes: [] } };
