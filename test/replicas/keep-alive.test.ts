@@ -7,7 +7,7 @@ import { describeWith, PROXIES } from '../helpers/proxies.js';
 import { clientOf } from './client.js';
 import { followReadiness, replaceInTurn, startLoad, writeDocuments } from './rolling.js';
 
-const CALLS_PER_SECOND = 100;
+const CALLS_PER_SECOND = 40;
 const CONNECTIONS = 20;
 /** nginx learns that a replica leaves, and that it is back, of each of three. */
 const RELOADS = 6;
@@ -47,7 +47,7 @@ for (const name of PROXIES) {
       // At a reload, nginx closes idle connections of its clients, and the next call on one is lost before any replica has it.
       expect(lost.length).toBeLessThanOrEqual(name === 'nginx' ? CONNECTIONS * RELOADS : 0);
       expect(received.length).toBe(answered);
-      expect(sent).toBeGreaterThan(500);
+      expect(sent).toBeGreaterThan(300);
     }, 60_000);
   });
 }
