@@ -11,7 +11,7 @@ import { pacePipelining } from './pipelining.js';
 import { cutUnreadAnswers } from './stalled-readers.js';
 
 /** How long the sockets that we destroy at the end of the grace may take to close. */
-const CUT_MS = 500;
+const CUT_MS = 2_000;
 
 /** Node ends slow headers, slow bodies and idle connections after these times (Slowloris). */
 const LIMITS = {
