@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/index.js';
 import type { Logger } from '../observe/logger.js';
 import { readTls, reloadTls } from './tls.js';
@@ -11,7 +11,9 @@ import { pacePipelining } from './pipelining.js';
 import { cutUnreadAnswers } from './stalled-readers.js';
 
 /** How long the sockets that we destroy at the end of the grace may take to close. */
-const CUT_MS = 2_000;
+const CUT_MS = 500;
+/** Turns of the event loop until a destroyed socket has said that it closed: a timer may be due before. */
+const CLOSING_TURNS = 4;
 
 /** Node ends slow headers, slow bodies and idle connections after these times (Slowloris). */
 const LIMITS = {
@@ -122,5 +124,5 @@ export async function drain(
   server.closeAllConnections();
   // A destroyed call writes its last audit record when its socket closes, and the audit closes next.
   await Promise.race([closed, sleep(CUT_MS)]);
-  await sleep(0);
+  for (let i = 0; i < CLOSING_TURNS; i += 1) await turn();
 }
