@@ -57,6 +57,31 @@ test('a connection that never finishes its handshake does not hold up the shutdo
   await cut;
 });
 
+test('requests that never end are cut when the grace is over, each with its record', async () => {
+  const { cert, key } = selfSignedCertificate();
+  await install({ cert, key });
+  const server = await start({
+    TLS_CERT_FILE: files.certFile,
+    TLS_KEY_FILE: files.keyFile,
+    SHUTDOWN_GRACE_MS: '200',
+    TOOL_TIMEOUT_MS: '200',
+  });
+  const head =
+    `POST /mcp HTTP/1.1\r\nHost: ${server.url.host}\r\nContent-Type: application/json\r\n` +
+    'Accept: application/json, text/event-stream\r\nExpect: 100-continue\r\nContent-Length: 500\r\n\r\n';
+  await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const socket = connect({ port: Number(server.url.port), host: '127.0.0.1', ca: cert });
+      socket.on('error', () => {}).write(head);
+      await once(socket, 'data'); // invited to send: it is in flight
+    }),
+  );
+
+  await server.close();
+
+  expect(await readRecords(server.audit)).toHaveLength(20);
+});
+
 test('with a certificate the public listener speaks HTTPS, no older than TLS 1.2, and only that', async () => {
   const pair = selfSignedCertificate();
   await install(pair);
