@@ -130,7 +130,7 @@ export async function deploy(options: DeploymentOptions = {}): Promise<Deploymen
     close,
     async audited() {
       const texts = await Promise.all(audits.map((path) => readFile(path, 'utf8').catch(() => '')));
-      const lines = texts.flatMap((text) => text.split('\n')).filter(Boolean);
+      const lines = texts.flatMap((text) => text.split('\n').slice(0, -1)); // the last one is empty, or torn
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     },
   };

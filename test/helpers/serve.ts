@@ -1,4 +1,6 @@
 /** A whole server for a test: every layer, keys of its own, the audit in a file of its own. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +12,7 @@ import type { ServerDefinition } from '../../src/server/mcp/server-definition.js
 import { openServer } from '../../src/server/start.js';
 import { openServices } from '../../src/services.js';
 import { settings } from '../../src/settings.js';
+import { until } from '../server/observe/records.js';
 import { SETTINGS } from '../settings.js';
 import { isOfRequest } from './of-request.js';
 
@@ -21,7 +24,7 @@ export interface Served {
   readonly key: string;
   /** The record of the start is its first line. */
   readonly auditFile: string;
-  /** The audit records of requests written so far. */
+  /** The audit records of requests, once those of every finished answer are written. */
   audited(): Promise<readonly AuditLine[]>;
   /** Drains the server. @returns every audit record of a request */
   close(): Promise<readonly AuditLine[]>;
@@ -62,9 +65,23 @@ export async function serve(
     openServices,
     logger: pino({ level: 'silent' }),
   });
-  const audited = async () => {
+  const answers = answersAt(Number(server.url.port));
+  const written = async () => {
     const lines = (await readFile(auditFile, 'utf8')).split('\n').slice(0, -1); // the last one is empty, or torn
     return lines.map((line) => JSON.parse(line) as AuditLine).filter(isOfRequest);
+  };
+  const audited = async () => {
+    const finished = answers.finished();
+    let records: readonly AuditLine[] = [];
+    // A client has its answer before the record of its end is in the file.
+    await until(async () => {
+      records = await written();
+      const ended = new Set(
+        records.filter(({ stage }) => stage !== 'received').map(({ requestId }) => requestId),
+      );
+      return finished.every((requestId) => ended.has(requestId));
+    });
+    return records;
   };
   return {
     url: server.url,
@@ -74,9 +91,26 @@ export async function serve(
     audited,
     close: async () => {
       await server.close();
-      const lines = await audited();
+      answers.stop();
+      const lines = await written();
       await rm(folder, { recursive: true });
       return lines;
     },
+  };
+}
+
+/** The answers of the server at this port of this process. */
+function answersAt(port: number) {
+  const seen: ServerResponse[] = [];
+  const onRequest = (message: unknown) => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+    if (request.socket.localPort === port) seen.push(response);
+  };
+  subscribe('http.server.request.start', onRequest);
+  return {
+    /** Ids of the requests whose answer is at its end, as far as the server is concerned. */
+    finished: () =>
+      seen.filter(({ writableEnded }) => writableEnded).map((response) => response.getHeader('x-request-id')),
+    stop: () => unsubscribe('http.server.request.start', onRequest),
   };
 }
