@@ -6,7 +6,7 @@ import { FRONTS, type FrontName, type Fronts, IN_PROCESS, startFronts } from '..
 import { http2Fetch, httpsFetch } from '../helpers/https-fetch.js';
 import type { Replica } from '../helpers/processes.js';
 import { describeWith } from '../helpers/proxies.js';
-import { until } from '../server/observe/records.js';
+import { until } from '../helpers/until.js';
 import {
   agreeing,
   body,

@@ -12,9 +12,9 @@ import type { ServerDefinition } from '../../src/server/mcp/server-definition.js
 import { openServer } from '../../src/server/start.js';
 import { openServices } from '../../src/services.js';
 import { settings } from '../../src/settings.js';
-import { until } from '../server/observe/records.js';
 import { SETTINGS } from '../settings.js';
 import { isOfRequest } from './of-request.js';
+import { until } from './until.js';
 
 export type AuditLine = Readonly<Record<string, unknown>>;
 

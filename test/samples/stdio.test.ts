@@ -13,7 +13,8 @@ import { StdioClientTransport as Transport1 } from '@modelcontextprotocol/sdk/cl
 import { ElicitRequestSchema, LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { builtFile, type Running, run } from '../helpers/built.js';
 import { isOfRequest } from '../helpers/of-request.js';
-import { recordsIn, until } from '../server/observe/records.js';
+import { until } from '../helpers/until.js';
+import { recordsIn } from '../server/observe/records.js';
 
 jest.setTimeout(60_000);
 

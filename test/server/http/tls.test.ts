@@ -10,7 +10,8 @@ import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { readTls, reloadTls } from '../../../src/server/http/tls.js';
 import { selfSignedCertificate } from '../../helpers/certificate.js';
-import { readRecords, until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
+import { readRecords } from '../observe/records.js';
 import { closeAll, start, type Started } from '../process/start.js';
 
 let folder: string;

@@ -11,7 +11,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { selfSignedCertificate } from '../../helpers/certificate.js';
 import { serve, type Served } from '../../helpers/serve.js';
-import { until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
 import { CALL, CALL_HEADERS, canary, definitions, JSON_HEADERS } from './canary.js';
 import { AUDIENCE, startIssuer, type TestIssuer } from './issuer.js';
 

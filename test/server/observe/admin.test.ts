@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { rename, symlink, unlink } from 'node:fs/promises';
 import { afterEach, expect, test } from '@jest/globals';
 import { createMetrics } from '../../../src/server/observe/metrics.js';
-import { readRecords, until } from './records.js';
+import { until } from '../../helpers/until.js';
+import { readRecords } from './records.js';
 import { callTool } from '../process/requests.js';
 import { closeAll, start } from '../process/start.js';
 

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { closed } from '../../helpers/raw-http.js';
+import { until } from '../../helpers/until.js';
 import type { Command } from './children/audit.js';
-import { recordsIn, until } from './records.js';
+import { recordsIn } from './records.js';
 
 const CHILD = fileURLToPath(new URL('./children/audit.ts', import.meta.url));
 

@@ -17,7 +17,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type Audit, type AuditOptions, openAudit } from '../../../src/server/observe/audit.js';
 import { NOTHING_BEFORE } from '../../../src/server/observe/audit-chain.js';
-import { type ReadRecord, readRecords, until } from './records.js';
+import { until } from '../../helpers/until.js';
+import { type ReadRecord, readRecords } from './records.js';
 
 const FULL_DISK = '/dev/full';
 const testOnFullDisk = existsSync(FULL_DISK) ? test : test.skip;

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isOfRequest } from '../../helpers/of-request.js';
 
 export interface ReadRecord {
@@ -18,13 +17,4 @@ export function recordsIn(text: string): ReadRecord[] {
 
 export async function readRecords(path: string): Promise<ReadRecord[]> {
   return recordsIn(await readFile(path, 'utf8'));
-}
-
-/** Waits for what nobody announces, such as a retry. */
-export async function until(holds: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error('did not come true in time');
-    await delay(20);
-  }
 }

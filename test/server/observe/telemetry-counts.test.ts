@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { type AuditLine, type Served, serve } from '../../helpers/serve.js';
+import { until } from '../../helpers/until.js';
 import { openSession } from '../process/requests.js';
-import { until } from './records.js';
 import {
   authorized,
   CHUNK,

@@ -5,9 +5,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Running, run } from '../../helpers/built.js';
+import { until } from '../../helpers/until.js';
 import { call, openSession, post } from '../process/requests.js';
 import { type Receiver, type ReceivedSpan, startReceiver } from './otlp-receiver.js';
-import { readRecords, until } from './records.js';
+import { readRecords } from './records.js';
 
 jest.setTimeout(60_000); // each test starts a process, the first one builds it
 

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { verify } from '../../../src/server/commands/audit/verify.js';
 import { run, type Running } from '../../helpers/built.js';
+import { until } from '../../helpers/until.js';
 import { SETTINGS } from '../../settings.js';
-import { until } from '../observe/records.js';
 import { discover } from './requests.js';
 
 jest.setTimeout(60_000); // the first test may have to build, and each starts processes

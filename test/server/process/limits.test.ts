@@ -3,7 +3,8 @@ import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { closed, parseRaw } from '../../helpers/raw-http.js';
-import { readRecords, until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
+import { readRecords } from '../observe/records.js';
 import { closeAll, start } from './start.js';
 
 jest.setTimeout(20_000);

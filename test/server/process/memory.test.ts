@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { developmentKey } from '../../../src/server/identity/api-key-entry.js';
 import { type Running, runFile } from '../../helpers/built.js';
-import { until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
 import { call, callTool, openSession, post } from './requests.js';
 
 jest.setTimeout(120_000);

@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { shownFor } from '../../docs/shell-blocks.js';
 import { type Running, run } from '../../helpers/built.js';
-import { readRecords, until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
+import { readRecords } from '../observe/records.js';
 import { discover, openStream } from './requests.js';
 
 jest.setTimeout(60_000); // each test starts a process, the first one builds it

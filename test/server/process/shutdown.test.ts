@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import { noServices } from '../mcp/no-settings.js';
 import { runFile } from '../../helpers/built.js';
-import { readRecords, until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
+import { readRecords } from '../observe/records.js';
 import { call, callTool, openStream } from './requests.js';
 import { closeAll, start } from './start.js';
 

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type Running, runFile } from '../../helpers/built.js';
-import { until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
 import { call, callTool } from './requests.js';
 
 jest.setTimeout(60_000);

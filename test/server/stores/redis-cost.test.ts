@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { describeWithRedis } from '../../helpers/redis.js';
 import { type RedisServer, startRedis } from '../../helpers/redis-server.js';
-import { until } from '../observe/records.js';
+import { until } from '../../helpers/until.js';
 import { callTool, openSession, post } from '../process/requests.js';
 import { closeAll, start, type Started } from '../process/start.js';
 

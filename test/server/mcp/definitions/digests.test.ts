@@ -17,8 +17,8 @@ import { canonicalJson } from '../../../../src/server/observe/canonical-json.js'
 import { builtFile } from '../../../helpers/built.js';
 import { serve, type Served } from '../../../helpers/serve.js';
 import { callIn2025, callIn2026 } from '../../../helpers/two-eras.js';
+import { until } from '../../../helpers/until.js';
 import { SETTINGS } from '../../../settings.js';
-import { until } from '../../observe/records.js';
 
 const search = defineTool({
   name: 'search',

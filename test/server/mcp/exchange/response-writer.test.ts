@@ -10,7 +10,7 @@ import {
 } from '../../../../src/server/mcp/exchange/response-writer.js';
 import { UnsentAnswers } from '../../../../src/server/mcp/exchange/unsent-answers.js';
 import type { AuditFacts } from '../../../../src/server/observe/audit-record.js';
-import { until } from '../../observe/records.js';
+import { until } from '../../../helpers/until.js';
 
 const KEEP_ALIVE_MS = 30;
 const MAX_BUFFER_BYTES = 100_000;
