@@ -1,4 +1,5 @@
 /** Tools, and a mixture of calls to them, of both eras, good and refused. */
+import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
@@ -62,9 +63,10 @@ export function mixture(
   const { url } = server;
   const key = authorized(server);
   const tool = (name: string) => call(url, 'tools/call', { name, arguments: { text: 'a' } }, key);
-  const oldTool = (name: string) =>
-    post(url, { method: 'tools/call', params: { name, arguments: {} } }, { ...key, ...session });
-  const old = (method: string) => post(url, { method }, { ...key, ...session });
+  // In a session, a request whose id is in use is refused.
+  const old = (method: string, params?: object) =>
+    post(url, { id: randomUUID(), method, params }, { ...key, ...session });
+  const oldTool = (name: string) => old('tools/call', { name, arguments: {} });
   return [
     () => tool('echo'),
     () => tool('stream'),
