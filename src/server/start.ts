@@ -71,20 +71,18 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
   const { server, stopReload } = await createListener(given, logger);
   const silent = silentConnections(server);
   const announceEnd = announceLastAnswers(server);
-  // A fixed port opens last, so that no request arrives before the pipeline. Port 0 opens first: the configuration needs
-  // the real number.
+  // A fixed port opens last, so that no request arrives before the pipeline and the audit record of the start. Port 0 opens
+  // first: the configuration needs the real number.
   const port = given.PORT === 0 ? await listen(server, given.HOST, 0) : given.PORT;
   const config = atPort(given, port);
   const pipeline = await createPipeline({ ...options, config, services, stores, audit });
   pipeline.attach(server);
-  if (given.PORT !== 0) await listen(server, given.HOST, port);
 
-  let accepting = true;
+  let accepting = false;
   const checks = { accepting: () => accepting, audit: audit.healthy, stores: stores.healthy };
   const admin = http.createServer(adminListener({ checks, metrics }));
   guardConnections(admin);
   const adminPort = await listen(admin, given.ADMIN_HOST, given.ADMIN_PORT, 'ADMIN_');
-  recordDefinitions(pipeline.digests, audit, logger);
   metrics.watch({
     sessions: () => stores.sessions.count(),
     streams: pipeline.streams,
@@ -92,6 +90,9 @@ export async function openServer(options: StartOptions): Promise<RunningServer> 
     auditQueuedBytes: audit.queuedBytes,
     storeAvailable: () => Number(stores.healthy()),
   });
+  if (given.PORT !== 0) await listen(server, given.HOST, port);
+  recordDefinitions(pipeline.digests, audit, logger);
+  accepting = true;
 
   return {
     url: new URL(config.PUBLIC_URL.pathname, originOf(server, config.HOST, config.PORT)),

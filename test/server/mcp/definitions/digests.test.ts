@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -15,6 +17,7 @@ import {
 import { apps } from '../../../../src/server/mcp/extensions/apps/apps.js';
 import { canonicalJson } from '../../../../src/server/observe/canonical-json.js';
 import { builtFile } from '../../../helpers/built.js';
+import { freePort } from '../../../helpers/free-port.js';
 import { serve, type Served } from '../../../helpers/serve.js';
 import { callIn2025, callIn2026 } from '../../../helpers/two-eras.js';
 import { until } from '../../../helpers/until.js';
@@ -132,6 +135,30 @@ test('a server of more definitions than a record holds is audited by one digest,
   expect(record.detail.definitions.all).toBe(digestOfAll(digestsOf(compileCatalog(given), about)));
   expect(record).toHaveProperty('truncated', true);
   expect(JSON.stringify(record).length).toBeLessThan(16_384);
+});
+
+test('the record of the start precedes those of requests that wait for the port to open', async () => {
+  const port = await freePort();
+  const knock = async (): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${port}/mcp`).catch(() => undefined);
+    return answer?.status ?? knock();
+  };
+  const knocking = Promise.all(Array.from({ length: 8 }, knock));
+  const running = await startedWith({ PORT: String(port) });
+
+  expect(new Set(await knocking)).toEqual(new Set([401]));
+  expect((await startRecord()).detail).toHaveProperty('definitions');
+  expect(await running.audited()).toHaveLength(8);
+});
+
+test('the port opens last: a start that fails at the admin port has taken no request', async () => {
+  const [port, taken] = [await freePort(), createServer().listen(0, '127.0.0.1')];
+  await once(taken, 'listening');
+  const adminPort = String((taken.address() as AddressInfo).port);
+
+  await expect(startedWith({ PORT: String(port), ADMIN_PORT: adminPort })).rejects.toThrow('ADMIN_PORT');
+  await expect(fetch(`http://127.0.0.1:${port}/mcp`)).rejects.toThrow('fetch failed');
+  taken.close();
 });
 
 test('over stdio the record has what the doctor pins of the same definitions', async () => {
