@@ -39,8 +39,8 @@ test('calls, refusals and limits are counted as they are audited, to the last on
     await Promise.all(answers.map((answer) => answer.text()));
     sent += answers.length;
   }
-  await until(async () => (await ended()).length === sent);
   const [records, samples] = [await ended(), await scrape()];
+  expect(records).toHaveLength(sent);
 
   const byCall = records.filter((record) => record['mcp.method.name'] !== undefined).map(callOf);
   expect(counted(samples, 'mcp_server_operation_duration_seconds_count')).toEqual(tally(byCall));
