@@ -8,11 +8,12 @@ import type { Server, ServerResponse } from 'node:http';
 export function announceLastAnswers(server: Server): () => void {
   const begun = new Set<ServerResponse>();
   let isLast = false;
-  server.prependListener('request', (_req, res) => {
+  const begin = (_req: unknown, res: ServerResponse) => {
     res.shouldKeepAlive &&= !isLast;
     begun.add(res);
     res.on('close', () => begun.delete(res));
-  });
+  };
+  server.prependListener('request', begin).prependListener('checkContinue', begin);
   return () => {
     isLast = true;
     for (const res of begun) res.shouldKeepAlive = false;

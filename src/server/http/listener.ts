@@ -94,7 +94,8 @@ export function silentConnections(server: http.Server): ReadonlyMap<string, Sock
     silent.set(peer, socket);
     socket.on('close', () => silent.delete(peer));
   });
-  server.on('request', ({ socket }) => silent.delete(peerOf(socket)));
+  const spoke = ({ socket }: http.IncomingMessage) => silent.delete(peerOf(socket));
+  server.on('request', spoke).on('checkContinue', spoke);
   return silent;
 }
 
@@ -109,9 +110,9 @@ export async function drain(
 ): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   // A connection kept alive by its client would otherwise hold the server open until it idles out.
-  server.on('request', (_req, res) =>
-    res.once('close', () => setImmediate(() => server.closeIdleConnections())),
-  );
+  const closeIdleAfter = (_req: unknown, res: http.ServerResponse) =>
+    res.once('close', () => setImmediate(() => server.closeIdleConnections()));
+  server.on('request', closeIdleAfter).on('checkContinue', closeIdleAfter);
   const graceOver = new AbortController();
   await Promise.race([
     drainCalls()

@@ -70,6 +70,28 @@ test('streams that only listen end cleanly in both eras, each with its record', 
   expect(stages.filter((stage) => stage === 'stream-close')).toHaveLength(2);
 });
 
+test('a request that was invited to send its body has the grace to do so, and its answer closes the connection', async () => {
+  const server = await start({ SHUTDOWN_GRACE_MS: '5000', TOOL_TIMEOUT_MS: '5000' });
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
+  const message = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+  const socket = connect(Number(server.url.port), server.url.hostname);
+  socket.write(
+    `POST /mcp HTTP/1.1\r\nHost: ${server.url.host}\r\nContent-Type: application/json\r\n` +
+      `Accept: application/json, text/event-stream\r\nExpect: 100-continue\r\nContent-Length: ${message.length}\r\n\r\n`,
+  );
+  await once(socket, 'data');
+  const closing = server.close();
+  await until(async () => (await knock(server.url)) === 'ECONNREFUSED');
+  socket.write(message);
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  await closing;
+
+  expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(answer).toMatch(/\r\nConnection: close\r\n/i);
+  expect(answer).toContain('"serverInfo"');
+});
+
 test('a call that outlasts the grace is cut, and its record says so', async () => {
   const server = await start({ SHUTDOWN_GRACE_MS: '200', TOOL_TIMEOUT_MS: '200' });
   const waiting = once(server.events, 'waiting');
